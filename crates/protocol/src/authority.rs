@@ -1,0 +1,402 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::hash::Hash;
+use std::io::Write;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::list::decimal;
+
+/// A host and a port that were checked: what a connection is made to and what
+/// the `Host` field says.
+///
+/// [`http::uri::Authority`] is not enough of a check: it loses a port that is
+/// no port, and takes brackets around anything. A value of this type cannot be
+/// wrong: the host is a DNS name in lower case, an IPv4 or an IPv6 address,
+/// and the port is a number (RFC 3986 §3.2).
+///
+/// ```
+/// use postrider_protocol::{Authority, Host, Scheme};
+///
+/// let (authority, user) = Authority::parse("me@Example.com:8080", Scheme::Http)?;
+/// assert_eq!(authority.to_string(), "example.com:8080");
+/// assert_eq!(authority.host(), &Host::Name("example.com".into()));
+/// assert_eq!(user.map(|user| user.user), Some("me"));
+/// # Ok::<(), postrider_protocol::AuthorityError>(())
+/// ```
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Authority<'a> {
+    host: Host<'a>,
+    port: u16,
+    scheme: Scheme,
+}
+
+impl<'a> Authority<'a> {
+    /// Checks the authority part of a URL, and gives its user information
+    /// apart. No allocation is made when the host is in lower case already.
+    ///
+    /// A host outside ASCII is refused: mapping it to its ASCII form (IDNA) is
+    /// for the caller, before this.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthorityError`], when the text is not `[user@]host[:port]` with a
+    /// valid name or address, and a port up to 65535.
+    pub fn parse(
+        text: &'a str,
+        scheme: Scheme,
+    ) -> Result<(Self, Option<UserInfo<'a>>), AuthorityError> {
+        let (user, rest) = match text.split_once('@') {
+            Some((user, rest)) => (UserInfo::parse(user)?, rest),
+            None => (None, text),
+        };
+        if rest.contains('@') {
+            return Err(AuthorityError::TwoAtSigns);
+        }
+        Ok((Self::parse_host(rest, scheme)?, user))
+    }
+
+    /// The host and port without user information: also the form of the
+    /// `Host` field's value.
+    pub(crate) fn parse_host(text: &'a str, scheme: Scheme) -> Result<Self, AuthorityError> {
+        let (host, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (literal, port) = rest.split_once(']').ok_or(AuthorityError::Brackets)?;
+                (Host::parse_bracketed(literal)?, port)
+            }
+            None => {
+                let end = text.find(':').unwrap_or(text.len());
+                let (name, port) = text.split_at(end);
+                (Host::parse_name(name)?, port)
+            }
+        };
+        let port = parse_port(port)?.unwrap_or(scheme.default_port());
+        Ok(Self { host, port, scheme })
+    }
+
+    /// Gives up borrowing from the text it was read from.
+    #[must_use]
+    pub fn into_owned(self) -> Authority<'static> {
+        Authority {
+            host: self.host.into_owned(),
+            port: self.port,
+            scheme: self.scheme,
+        }
+    }
+
+    /// Appends the `Host` field's value: no user information, no zone, the
+    /// port left out where it is the scheme's default (RFC 9110 §7.2).
+    pub fn write_host(&self, out: &mut Vec<u8>) {
+        self.host.write(out);
+        if self.port != self.scheme.default_port() {
+            write_port(self.port, out);
+        }
+    }
+
+    /// Appends `host:port`, the port always there: the target of CONNECT
+    /// (RFC 9112 §3.2.3).
+    pub(crate) fn write_host_and_port(&self, out: &mut Vec<u8>) {
+        self.host.write(out);
+        write_port(self.port, out);
+    }
+
+    /// The host.
+    #[must_use]
+    pub const fn host(&self) -> &Host<'a> {
+        &self.host
+    }
+
+    /// The port, the scheme's default where the text had none.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The scheme it was read for.
+    #[must_use]
+    pub const fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+}
+
+/// As in the `Host` field: the port only where it is not the default one.
+impl fmt::Display for Authority<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.host)?;
+        if self.port == self.scheme.default_port() {
+            Ok(())
+        } else {
+            write!(f, ":{}", self.port)
+        }
+    }
+}
+
+/// The host of an [`Authority`].
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum Host<'a> {
+    /// A DNS name in lower case, perhaps with its trailing dot.
+    Name(Cow<'a, str>),
+    /// An IPv4 address.
+    Ipv4(Ipv4Addr),
+    /// An IPv6 address. The zone is for connecting only; it is never sent
+    /// (RFC 6874 §4).
+    Ipv6 {
+        /// The address.
+        addr: Ipv6Addr,
+        /// The name or number of the interface, where one was given.
+        zone: Option<Cow<'a, str>>,
+    },
+}
+
+impl<'a> Host<'a> {
+    fn parse_name(text: &'a str) -> Result<Self, AuthorityError> {
+        if text.is_empty() {
+            return Err(AuthorityError::NoHost);
+        }
+        if let Ok(addr) = text.parse() {
+            return Ok(Self::Ipv4(addr));
+        }
+        if !text.is_ascii() {
+            return Err(AuthorityError::NotAscii);
+        }
+        if let Some(byte) = text.bytes().find(|byte| !is_name_byte(*byte)) {
+            return Err(AuthorityError::HostCharacter(char::from(byte)));
+        }
+        // RFC 1035 §2.3.4: labels of 63 octets, 253 characters in all.
+        let name = text.strip_suffix('.').unwrap_or(text);
+        if name.len() > 253
+            || name
+                .split('.')
+                .any(|label| !(1..=63).contains(&label.len()))
+        {
+            return Err(AuthorityError::Label);
+        }
+        Ok(Self::Name(lower_case(text)))
+    }
+
+    /// What stands between brackets: IPv6 only. Nothing is known by the name
+    /// of IPvFuture yet.
+    fn parse_bracketed(text: &'a str) -> Result<Self, AuthorityError> {
+        let (addr, zone) = match text.split_once('%') {
+            Some((addr, zone)) => (addr, Some(parse_zone(zone)?)),
+            None => (text, None),
+        };
+        match addr.parse() {
+            Ok(addr) => Ok(Self::Ipv6 { addr, zone }),
+            Err(_) => Err(AuthorityError::Brackets),
+        }
+    }
+
+    /// Gives up borrowing from the text it was read from.
+    #[must_use]
+    pub fn into_owned(self) -> Host<'static> {
+        match self {
+            Self::Name(name) => Host::Name(Cow::Owned(name.into_owned())),
+            Self::Ipv4(addr) => Host::Ipv4(addr),
+            Self::Ipv6 { addr, zone } => Host::Ipv6 {
+                addr,
+                zone: zone.map(|zone| Cow::Owned(zone.into_owned())),
+            },
+        }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Name(name) => out.extend_from_slice(name.as_bytes()),
+            // Writing to a Vec does not fail.
+            Self::Ipv4(_) | Self::Ipv6 { .. } => write!(out, "{self}").unwrap_or_default(),
+        }
+    }
+}
+
+/// As in the `Host` field: an IPv6 address in brackets, without its zone.
+impl fmt::Display for Host<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Ipv4(addr) => write!(f, "{addr}"),
+            Self::Ipv6 { addr, .. } => write!(f, "[{addr}]"),
+        }
+    }
+}
+
+/// The schemes that HTTP/1.1 is spoken for.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Scheme {
+    /// `http`, in clear text.
+    Http,
+    /// `https`, inside TLS.
+    Https,
+}
+
+impl Scheme {
+    /// 80 or 443.
+    #[must_use]
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+
+    /// `http` or `https`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The user information of a URL, still percent-encoded. Never sent as such:
+/// it becomes Basic authorization, or an error (RFC 9110 §4.2.4).
+///
+/// Its `Debug` shows none of it.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub struct UserInfo<'a> {
+    /// What stands before the first colon.
+    pub user: &'a str,
+    /// What stands behind it.
+    pub password: Option<&'a str>,
+}
+
+impl<'a> UserInfo<'a> {
+    /// `None` for the empty text of `http://@host/`.
+    fn parse(text: &'a str) -> Result<Option<Self>, AuthorityError> {
+        if !is_user_info(text.as_bytes()) {
+            return Err(AuthorityError::UserInfo);
+        }
+        Ok(match text.split_once(':') {
+            Some((user, password)) => Some(Self {
+                user,
+                password: Some(password),
+            }),
+            None if text.is_empty() => None,
+            None => Some(Self {
+                user: text,
+                password: None,
+            }),
+        })
+    }
+}
+
+impl fmt::Debug for UserInfo<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserInfo(..)")
+    }
+}
+
+/// Why a text is no [`Authority`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum AuthorityError {
+    /// Brackets around something else than an IPv6 address, or text behind them.
+    Brackets,
+    /// A character that is part of no host name.
+    HostCharacter(char),
+    /// An empty label, one of more than 63 characters, or a name of more than 253.
+    Label,
+    /// There is no host.
+    NoHost,
+    /// The host is not ASCII; map it by IDNA first.
+    NotAscii,
+    /// The port is not a number from 0 to 65535.
+    Port,
+    /// There are two `@`.
+    TwoAtSigns,
+    /// The user information has a character that must be percent-encoded.
+    UserInfo,
+}
+
+impl fmt::Display for AuthorityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Brackets => f.write_str("the brackets of the host hold no ipv6 address"),
+            Self::HostCharacter(character) => {
+                write!(f, "the host has the invalid character {character:?}")
+            }
+            Self::Label => f.write_str("a label of the host name is empty or too long"),
+            Self::NoHost => f.write_str("there is no host"),
+            Self::NotAscii => f.write_str("the host name is not ascii"),
+            Self::Port => f.write_str("the port is not a number from 0 to 65535"),
+            Self::TwoAtSigns => f.write_str("there is more than one '@'"),
+            Self::UserInfo => f.write_str("the user information has an invalid character"),
+        }
+    }
+}
+
+impl std::error::Error for AuthorityError {}
+
+/// `text` is empty or starts at the colon.
+fn parse_port(text: &str) -> Result<Option<u16>, AuthorityError> {
+    let Some(digits) = text.strip_prefix(':') else {
+        // Behind a closing bracket anything but a colon is an error.
+        return if text.is_empty() {
+            Ok(None)
+        } else {
+            Err(AuthorityError::Brackets)
+        };
+    };
+    if digits.is_empty() {
+        return Ok(None);
+    }
+    decimal(digits.as_bytes())
+        .and_then(|port| u16::try_from(port).ok())
+        .map(Some)
+        .ok_or(AuthorityError::Port)
+}
+
+/// RFC 6874 §2 writes the zone as `%25eth0`; people also write `%eth0`.
+fn parse_zone(text: &str) -> Result<Cow<'_, str>, AuthorityError> {
+    let zone = match text.strip_prefix("25") {
+        Some(zone) if !zone.is_empty() => zone,
+        _ => text,
+    };
+    if zone.is_empty() || !zone.bytes().all(is_unreserved) {
+        return Err(AuthorityError::Brackets);
+    }
+    Ok(Cow::Borrowed(zone))
+}
+
+fn lower_case(text: &str) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+fn write_port(port: u16, out: &mut Vec<u8>) {
+    out.push(b':');
+    out.extend_from_slice(itoa::Buffer::new().format(port).as_bytes());
+}
+
+/// Letters, digits and hyphens, and the underscore that service names carry.
+const fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')
+}
+
+/// RFC 3986 §2.3.
+const fn is_unreserved(byte: u8) -> bool {
+    is_name_byte(byte) || byte == b'~'
+}
+
+/// RFC 3986 §3.2.1: unreserved, sub-delims, ":" and percent-encoded octets.
+fn is_user_info(mut text: &[u8]) -> bool {
+    loop {
+        text = match text {
+            [] => return true,
+            [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                rest
+            }
+            [byte, rest @ ..] if is_unreserved(*byte) || b"!$&'()*+,;=:".contains(byte) => rest,
+            _ => return false,
+        };
+    }
+}

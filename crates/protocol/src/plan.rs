@@ -1,0 +1,194 @@
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, Method, Version};
+
+use crate::authority::Authority;
+use crate::error::RequestError;
+use crate::list::{decimal, has_token};
+use crate::request::{BodyLength, RequestHead, Target};
+
+/// What was decided of a request before a byte of it is written.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) framing: RequestFraming,
+    pub(crate) expectation: Expectation,
+    /// `TE` and `Upgrade` must be named in `Connection`, and are not yet.
+    pub(crate) unlisted: Vec<&'static str>,
+    pub(crate) closes: bool,
+}
+
+/// How the body will be delimited (RFC 9112 §6).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum RequestFraming {
+    /// No field says anything, and there is no body.
+    Nothing,
+    Length(u64),
+    Chunked,
+}
+
+/// Whether the body waits for 100 (Continue).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Expectation {
+    Continue,
+    Nothing,
+}
+
+impl Plan {
+    /// Everything that can be wrong with a head is found here. What its types
+    /// exclude is not looked for: methods, names and values without a line
+    /// break or a NUL.
+    pub(crate) fn of(head: &RequestHead<'_>) -> Result<Self, RequestError> {
+        check_target(head)?;
+        // Most requests come with a handful of fields: asking for each of the
+        // special ones costs next to nothing then.
+        check_host(head)?;
+        let framing = framing(head)?;
+        Ok(Self {
+            framing,
+            expectation: expectation(head.headers, framing)?,
+            unlisted: unlisted(head.headers)?,
+            closes: has_token(head.headers, &CONNECTION, "close"),
+        })
+    }
+}
+
+fn check_target(head: &RequestHead<'_>) -> Result<(), RequestError> {
+    let is_connect = *head.method == Method::CONNECT;
+    match head.target {
+        Target::Authority if !is_connect => Err(RequestError::Connect),
+        Target::Authority => Ok(()),
+        _ if is_connect => Err(RequestError::Connect),
+        Target::Asterisk | Target::AbsoluteAsterisk if *head.method != Method::OPTIONS => {
+            Err(RequestError::Asterisk)
+        }
+        Target::Asterisk | Target::AbsoluteAsterisk => Ok(()),
+        Target::Origin(uri) | Target::Absolute(uri) => {
+            let path = uri.path();
+            let is_absolute = path.is_empty() || path.starts_with('/');
+            is_absolute.then_some(()).ok_or(RequestError::Target)
+        }
+    }
+}
+
+/// RFC 9112 §3.2: one `Host`, and a valid one.
+fn check_host(head: &RequestHead<'_>) -> Result<(), RequestError> {
+    let mut given = head.headers.get_all(HOST).into_iter();
+    let Some(host) = given.next() else {
+        return Ok(());
+    };
+    if given.next().is_some() {
+        return Err(RequestError::Hosts);
+    }
+    let not_ascii = crate::authority::AuthorityError::NotAscii;
+    let text = host.to_str().map_err(|_| RequestError::Host(not_ascii))?;
+    match Authority::parse_host(text, head.authority.scheme()) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(RequestError::Host(error)),
+    }
+}
+
+fn framing(head: &RequestHead<'_>) -> Result<RequestFraming, RequestError> {
+    let length = declared_length(head.headers)?;
+    let is_chunked = declared_chunked(head.headers)?;
+    let framing = match (head.body, length) {
+        (BodyLength::None, None) if says_no_body(head.method) => RequestFraming::Length(0),
+        (BodyLength::None, None) => RequestFraming::Nothing,
+        (BodyLength::None, Some(0)) => RequestFraming::Length(0),
+        (BodyLength::Known(known), None) => RequestFraming::Length(known),
+        (BodyLength::Known(known), Some(length)) if known == length => {
+            RequestFraming::Length(length)
+        }
+        (BodyLength::Chunked, None) => RequestFraming::Chunked,
+        // RFC 9112 §6.3: a length that is known is sent.
+        (BodyLength::Chunked, Some(length)) => RequestFraming::Length(length),
+        (BodyLength::None | BodyLength::Known(_), Some(_)) => {
+            return Err(RequestError::ContentLength);
+        }
+    };
+    if is_chunked && framing != RequestFraming::Chunked {
+        return Err(RequestError::TransferEncoding);
+    }
+    // RFC 9110 §9.3.6 and §9.3.8.
+    if head.body != BodyLength::None && matches!(*head.method, Method::CONNECT | Method::TRACE) {
+        return Err(RequestError::Body);
+    }
+    // RFC 9112 §6.1: only for a peer that is known to speak HTTP/1.1.
+    if framing == RequestFraming::Chunked && head.peer < Version::HTTP_11 {
+        return Err(RequestError::ChunkedToHttp10);
+    }
+    Ok(framing)
+}
+
+/// RFC 9110 §8.6: methods that expect a body say that there is none.
+fn says_no_body(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+fn declared_length(headers: &HeaderMap) -> Result<Option<u64>, RequestError> {
+    match single(headers.get_all(CONTENT_LENGTH).into_iter()) {
+        Single::Absent => Ok(None),
+        Single::Value(value) => match decimal(value.as_bytes()) {
+            Some(length) => Ok(Some(length)),
+            None => Err(RequestError::ContentLength),
+        },
+        Single::Many => Err(RequestError::ContentLength),
+    }
+}
+
+fn declared_chunked(headers: &HeaderMap) -> Result<bool, RequestError> {
+    match single(headers.get_all(TRANSFER_ENCODING).into_iter()) {
+        Single::Absent => Ok(false),
+        Single::Value(value) if value.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(true),
+        Single::Value(_) | Single::Many => Err(RequestError::TransferEncoding),
+    }
+}
+
+enum Single<'a> {
+    Absent,
+    Value(&'a HeaderValue),
+    Many,
+}
+
+fn single<'a>(mut values: impl Iterator<Item = &'a HeaderValue>) -> Single<'a> {
+    match (values.next(), values.next()) {
+        (None, _) => Single::Absent,
+        (Some(value), None) => Single::Value(value),
+        (Some(_), Some(_)) => Single::Many,
+    }
+}
+
+/// RFC 9110 §10.1.1: never without a body.
+fn expectation(headers: &HeaderMap, framing: RequestFraming) -> Result<Expectation, RequestError> {
+    if !has_token(headers, &EXPECT, "100-continue") {
+        return Ok(Expectation::Nothing);
+    }
+    match framing {
+        RequestFraming::Nothing | RequestFraming::Length(0) => Err(RequestError::ExpectWithoutBody),
+        RequestFraming::Length(_) | RequestFraming::Chunked => Ok(Expectation::Continue),
+    }
+}
+
+/// RFC 9110 §10.1.4 and §7.8: who sends `TE` or `Upgrade` lists it in
+/// `Connection`.
+fn unlisted(headers: &HeaderMap) -> Result<Vec<&'static str>, RequestError> {
+    let mut unlisted = Vec::new();
+    if headers.contains_key(TE) {
+        if crate::list::members(headers, &TE).any(is_chunked_coding) {
+            return Err(RequestError::TeChunked);
+        }
+        if !has_token(headers, &CONNECTION, "te") {
+            unlisted.push("te");
+        }
+    }
+    if headers.contains_key(UPGRADE) && !has_token(headers, &CONNECTION, "upgrade") {
+        unlisted.push("upgrade");
+    }
+    Ok(unlisted)
+}
+
+fn is_chunked_coding(member: &[u8]) -> bool {
+    let end = member.iter().position(|byte| *byte == b';');
+    let name = member.get(..end.unwrap_or(member.len()));
+    name.is_some_and(|name| crate::list::trim(name).eq_ignore_ascii_case(b"chunked"))
+}
