@@ -1,0 +1,259 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::connector::{ConnectFunction, Connector, Inner, Road};
+use crate::endpoint::Endpoint;
+use crate::eyeballs::RaceOptions;
+use crate::names::{
+    AddressFilter, CacheOptions, Families, Names, Resolve, SharedResolver, SystemResolver,
+    override_key,
+};
+use crate::network::Network;
+use crate::socket::{Keepalive, SocketOptions};
+use crate::stream::Stream;
+use crate::tls::TlsSettings;
+
+/// Gathers the settings of a [`Connector`].
+#[must_use]
+pub struct ConnectorBuilder {
+    connect_timeout: Duration,
+    tls_timeout: Duration,
+    tls: Option<TlsSettings>,
+    function: Option<ConnectFunction>,
+    resolver: Option<Box<dyn Resolve>>,
+    cache: CacheOptions,
+    overrides: HashMap<Box<str>, Vec<SocketAddr>>,
+    filter: Option<AddressFilter>,
+    families: Families,
+    race: RaceOptions,
+    sockets: SocketOptions,
+}
+
+impl ConnectorBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            tls_timeout: Duration::from_secs(5),
+            tls: None,
+            function: None,
+            resolver: None,
+            cache: CacheOptions::default(),
+            overrides: HashMap::new(),
+            filter: None,
+            families: Families::default(),
+            race: RaceOptions::default(),
+            sockets: SocketOptions::default(),
+        }
+    }
+
+    /// The time for everything, from the name to the end of the TLS handshake. 10 s unless set.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// The time for each TLS handshake, within the connect timeout. 5 s unless set.
+    pub fn tls_timeout(mut self, timeout: Duration) -> Self {
+        self.tls_timeout = timeout;
+        self
+    }
+
+    /// How to secure connections. The defaults of [`TlsSettings::builder`] unless set.
+    pub fn tls(mut self, settings: TlsSettings) -> Self {
+        self.tls = Some(settings);
+        self
+    }
+
+    /// Connects by a function of your own, in the network's place: nothing is resolved, filtered
+    /// or raced, and no socket option applies. TLS goes over what the function gives if the
+    /// endpoint asks for it. A panic becomes an error.
+    pub fn connect_with<F, C, S>(mut self, function: F) -> Self
+    where
+        F: Fn(Endpoint) -> C + Send + Sync + 'static,
+        C: Future<Output = io::Result<S>> + Send + 'static,
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        self.function = Some(Arc::new(move |endpoint| {
+            let connecting = function(endpoint);
+            Box::pin(async move { connecting.await.map(Stream::custom) })
+        }));
+        self
+    }
+
+    /// Resolves names by `resolver` instead of the system's.
+    pub fn resolver(mut self, resolver: impl Resolve) -> Self {
+        self.resolver = Some(Box::new(resolver));
+        self
+    }
+
+    /// Uses these addresses for a name, and never asks a resolver for it. Port 0 stands for the
+    /// endpoint's port. The name's case and a dot at its end do not matter.
+    pub fn resolve_override(
+        mut self,
+        name: &str,
+        addrs: impl IntoIterator<Item = SocketAddr>,
+    ) -> Self {
+        let addrs = addrs.into_iter().collect();
+        self.overrides.insert(override_key(name), addrs);
+        self
+    }
+
+    /// For how long an answer of the resolver is used again. 1 s unless set; zero asks each time.
+    /// Lookups of one name at the same time are always shared.
+    pub fn resolve_cache(mut self, fresh_for: Duration) -> Self {
+        self.cache.fresh_for = fresh_for;
+        self
+    }
+
+    /// For how long the last good answer stands in when the resolver fails. 60 s unless set; zero
+    /// never. A resolver that says that the name does not exist has not failed.
+    pub fn resolve_stale(mut self, stale_for: Duration) -> Self {
+        self.cache.stale_for = stale_for;
+        self
+    }
+
+    /// Asks `filter` about each address before it is dialled, wherever it comes from: a resolver,
+    /// an override, or the URL itself. Those that it answers `false` for are not used.
+    ///
+    /// [`is_public`](crate::is_public) is a ready-made rule.
+    pub fn address_filter(
+        mut self,
+        filter: impl Fn(&Endpoint, IpAddr) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.filter = Some(Arc::new(filter));
+        self
+    }
+
+    /// Uses IPv4 addresses only.
+    pub fn only_ipv4(mut self) -> Self {
+        self.families = Families::OnlyIpv4;
+        self
+    }
+
+    /// Uses IPv6 addresses only.
+    pub fn only_ipv6(mut self) -> Self {
+        self.families = Families::OnlyIpv6;
+        self
+    }
+
+    /// From the start of one attempt at an address to the start of the next (RFC 8305 §5). 250 ms
+    /// unless set; less than 10 ms is taken as 10 ms.
+    pub fn attempt_delay(mut self, delay: Duration) -> Self {
+        // RFC 8305 §5: never less than 10 ms.
+        self.race.attempt_delay = delay.max(Duration::from_millis(10));
+        self
+    }
+
+    /// How long IPv4 addresses wait for IPv6 ones, where a resolver gives them apart (RFC 8305
+    /// §3). 50 ms unless set.
+    pub fn resolution_delay(mut self, delay: Duration) -> Self {
+        self.race.resolution_delay = delay;
+        self
+    }
+
+    /// How many attempts at addresses may be under way at once. 6 unless set, at least 1.
+    pub fn most_attempts(mut self, most: usize) -> Self {
+        self.race.most_at_once = most.max(1);
+        self
+    }
+
+    /// Sends small segments at once (`TCP_NODELAY`). On unless set.
+    pub fn nodelay(mut self, nodelay: bool) -> Self {
+        self.sockets.nodelay = nodelay;
+        self
+    }
+
+    /// Lets the kernel ask idle peers whether they still live. Off unless set.
+    pub fn keepalive(mut self, keepalive: Keepalive) -> Self {
+        self.sockets.keepalive = Some(keepalive);
+        self
+    }
+
+    /// Gives a connection up when sent data stays unacknowledged for so long
+    /// (`TCP_USER_TIMEOUT`, RFC 5482). Linux only, without effect elsewhere. The system's own
+    /// limit is about 15 minutes.
+    pub fn user_timeout(mut self, timeout: Duration) -> Self {
+        self.sockets.user_timeout = Some(timeout);
+        self
+    }
+
+    /// Connects from this address, and therefore to addresses of its family only.
+    pub fn local_address(mut self, address: IpAddr) -> Self {
+        self.sockets.local_address = Some(address);
+        self
+    }
+
+    /// Connects through this network interface (`SO_BINDTODEVICE`). Linux only; elsewhere every
+    /// connect fails.
+    pub fn interface(mut self, name: &str) -> Self {
+        self.sockets.interface = Some(name.into());
+        self
+    }
+
+    /// Asks for a send buffer of so many bytes in the kernel.
+    pub fn send_buffer(mut self, bytes: u32) -> Self {
+        self.sockets.send_buffer = Some(bytes);
+        self
+    }
+
+    /// Asks for a receive buffer of so many bytes in the kernel.
+    pub fn receive_buffer(mut self, bytes: u32) -> Self {
+        self.sockets.receive_buffer = Some(bytes);
+        self
+    }
+
+    /// Lets a function see each raw socket before it is connected to the address, to set what
+    /// these options do not know. Its failure is the attempt's.
+    #[cfg(unix)]
+    pub fn socket_hook(
+        mut self,
+        hook: impl Fn(std::os::fd::BorrowedFd<'_>, SocketAddr) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.sockets.hook = Some(Arc::new(hook));
+        self
+    }
+
+    /// Makes the connector.
+    pub fn build(self) -> Connector {
+        let families = match self.sockets.local_address {
+            Some(IpAddr::V4(_)) => self.families.without_ipv6(),
+            Some(IpAddr::V6(_)) => self.families.without_ipv4(),
+            None => self.families,
+        };
+        let road = match self.function {
+            Some(function) => Road::Custom(function),
+            None => Road::Network(Network {
+                names: Names {
+                    resolver: SharedResolver::new(
+                        self.resolver
+                            .unwrap_or_else(|| Box::new(SystemResolver::new())),
+                        self.cache,
+                    ),
+                    overrides: Arc::new(self.overrides),
+                    filter: self.filter,
+                    families,
+                },
+                race: self.race,
+                sockets: Arc::new(self.sockets),
+            }),
+        };
+        Connector::new(Inner {
+            road,
+            tls: self.tls.or_else(TlsSettings::built_in),
+            connect_timeout: self.connect_timeout,
+            tls_timeout: self.tls_timeout,
+        })
+    }
+}
+
+impl fmt::Debug for ConnectorBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectorBuilder").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,183 @@
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::builder::ConnectorBuilder;
+use crate::endpoint::{Endpoint, Security};
+use crate::error::{ConnectError, ConnectErrorKind, Failure, Phase};
+use crate::facts::{ConnectFacts, Connected, TlsFacts};
+use crate::guard::{BoxFuture, guarded, is_panic};
+use crate::network::Network;
+use crate::stream::Stream;
+use crate::tls::{Handshake, TlsSettings};
+
+/// Makes connections: resolves, races, connects, secures.
+///
+/// A clone is the same connector. Two connectors share nothing, not even TLS sessions, unless they
+/// are given the same [`TlsSettings`].
+#[derive(Clone)]
+pub struct Connector {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) road: Road,
+    pub(crate) tls: Option<TlsSettings>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) tls_timeout: Duration,
+}
+
+/// How bytes get to the peer.
+pub(crate) enum Road {
+    Network(Network),
+    Custom(ConnectFunction),
+}
+
+pub(crate) type ConnectFunction =
+    Arc<dyn Fn(Endpoint) -> BoxFuture<io::Result<Stream>> + Send + Sync>;
+
+impl Connector {
+    /// Starts from the defaults.
+    pub fn builder() -> ConnectorBuilder {
+        ConnectorBuilder::new()
+    }
+
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Connects to an endpoint.
+    ///
+    /// Needs a tokio runtime with I/O and time. Ends within the connect timeout, whatever the
+    /// network does.
+    ///
+    /// # Errors
+    ///
+    /// Says the phase that failed, and every address that was tried.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes every socket that it opened.
+    pub async fn connect(&self, endpoint: &Endpoint) -> Result<Connected, ConnectError> {
+        let began = Instant::now();
+        let outcome = match self.handshake_for(endpoint) {
+            Ok(handshake) => self.inner.connect(endpoint, handshake, began).await,
+            Err(failure) => Err(failure),
+        };
+        outcome.map_err(|failure| ConnectError::new(failure, endpoint, began.elapsed()))
+    }
+
+    /// Secures a stream that was connected in some other way, such as a tunnel through a proxy,
+    /// as if it led straight to the endpoint.
+    ///
+    /// # Errors
+    ///
+    /// If the handshake fails or takes longer than the TLS timeout.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the stream.
+    pub async fn secure(
+        &self,
+        stream: Stream,
+        endpoint: &Endpoint,
+    ) -> Result<(Stream, TlsFacts), ConnectError> {
+        let began = Instant::now();
+        let outcome = match self.handshake(endpoint) {
+            Ok(handshake) => {
+                let deadline = began + self.inner.tls_timeout;
+                let secured = handshake.run(stream, deadline).await;
+                secured.map_err(|error| error.into_failure())
+            }
+            Err(failure) => Err(failure),
+        };
+        outcome.map_err(|failure| ConnectError::new(failure, endpoint, began.elapsed()))
+    }
+
+    fn handshake_for<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+    ) -> Result<Option<Handshake<'a>>, Failure> {
+        match endpoint.security {
+            Security::Plain => Ok(None),
+            Security::Tls => self.handshake(endpoint).map(Some),
+        }
+    }
+
+    fn handshake<'a>(&'a self, endpoint: &'a Endpoint) -> Result<Handshake<'a>, Failure> {
+        match &self.inner.tls {
+            Some(settings) => Ok(Handshake {
+                settings,
+                host: &endpoint.host,
+                timeout: self.inner.tls_timeout,
+            }),
+            None => Err(Failure::new(ConnectErrorKind::NoTlsProvider, Phase::Tls)),
+        }
+    }
+}
+
+impl Inner {
+    async fn connect(
+        &self,
+        endpoint: &Endpoint,
+        handshake: Option<Handshake<'_>>,
+        began: Instant,
+    ) -> Result<Connected, Failure> {
+        let deadline = began + self.connect_timeout;
+        match &self.road {
+            Road::Network(network) => network.connect(endpoint, handshake, deadline).await,
+            Road::Custom(function) => {
+                connect_by(function, endpoint.clone(), handshake, deadline).await
+            }
+        }
+    }
+}
+
+/// Connects by a function of the user's own, which takes the network's place.
+async fn connect_by(
+    function: &ConnectFunction,
+    endpoint: Endpoint,
+    handshake: Option<Handshake<'_>>,
+    deadline: Instant,
+) -> Result<Connected, Failure> {
+    let began = Instant::now();
+    let connecting = guarded(|| function(endpoint));
+    let mut stream = match timeout_at(deadline, connecting).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return Err(failed_by_function(error)),
+        Err(_) => return Err(Failure::timed_out(Phase::Connect)),
+    };
+    let connected = Instant::now();
+    let mut facts = ConnectFacts {
+        connect: Some(connected - began),
+        ..ConnectFacts::default()
+    };
+    if let Some(handshake) = handshake {
+        let secured = handshake.run(stream, deadline).await;
+        let (secure, tls) = secured.map_err(|error| error.into_failure())?;
+        stream = secure;
+        facts.tls = Some(tls);
+        facts.handshake = Some(connected.elapsed());
+    }
+    Ok(Connected { stream, facts })
+}
+
+fn failed_by_function(error: io::Error) -> Failure {
+    let kind = if is_panic(&error) {
+        ConnectErrorKind::Panicked
+    } else {
+        ConnectErrorKind::Custom
+    };
+    Failure::new(kind, Phase::Connect).because(Arc::new(error))
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,311 @@
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::bounded::Bounded;
+use crate::endpoint::Endpoint;
+use crate::facts::Attempt;
+use crate::tls::TlsErrorKind;
+
+/// Why no connection could be made.
+///
+/// Its one-line text names the phase, the endpoint and the root cause; [`source`](Error::source)
+/// gives the cause itself.
+pub struct ConnectError(Box<Inner>);
+
+struct Inner {
+    kind: ConnectErrorKind,
+    phase: Phase,
+    endpoint: Endpoint,
+    attempts: Vec<Attempt>,
+    elapsed: Duration,
+    cause: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+/// What went wrong, as far as a program may want to act on it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum ConnectErrorKind {
+    /// The resolver says that there is no such name.
+    NameNotFound,
+    /// The resolver failed; asking again later may help.
+    Resolve,
+    /// The resolver's answer holds no address that the settings let us use.
+    NoAddress,
+    /// The address filter refused every address.
+    AddressRefused,
+    /// Every address refused the connection.
+    Refused,
+    /// No address could be reached: no route, or the network answered that there is none.
+    Unreachable,
+    /// Every address failed, not all in the same way; see [`ConnectError::attempts`].
+    Connect,
+    /// The time was up.
+    TimedOut {
+        /// What was being done when it was.
+        phase: Phase,
+    },
+    /// The TLS handshake failed.
+    Tls(TlsErrorKind),
+    /// The server insists on another protocol than HTTP/1.1.
+    AlpnMismatch,
+    /// TLS was asked for, but this build has no TLS provider and no settings were given.
+    NoTlsProvider,
+    /// The connect function of the user's own failed.
+    Custom,
+    /// Code of the user's own panicked.
+    Panicked,
+}
+
+/// The steps on the way to a connection.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// From a name to addresses.
+    Resolve,
+    /// From addresses to a connected stream.
+    Connect,
+    /// The TLS handshake over it.
+    Tls,
+}
+
+impl ConnectError {
+    /// What went wrong.
+    pub fn kind(&self) -> ConnectErrorKind {
+        self.0.kind
+    }
+
+    /// The step that failed.
+    pub fn phase(&self) -> Phase {
+        self.0.phase
+    }
+
+    /// Where the connection was to lead.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.0.endpoint
+    }
+
+    /// Every address that was tried, with its own failure and time.
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.0.attempts
+    }
+
+    /// The time from the start to the failure.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed
+    }
+
+    /// Whether the time was up.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.0.kind, ConnectErrorKind::TimedOut { .. })
+    }
+
+    pub(crate) fn new(failure: Failure, endpoint: &Endpoint, elapsed: Duration) -> Self {
+        Self(Box::new(Inner {
+            kind: failure.kind,
+            phase: failure.phase,
+            endpoint: endpoint.clone(),
+            attempts: failure.attempts,
+            elapsed,
+            cause: failure.cause,
+        }))
+    }
+}
+
+/// A [`ConnectError`] in the making: what a step knows of its own failure.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) kind: ConnectErrorKind,
+    pub(crate) phase: Phase,
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) cause: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: ConnectErrorKind, phase: Phase) -> Self {
+        Self {
+            kind,
+            phase,
+            attempts: Vec::new(),
+            cause: None,
+        }
+    }
+
+    pub(crate) fn timed_out(phase: Phase) -> Self {
+        Self::new(ConnectErrorKind::TimedOut { phase }, phase)
+    }
+
+    pub(crate) fn because(mut self, cause: Arc<dyn Error + Send + Sync>) -> Self {
+        self.cause = Some(cause);
+        self
+    }
+
+    pub(crate) fn after(mut self, attempts: Vec<Attempt>) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// A failure to resolve, told apart by the error's kind.
+    pub(crate) fn resolving(error: io::Error) -> Self {
+        let kind = match error.kind() {
+            io::ErrorKind::NotFound => ConnectErrorKind::NameNotFound,
+            io::ErrorKind::TimedOut => ConnectErrorKind::TimedOut {
+                phase: Phase::Resolve,
+            },
+            _ if crate::guard::is_panic(&error) => ConnectErrorKind::Panicked,
+            _ => ConnectErrorKind::Resolve,
+        };
+        Self::new(kind, Phase::Resolve).because(Arc::new(error))
+    }
+
+    /// The failure of a race in which no address connected.
+    pub(crate) fn connecting(attempts: Vec<Attempt>) -> Self {
+        let mut kinds = attempts.iter().map(attempt_kind);
+        let first = kinds.next().unwrap_or(ConnectErrorKind::Connect);
+        let kind = if kinds.all(|kind| kind == first) {
+            first
+        } else {
+            ConnectErrorKind::Connect
+        };
+        let cause = attempts
+            .last()
+            .and_then(|last| last.error.clone())
+            .map(|error| error as Arc<dyn Error + Send + Sync>);
+        Self {
+            kind,
+            phase: Phase::Connect,
+            attempts,
+            cause,
+        }
+    }
+}
+
+fn attempt_kind(attempt: &Attempt) -> ConnectErrorKind {
+    match attempt.error.as_ref().map(|error| error.kind()) {
+        Some(io::ErrorKind::ConnectionRefused) => ConnectErrorKind::Refused,
+        Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
+            ConnectErrorKind::Unreachable
+        }
+        Some(io::ErrorKind::TimedOut) => ConnectErrorKind::TimedOut {
+            phase: Phase::Connect,
+        },
+        _ => ConnectErrorKind::Connect,
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner {
+            kind,
+            phase,
+            endpoint,
+            attempts,
+            elapsed,
+            cause,
+        } = &*self.0;
+        match phase {
+            Phase::Resolve => write!(f, "could not resolve {}: ", Bounded(&endpoint.host))?,
+            Phase::Connect => write!(f, "could not connect to {}: ", Bounded(endpoint))?,
+            Phase::Tls => write!(f, "TLS handshake with {} failed: ", Bounded(endpoint))?,
+        }
+        match (kind, cause) {
+            (ConnectErrorKind::TimedOut { .. }, _) => {
+                write!(f, "{kind} after {}", Seconds(*elapsed))?;
+            }
+            (ConnectErrorKind::Tls(TlsErrorKind::Refused), Some(cause))
+            | (ConnectErrorKind::Resolve | ConnectErrorKind::Custom, Some(cause)) => {
+                write!(f, "{}", Bounded(cause))?;
+            }
+            (ConnectErrorKind::Tls(tls), Some(cause)) => tls.explain(cause.as_ref(), f)?,
+            _ => kind.fmt(f)?,
+        }
+        list(attempts, f)
+    }
+}
+
+/// The addresses that were tried, each with its failure; a long list is cut.
+fn list(attempts: &[Attempt], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    const MOST_LISTED: usize = 4;
+
+    let listed = attempts.iter().take(MOST_LISTED);
+    for (n, attempt) in listed.enumerate() {
+        f.write_str(if n == 0 { " (" } else { ", " })?;
+        write!(f, "{}", attempt.addr)?;
+        if let Some(error) = &attempt.error {
+            write!(f, ": {} after {}", Bounded(error), Seconds(attempt.elapsed))?;
+        }
+    }
+    match attempts.len() {
+        0 => Ok(()),
+        n if n > MOST_LISTED => write!(f, ", and {} more)", n - MOST_LISTED),
+        _ => f.write_str(")"),
+    }
+}
+
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_millis() {
+            0..1000 => write!(f, "{} ms", self.0.as_millis()),
+            _ => write!(f, "{:.1} s", self.0.as_secs_f64()),
+        }
+    }
+}
+
+impl fmt::Display for ConnectErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NameNotFound => "no such name",
+            Self::Resolve => "the resolver failed",
+            Self::NoAddress => "the answer holds no address that may be used",
+            Self::AddressRefused => "the address filter refused every address",
+            Self::Refused => "connection refused",
+            Self::Unreachable => "unreachable",
+            Self::Connect => "every address failed",
+            Self::TimedOut { .. } => "timed out",
+            Self::Tls(tls) => return tls.fmt(f),
+            Self::AlpnMismatch => "the server does not speak HTTP/1.1",
+            Self::NoTlsProvider => {
+                "this build has no TLS provider (feature `tls-ring`), and no TLS settings were given"
+            }
+            Self::Custom => "the connect function failed",
+            Self::Panicked => "user code panicked",
+        })
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Resolve => "resolve",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+        })
+    }
+}
+
+impl fmt::Debug for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectError")
+            .field("kind", &self.0.kind)
+            .field("phase", &self.0.phase)
+            .field("endpoint", &self.0.endpoint)
+            .field("attempts", &self.0.attempts)
+            .field("elapsed", &self.0.elapsed)
+            .field("cause", &self.0.cause)
+            .finish()
+    }
+}
+
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let cause = self.0.cause.as_deref()?;
+        Some(cause)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,314 @@
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::RaceOptions;
+use super::order::Candidates;
+use crate::error::{ConnectErrorKind, Failure, Phase};
+use crate::facts::Attempt;
+use crate::guard::BoxFuture;
+
+/// Where addresses come from, in batches, as they become known.
+pub(crate) trait Supply: Send + Sized + 'static {
+    /// The next batch, or why a part of the addresses will not come. `None` when all is said.
+    fn next(self) -> impl Future<Output = Option<(Self, Batch)>> + Send;
+}
+
+pub(crate) type Batch = Result<Vec<SocketAddr>, Failure>;
+
+/// A race between the addresses of a host (RFC 8305).
+///
+/// Attempts start one after another, each a little after the one before or at once when one has
+/// failed; earlier ones go on. The first to connect wins, and the others are dropped. If the
+/// winner proves useless later on, the race can be resumed.
+///
+/// Dropping it drops every attempt.
+pub(crate) struct Race<C, S> {
+    options: RaceOptions,
+    began: Instant,
+    lookup: Lookup<S>,
+    lookup_failure: Option<Failure>,
+    first_address: Option<Instant>,
+    candidates: Candidates,
+    pace: Pace,
+    timer: Pin<Box<Sleep>>,
+    dial: Dial<C>,
+    under_way: Vec<UnderWay<C>>,
+    attempts: Vec<Attempt>,
+}
+
+type Dial<C> = Box<dyn Fn(SocketAddr) -> BoxFuture<io::Result<C>> + Send>;
+
+enum Lookup<S> {
+    UnderWay(BoxFuture<Option<(S, Batch)>>),
+    Over,
+}
+
+/// When the next attempt may start.
+enum Pace {
+    AtOnce,
+    AfterTimer,
+}
+
+struct UnderWay<C> {
+    addr: SocketAddr,
+    since: Instant,
+    connecting: BoxFuture<io::Result<C>>,
+}
+
+/// The attempt that connected first.
+#[derive(Debug)]
+pub(crate) struct Winner<C> {
+    pub(crate) addr: SocketAddr,
+    pub(crate) connection: C,
+}
+
+impl<C, S: Supply> Race<C, S> {
+    pub(crate) fn start(
+        options: RaceOptions,
+        supply: S,
+        dial: impl Fn(SocketAddr) -> BoxFuture<io::Result<C>> + Send + 'static,
+    ) -> Self {
+        let began = Instant::now();
+        Self {
+            options,
+            began,
+            lookup: Lookup::UnderWay(Box::pin(supply.next())),
+            lookup_failure: None,
+            first_address: None,
+            candidates: Candidates::default(),
+            pace: Pace::AtOnce,
+            timer: Box::pin(sleep_until(began)),
+            dial: Box::new(dial),
+            under_way: Vec::new(),
+            attempts: Vec::new(),
+        }
+    }
+
+    /// Runs until an address connects or none is left.
+    ///
+    /// May be called again after a winner: the race then resumes with the addresses that it beat.
+    ///
+    /// Cancel safe: the race goes on where it stood.
+    pub(crate) async fn winner(&mut self) -> Result<Winner<C>, Failure> {
+        std::future::poll_fn(|cx| self.poll_winner(cx)).await
+    }
+
+    /// Notes that the latest winner failed after all.
+    pub(crate) fn disqualify(&mut self, addr: SocketAddr, error: Arc<io::Error>) {
+        let now = Instant::now();
+        let mut latest = self.attempts.iter_mut().rev();
+        if let Some(attempt) =
+            latest.find(|attempt| attempt.addr == addr && attempt.error.is_none())
+        {
+            attempt.error = Some(error);
+            attempt.elapsed = (now - self.began).saturating_sub(attempt.started);
+        }
+    }
+
+    /// Ends the race because time is up.
+    pub(crate) fn give_up(&mut self) -> Failure {
+        for attempt in std::mem::take(&mut self.under_way) {
+            self.note(&attempt.stopped(), Some(io::ErrorKind::TimedOut.into()));
+        }
+        let phase = if self.first_address.is_none() {
+            Phase::Resolve
+        } else {
+            Phase::Connect
+        };
+        Failure::timed_out(phase).after(self.take_attempts())
+    }
+
+    pub(crate) fn take_attempts(&mut self) -> Vec<Attempt> {
+        std::mem::take(&mut self.attempts)
+    }
+
+    pub(crate) fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// When the first address became known, from the start.
+    pub(crate) fn resolved_after(&self) -> Option<Duration> {
+        self.first_address.map(|at| at - self.began)
+    }
+
+    fn poll_winner(&mut self, cx: &mut Context<'_>) -> Poll<Result<Winner<C>, Failure>> {
+        loop {
+            self.poll_lookup(cx);
+            if let Some(winner) = self.poll_attempts(cx) {
+                return Poll::Ready(Ok(winner));
+            }
+            if self.is_exhausted() {
+                return Poll::Ready(Err(self.failure()));
+            }
+            if !self.may_start(cx) {
+                return Poll::Pending;
+            }
+            self.start_next();
+        }
+    }
+
+    /// Takes in every batch that has come.
+    fn poll_lookup(&mut self, cx: &mut Context<'_>) {
+        while let Lookup::UnderWay(lookup) = &mut self.lookup {
+            let Poll::Ready(answer) = lookup.as_mut().poll(cx) else {
+                break;
+            };
+            let Some((supply, batch)) = answer else {
+                self.lookup = Lookup::Over;
+                break;
+            };
+            self.lookup = Lookup::UnderWay(Box::pin(supply.next()));
+            match batch {
+                Ok(addrs) => self.add(addrs),
+                Err(failure) => self.note_lookup_failure(failure),
+            }
+        }
+        self.end_grace_if_pointless();
+    }
+
+    fn add(&mut self, addrs: Vec<SocketAddr>) {
+        let is_first = self.first_address.is_none() && !addrs.is_empty();
+        self.candidates.add(addrs);
+        if is_first {
+            let now = Instant::now();
+            self.first_address = Some(now);
+            // RFC 8305 §3: IPv4 answers wait a moment for IPv6 ones.
+            self.arm(now + self.options.resolution_delay);
+        }
+    }
+
+    /// The wait for IPv6 answers ends when they are there, or when no answer is to come.
+    fn end_grace_if_pointless(&mut self) {
+        let is_grace = self.attempts.is_empty() && self.under_way.is_empty();
+        if is_grace && (self.candidates.has_ipv6() || matches!(self.lookup, Lookup::Over)) {
+            self.pace = Pace::AtOnce;
+        }
+    }
+
+    /// Of two lookups that failed, the one that says more is told.
+    fn note_lookup_failure(&mut self, failure: Failure) {
+        match &self.lookup_failure {
+            Some(known) if known.kind != ConnectErrorKind::NoAddress => {}
+            _ => self.lookup_failure = Some(failure),
+        }
+    }
+
+    /// Looks after the attempts under way. With the first that connected, the others are dropped
+    /// and their addresses put back.
+    fn poll_attempts(&mut self, cx: &mut Context<'_>) -> Option<Winner<C>> {
+        let mut n = 0;
+        while let Some(attempt) = self.under_way.get_mut(n) {
+            let Poll::Ready(outcome) = attempt.connecting.as_mut().poll(cx) else {
+                n += 1;
+                continue;
+            };
+            let stopped = self.under_way.remove(n).stopped();
+            match outcome {
+                Ok(connection) => {
+                    self.drop_losers();
+                    self.note(&stopped, None);
+                    self.pace = Pace::AtOnce;
+                    let addr = stopped.addr;
+                    return Some(Winner { addr, connection });
+                }
+                Err(error) => {
+                    tracing::debug!(addr = %stopped.addr, %error, "attempt failed");
+                    self.note(&stopped, Some(error));
+                    self.pace = Pace::AtOnce;
+                }
+            }
+        }
+        None
+    }
+
+    fn drop_losers(&mut self) {
+        let losers: Vec<_> = std::mem::take(&mut self.under_way)
+            .into_iter()
+            .map(UnderWay::stopped)
+            .collect();
+        for loser in &losers {
+            let slower = io::Error::new(io::ErrorKind::Interrupted, "another address was faster");
+            self.note(loser, Some(slower));
+        }
+        self.candidates
+            .give_back(losers.iter().map(|loser| loser.addr).collect());
+    }
+
+    fn is_exhausted(&self) -> bool {
+        matches!(self.lookup, Lookup::Over)
+            && self.under_way.is_empty()
+            && self.candidates.is_empty()
+    }
+
+    fn failure(&mut self) -> Failure {
+        if self.attempts.is_empty() {
+            return self
+                .lookup_failure
+                .take()
+                .unwrap_or_else(|| Failure::new(ConnectErrorKind::NoAddress, Phase::Resolve));
+        }
+        Failure::connecting(self.take_attempts())
+    }
+
+    fn may_start(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.candidates.is_empty() || self.under_way.len() >= self.options.most_at_once {
+            return false;
+        }
+        match self.pace {
+            Pace::AtOnce => true,
+            Pace::AfterTimer => self.timer.as_mut().poll(cx).is_ready(),
+        }
+    }
+
+    fn start_next(&mut self) {
+        let Some(addr) = self.candidates.take() else {
+            return;
+        };
+        let now = Instant::now();
+        tracing::debug!(%addr, "attempt starts");
+        self.under_way.push(UnderWay {
+            addr,
+            since: now,
+            connecting: (self.dial)(addr),
+        });
+        self.arm(now + self.options.attempt_delay);
+    }
+
+    fn arm(&mut self, at: Instant) {
+        self.timer.as_mut().reset(at);
+        self.pace = Pace::AfterTimer;
+    }
+
+    fn note(&mut self, stopped: &Stopped, error: Option<io::Error>) {
+        self.attempts.push(Attempt {
+            addr: stopped.addr,
+            started: stopped.since - self.began,
+            elapsed: stopped.since.elapsed(),
+            error: error.map(Arc::new),
+        });
+    }
+}
+
+impl<C> UnderWay<C> {
+    /// Drops the socket, keeps the facts.
+    fn stopped(self) -> Stopped {
+        Stopped {
+            addr: self.addr,
+            since: self.since,
+        }
+    }
+}
+
+struct Stopped {
+    addr: SocketAddr,
+    since: Instant,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,49 @@
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Runs code of the user's own so that its panic becomes an error.
+///
+/// The future is dropped with the panic and never polled again, which is what makes the assertion
+/// of unwind safety true.
+pub(crate) async fn guarded<T>(
+    start: impl FnOnce() -> BoxFuture<io::Result<T>> + Send,
+) -> io::Result<T> {
+    let mut future = catch_unwind(AssertUnwindSafe(start)).map_err(|_| panicked())?;
+    std::future::poll_fn(|cx| poll_guarded(&mut future, cx)).await
+}
+
+fn poll_guarded<T>(
+    future: &mut BoxFuture<io::Result<T>>,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<T>> {
+    match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll,
+        Err(_) => Poll::Ready(Err(panicked())),
+    }
+}
+
+/// Whether the error stands for a panic that was caught here.
+pub(crate) fn is_panic(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Panicked>())
+}
+
+fn panicked() -> io::Error {
+    io::Error::other(Panicked)
+}
+
+#[derive(Debug)]
+struct Panicked;
+
+impl fmt::Display for Panicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("user code panicked")
+    }
+}
+
+impl Error for Panicked {}

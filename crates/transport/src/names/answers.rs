@@ -1,0 +1,100 @@
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::shared::Subscription;
+use crate::guard::{BoxFuture, guarded};
+
+/// The addresses of a name, which may arrive in parts.
+///
+/// A resolver that asks for IPv6 and IPv4 addresses apart gives both lookups to
+/// [`from_lookups`](Self::from_lookups): the first answer starts the race, IPv4 waiting a moment
+/// for IPv6 (RFC 8305 §3).
+pub struct Answers {
+    source: Source,
+}
+
+type Lookup = BoxFuture<io::Result<Vec<SocketAddr>>>;
+
+enum Source {
+    Lookups(Vec<Lookup>),
+    Shared(Subscription),
+}
+
+impl Answers {
+    /// An answer that is known already.
+    pub fn ready(addrs: impl IntoIterator<Item = SocketAddr>) -> Self {
+        let addrs = addrs.into_iter().collect();
+        Self::from_lookup(std::future::ready(Ok(addrs)))
+    }
+
+    /// A failure that is known already.
+    pub fn failed(error: io::Error) -> Self {
+        Self::from_lookup(std::future::ready(Err(error)))
+    }
+
+    /// An answer that comes in one piece.
+    pub fn from_lookup(
+        lookup: impl Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'static,
+    ) -> Self {
+        Self::from_lookups([Box::pin(lookup) as Lookup])
+    }
+
+    /// An answer that comes in several pieces, in whatever order they are finished.
+    ///
+    /// The failure of one does not spoil the others.
+    pub fn from_lookups(
+        lookups: impl IntoIterator<
+            Item = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>,
+        >,
+    ) -> Self {
+        let guard = |lookup| Box::pin(guarded(|| lookup)) as Lookup;
+        Self {
+            source: Source::Lookups(lookups.into_iter().map(guard).collect()),
+        }
+    }
+
+    pub(super) fn shared(subscription: Subscription) -> Self {
+        Self {
+            source: Source::Shared(subscription),
+        }
+    }
+
+    /// The next piece; `None` when all have come.
+    ///
+    /// Cancel safe: nothing is lost.
+    ///
+    /// # Errors
+    ///
+    /// If one of the lookups failed. Others may still succeed.
+    pub async fn next(&mut self) -> Option<io::Result<Vec<SocketAddr>>> {
+        match &mut self.source {
+            Source::Lookups(lookups) => std::future::poll_fn(|cx| poll_lookups(lookups, cx)).await,
+            Source::Shared(subscription) => subscription.next().await,
+        }
+    }
+}
+
+fn poll_lookups(
+    lookups: &mut Vec<Lookup>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<io::Result<Vec<SocketAddr>>>> {
+    if lookups.is_empty() {
+        return Poll::Ready(None);
+    }
+    for (n, lookup) in lookups.iter_mut().enumerate() {
+        if let Poll::Ready(answer) = lookup.as_mut().poll(cx) {
+            drop(lookups.remove(n));
+            return Poll::Ready(Some(answer));
+        }
+    }
+    Poll::Pending
+}
+
+impl fmt::Debug for Answers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answers").finish_non_exhaustive()
+    }
+}

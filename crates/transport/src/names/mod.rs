@@ -1,0 +1,102 @@
+mod answers;
+mod rules;
+mod screen;
+mod shared;
+mod system;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+pub use self::answers::Answers;
+pub use self::rules::is_public;
+pub(crate) use self::screen::{AddressFilter, Families, Screen, Screened};
+pub(crate) use self::shared::{CacheOptions, SharedResolver};
+pub use self::system::SystemResolver;
+use crate::endpoint::{Endpoint, Host};
+
+/// Turns names into addresses.
+///
+/// An implementation is asked once for a name however many callers want it, and the answer is
+/// kept for a moment; see [`ConnectorBuilder`](crate::ConnectorBuilder). It is never asked about
+/// literal addresses or overridden names.
+///
+/// Addresses with port 0 get the endpoint's port; any other port is kept.
+///
+/// An error of kind [`NotFound`](std::io::ErrorKind::NotFound) says that the name does not exist;
+/// every other error says that the resolver failed, and may be covered by an earlier answer. A
+/// panic becomes an error.
+///
+/// ```
+/// use postrider_transport::{Answers, Connector, Resolve};
+///
+/// struct Fixed;
+///
+/// impl Resolve for Fixed {
+///     fn resolve(&self, name: &str) -> Answers {
+///         match name {
+///             "a.test" => Answers::ready([([127, 0, 0, 1], 0).into()]),
+///             _ => Answers::failed(std::io::ErrorKind::NotFound.into()),
+///         }
+///     }
+/// }
+///
+/// let connector = Connector::builder().resolver(Fixed).build();
+/// ```
+pub trait Resolve: Send + Sync + 'static {
+    /// Starts to look a name up. It is as the endpoint gave it, a trailing dot included.
+    fn resolve(&self, name: &str) -> Answers;
+}
+
+/// Everything that stands between a host and its addresses.
+#[derive(Clone)]
+pub(crate) struct Names {
+    pub(crate) resolver: SharedResolver,
+    pub(crate) overrides: Arc<HashMap<Box<str>, Vec<SocketAddr>>>,
+    pub(crate) filter: Option<AddressFilter>,
+    pub(crate) families: Families,
+}
+
+/// The addresses of an endpoint, on their way.
+pub(crate) struct Lookup {
+    pub(crate) addresses: Screened,
+    pub(crate) source: Source,
+}
+
+/// Where addresses come from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Source {
+    /// They were known beforehand.
+    Known,
+    Resolver,
+}
+
+impl Names {
+    pub(crate) fn look_up(&self, endpoint: &Endpoint) -> Lookup {
+        let (source, answers) = self.ask(&endpoint.host);
+        let screen = Screen::new(endpoint.clone(), self.families, self.filter.clone());
+        Lookup {
+            addresses: Screened::new(answers, screen),
+            source,
+        }
+    }
+
+    fn ask(&self, host: &Host) -> (Source, Answers) {
+        match host {
+            Host::Ip(ip) => (Source::Known, Answers::ready([SocketAddr::new(*ip, 0)])),
+            Host::ZonedIp(ip, zone) => (Source::Known, system::zoned(*ip, zone)),
+            Host::Name(name) => match self.overrides.get(&*override_key(name)) {
+                Some(addrs) => (Source::Known, Answers::ready(addrs.iter().copied())),
+                None => (Source::Resolver, self.resolver.resolve(name)),
+            },
+        }
+    }
+}
+
+/// Names are equal whatever their case, and with or without the dot at the end.
+pub(crate) fn override_key(name: &str) -> Box<str> {
+    name.strip_suffix('.')
+        .unwrap_or(name)
+        .to_ascii_lowercase()
+        .into()
+}

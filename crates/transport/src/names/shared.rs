@@ -1,0 +1,255 @@
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::{Handle, Id};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::{Answers, Resolve};
+use crate::guard::guarded;
+
+/// How long answers are kept.
+#[derive(Clone, Debug)]
+pub(crate) struct CacheOptions {
+    /// For so long an answer is used again without asking.
+    pub(crate) fresh_for: Duration,
+    /// For so long the last good answer is used where the resolver fails.
+    pub(crate) stale_for: Duration,
+}
+
+impl Default for CacheOptions {
+    /// The system's resolver tells no time to live, so an answer is fresh only as long as a burst
+    /// of dials lasts. A resolver that is down for a moment is common (EAI_AGAIN under load).
+    fn default() -> Self {
+        Self {
+            fresh_for: Duration::from_secs(1),
+            stale_for: Duration::from_secs(60),
+        }
+    }
+}
+
+/// A resolver that is asked once for a name, however many callers want it at the same time.
+///
+/// A lookup runs in a task of its own: a caller that goes away disturbs nobody, and what the
+/// lookup finds is kept. Callers of different runtimes share answers but no lookups under way,
+/// since a task makes no progress while its runtime rests.
+#[derive(Clone)]
+pub(crate) struct SharedResolver {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    resolver: Box<dyn Resolve>,
+    options: CacheOptions,
+    names: Mutex<HashMap<Box<str>, Name>>,
+}
+
+/// How many names are remembered.
+const MOST_NAMES: usize = 1024;
+
+#[derive(Default)]
+struct Name {
+    under_way: Vec<(Id, watch::Receiver<Progress>)>,
+    good: Option<Good>,
+}
+
+/// The last good answer.
+struct Good {
+    addrs: Vec<SocketAddr>,
+    at: Instant,
+    /// Whether every part of the answer was good.
+    is_whole: bool,
+}
+
+/// What a lookup has brought so far.
+#[derive(Default)]
+struct Progress {
+    parts: Vec<Result<Vec<SocketAddr>, Arc<io::Error>>>,
+    is_over: bool,
+}
+
+impl SharedResolver {
+    pub(crate) fn new(resolver: Box<dyn Resolve>, options: CacheOptions) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                resolver,
+                options,
+                names: Mutex::new(HashMap::new()),
+            }),
+        }
+    }
+
+    /// Answers from memory, or joins a lookup, or starts one on the current runtime.
+    pub(crate) fn resolve(&self, name: &str) -> Answers {
+        let name: Box<str> = name.to_ascii_lowercase().into();
+        let mut names = self.inner.names();
+        make_room(&mut names, &name);
+        let known = names.entry(name.clone()).or_default();
+        if let Some(good) = &known.good
+            && good.is_whole
+            && good.at.elapsed() < self.inner.options.fresh_for
+        {
+            return Answers::ready(good.addrs.iter().copied());
+        }
+        let progress = self.join(known, &name);
+        drop(names);
+        Answers::shared(Subscription {
+            resolver: self.clone(),
+            name,
+            progress,
+            seen: 0,
+        })
+    }
+
+    fn join(&self, known: &mut Name, name: &str) -> watch::Receiver<Progress> {
+        let here = Handle::current().id();
+        // A lookup whose task is gone can no longer answer; its runtime was shut down.
+        known
+            .under_way
+            .retain(|(_, progress)| progress.has_changed().is_ok());
+        if let Some((_, progress)) = known.under_way.iter().find(|(id, _)| *id == here) {
+            return progress.clone();
+        }
+        let (sender, progress) = watch::channel(Progress::default());
+        known.under_way.push((here, progress.clone()));
+        tokio::spawn(Arc::clone(&self.inner).run(name.into(), here, sender));
+        progress
+    }
+}
+
+impl Inner {
+    async fn run(self: Arc<Self>, name: Box<str>, here: Id, progress: watch::Sender<Progress>) {
+        let mut good = Vec::new();
+        let mut failures = Vec::new();
+        let mut answers = self.start(&name).await;
+        while let Some(part) = answers.next().await {
+            match part {
+                Ok(addrs) => {
+                    good.extend_from_slice(&addrs);
+                    progress.send_modify(|progress| progress.parts.push(Ok(addrs)));
+                }
+                Err(error) => failures.push(error),
+            }
+        }
+        let last = self.finish(&name, here, good, failures);
+        progress.send_modify(|progress| {
+            progress.parts.extend(last);
+            progress.is_over = true;
+        });
+    }
+
+    /// Asks the resolver; if that panics, the answer is a failure.
+    async fn start(self: &Arc<Self>, name: &str) -> Answers {
+        let (this, name) = (Arc::clone(self), name.to_owned());
+        let asked = guarded(move || Box::pin(std::future::ready(Ok(this.resolver.resolve(&name)))));
+        asked.await.unwrap_or_else(Answers::failed)
+    }
+
+    /// Keeps a good answer, and gives what is left to tell: the failures, or in their place the
+    /// last good answer.
+    fn finish(
+        &self,
+        name: &str,
+        here: Id,
+        good: Vec<SocketAddr>,
+        failures: Vec<io::Error>,
+    ) -> Vec<Result<Vec<SocketAddr>, Arc<io::Error>>> {
+        let mut names = self.names();
+        let Some(known) = names.get_mut(name) else {
+            return failures.into_iter().map(|e| Err(Arc::new(e))).collect();
+        };
+        known.under_way.retain(|(id, _)| *id != here);
+        let is_firm_no = failures.iter().all(|e| e.kind() == io::ErrorKind::NotFound);
+        if !good.is_empty() {
+            known.good = Some(Good {
+                addrs: good,
+                at: Instant::now(),
+                is_whole: failures.is_empty(),
+            });
+        } else if is_firm_no {
+            known.good = None;
+        } else if let Some(last) = &known.good
+            && last.at.elapsed() < self.options.stale_for
+        {
+            tracing::warn!(name, "resolver failed, its last good answer is used");
+            return vec![Ok(last.addrs.clone())];
+        }
+        failures.into_iter().map(|e| Err(Arc::new(e))).collect()
+    }
+
+    fn names(&self) -> MutexGuard<'_, HashMap<Box<str>, Name>> {
+        // Nothing that can panic half-way happens under the lock.
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Forgets the oldest name that nobody asks about, if a new one would be too many.
+fn make_room(names: &mut HashMap<Box<str>, Name>, newcomer: &str) {
+    if names.len() < MOST_NAMES || names.contains_key(newcomer) {
+        return;
+    }
+    let oldest = names
+        .iter()
+        .filter(|(_, known)| known.under_way.is_empty())
+        .min_by_key(|(_, known)| known.good.as_ref().map(|good| good.at))
+        .map(|(name, _)| name.clone());
+    if let Some(oldest) = oldest
+        && let Entry::Occupied(entry) = names.entry(oldest)
+    {
+        entry.remove();
+    }
+}
+
+/// One caller's share in a lookup.
+pub(super) struct Subscription {
+    resolver: SharedResolver,
+    name: Box<str>,
+    progress: watch::Receiver<Progress>,
+    seen: usize,
+}
+
+impl Subscription {
+    pub(super) async fn next(&mut self) -> Option<io::Result<Vec<SocketAddr>>> {
+        loop {
+            let (part, is_over) = self.look();
+            if part.is_some() || is_over {
+                self.seen += 1;
+                return part;
+            }
+            if self.progress.changed().await.is_err() {
+                // The lookup's runtime was shut down under it.
+                if self.seen > 0 {
+                    return None;
+                }
+                self.restart();
+            }
+        }
+    }
+
+    fn look(&mut self) -> (Option<io::Result<Vec<SocketAddr>>>, bool) {
+        let progress = self.progress.borrow_and_update();
+        let part = progress.parts.get(self.seen).map(|part| match part {
+            Ok(addrs) => Ok(addrs.clone()),
+            Err(error) => Err(shared_error(error)),
+        });
+        (part, progress.is_over)
+    }
+
+    fn restart(&mut self) {
+        let mut names = self.resolver.inner.names();
+        let known = names.entry(self.name.clone()).or_default();
+        self.progress = self.resolver.join(known, &self.name);
+    }
+}
+
+/// Every caller gets an error of its own around the one cause.
+fn shared_error(error: &Arc<io::Error>) -> io::Error {
+    io::Error::new(error.kind(), Arc::clone(error))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpSocket, TcpStream};
+
+/// How often the kernel asks an idle peer whether it still lives.
+///
+/// This finds peers that vanished while nothing is being sent. Data that is on its way and never
+/// acknowledged is bounded by the user timeout instead.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Keepalive {
+    /// How long the connection is silent before the first question.
+    pub idle: Duration,
+    /// From one unanswered question to the next.
+    pub interval: Duration,
+    /// After how many of them the connection is given up.
+    pub probes: u32,
+}
+
+impl Keepalive {
+    /// Names the three values. The system counts in whole seconds.
+    pub fn new(idle: Duration, interval: Duration, probes: u32) -> Self {
+        Self {
+            idle,
+            interval,
+            probes,
+        }
+    }
+}
+
+/// How TCP sockets are set up before they connect.
+#[derive(Clone)]
+pub(crate) struct SocketOptions {
+    pub(crate) nodelay: bool,
+    pub(crate) keepalive: Option<Keepalive>,
+    pub(crate) user_timeout: Option<Duration>,
+    pub(crate) local_address: Option<IpAddr>,
+    pub(crate) interface: Option<Box<str>>,
+    pub(crate) send_buffer: Option<u32>,
+    pub(crate) receive_buffer: Option<u32>,
+    pub(crate) hook: Option<SocketHook>,
+}
+
+#[cfg(unix)]
+pub(crate) type SocketHook =
+    Arc<dyn Fn(std::os::fd::BorrowedFd<'_>, SocketAddr) -> io::Result<()> + Send + Sync>;
+/// There is no hook where there are no file descriptors.
+#[cfg(not(unix))]
+pub(crate) type SocketHook = Arc<dyn Fn() + Send + Sync>;
+
+impl Default for SocketOptions {
+    fn default() -> Self {
+        Self {
+            nodelay: true,
+            keepalive: None,
+            user_timeout: None,
+            local_address: None,
+            interface: None,
+            send_buffer: None,
+            receive_buffer: None,
+            hook: None,
+        }
+    }
+}
+
+impl SocketOptions {
+    /// Connects a socket to an address.
+    pub(crate) async fn connect(self: Arc<Self>, addr: SocketAddr) -> io::Result<TcpStream> {
+        let socket = match addr {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        self.apply(&socket)?;
+        if let Some(hook) = &self.hook {
+            run_hook(hook, &socket, addr)?;
+        }
+        socket.connect(addr).await
+    }
+
+    fn apply(&self, socket: &TcpSocket) -> io::Result<()> {
+        socket.set_nodelay(self.nodelay)?;
+        if let Some(keepalive) = &self.keepalive {
+            SockRef::from(socket).set_tcp_keepalive(
+                &TcpKeepalive::new()
+                    .with_time(keepalive.idle)
+                    .with_interval(keepalive.interval)
+                    .with_retries(keepalive.probes),
+            )?;
+        }
+        if let Some(timeout) = self.user_timeout {
+            set_user_timeout(socket, timeout)?;
+        }
+        if let Some(size) = self.send_buffer {
+            socket.set_send_buffer_size(size)?;
+        }
+        if let Some(size) = self.receive_buffer {
+            socket.set_recv_buffer_size(size)?;
+        }
+        if let Some(interface) = &self.interface {
+            bind_device(socket, interface)?;
+        }
+        match self.local_address {
+            Some(ip) => socket.bind(SocketAddr::new(ip, 0)),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn run_hook(hook: &SocketHook, socket: &TcpSocket, addr: SocketAddr) -> io::Result<()> {
+    use std::os::fd::AsFd;
+    hook(socket.as_fd(), addr)
+}
+
+#[cfg(not(unix))]
+fn run_hook(hook: &SocketHook, _: &TcpSocket, _: SocketAddr) -> io::Result<()> {
+    hook();
+    Ok(())
+}
+
+#[cfg(any(target_os = "android", target_os = "linux"))]
+fn set_user_timeout(socket: &TcpSocket, timeout: Duration) -> io::Result<()> {
+    SockRef::from(socket).set_tcp_user_timeout(Some(timeout))
+}
+
+/// Only Linux knows it.
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+fn set_user_timeout(_: &TcpSocket, _: Duration) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(any(target_os = "android", target_os = "linux"))]
+fn bind_device(socket: &TcpSocket, interface: &str) -> io::Result<()> {
+    SockRef::from(socket).bind_device(Some(interface.as_bytes()))
+}
+
+/// To go on without it could leak traffic to another network.
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+fn bind_device(_: &TcpSocket, _: &str) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+impl fmt::Debug for SocketOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SocketOptions")
+            .field("nodelay", &self.nodelay)
+            .field("keepalive", &self.keepalive)
+            .field("user_timeout", &self.user_timeout)
+            .field("local_address", &self.local_address)
+            .field("interface", &self.interface)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,112 @@
+use std::io::{self, Read, Write};
+
+use rustls::ClientConnection;
+use tokio_rustls::client::TlsStream;
+
+use super::{Probe, Stream};
+
+/// How many bytes of TLS messages a probe takes in before it distrusts the peer. Session tickets
+/// come to a few hundred bytes each.
+const MOST_FED: usize = 32 * 1024;
+
+/// A TLS session over a stream, which says close_notify when it goes.
+pub(super) struct TlsSession {
+    stream: TlsStream<Stream>,
+}
+
+impl TlsSession {
+    pub(super) fn new(stream: TlsStream<Stream>) -> Self {
+        Self { stream }
+    }
+
+    /// The side of the plaintext.
+    pub(super) fn above(&mut self) -> &mut TlsStream<Stream> {
+        &mut self.stream
+    }
+
+    /// Queues close_notify and offers it to the stream below once.
+    pub(super) fn close(&mut self) {
+        if self.has_ciphertext() {
+            return;
+        }
+        let (below, session) = self.stream.get_mut();
+        session.send_close_notify();
+        if session.wants_write() {
+            // Nobody is left to hear of a failure.
+            let _ = session.write_tls(&mut Now(below));
+        }
+    }
+
+    pub(super) fn is_alive(&mut self, care: Probe) -> bool {
+        // The session tells of an earlier error again, and of plaintext and close_notify which
+        // came together with the last bytes that were read.
+        let (below, session) = self.stream.get_mut();
+        if !has_only_messages(session) {
+            return false;
+        }
+        if !below.may_be_readable(care) {
+            return true;
+        }
+        let mut fed = 0;
+        while fed < MOST_FED {
+            match session.read_tls(&mut Now(below)) {
+                Ok(0) => return false,
+                Ok(taken) => fed += taken,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+            if !has_only_messages(session) {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// The side of the ciphertext.
+    pub(super) fn below(&self) -> &Stream {
+        self.stream.get_ref().0
+    }
+
+    pub(super) fn has_ciphertext(&self) -> bool {
+        self.stream.get_ref().1.wants_write()
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        // After the handshake, rustls stops wanting to read for two reasons only: plaintext that
+        // waits to be fetched, and close_notify.
+        self.stream.get_ref().1.wants_read()
+    }
+}
+
+impl Drop for TlsSession {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Whether everything the session was fed is known to be neither data, nor the end, nor wrong.
+fn has_only_messages(session: &mut ClientConnection) -> bool {
+    session
+        .process_new_packets()
+        .is_ok_and(|state| state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed())
+}
+
+/// A stream as rustls wants it: reads and writes that do not wait.
+struct Now<'a>(&'a mut Stream);
+
+impl Read for Now<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read_now(buf)
+    }
+}
+
+impl Write for Now<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.0.write_now(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,204 @@
+use std::error::Error;
+use std::fmt;
+
+use rustls::{AlertDescription, CertificateError, PeerMisbehaved};
+
+use crate::bounded::Bounded;
+use crate::error::ConnectErrorKind;
+
+/// Why a TLS handshake failed.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum TlsErrorKind {
+    /// A certificate has expired.
+    Expired,
+    /// A certificate is not valid yet. Look at the clocks.
+    NotYetValid,
+    /// The certificate is for other names than the host's.
+    WrongName,
+    /// The certificate's chain leads to no trusted root.
+    UnknownIssuer,
+    /// A certificate was revoked.
+    Revoked,
+    /// No revocation list tells about a certificate.
+    UnknownRevocation,
+    /// A revocation list is out of date.
+    ExpiredRevocationList,
+    /// The certificate is meant for something else than a server.
+    WrongPurpose,
+    /// A signature is wrong, or made in a way that is not supported.
+    BadSignature,
+    /// The certificate is malformed, or breaks a rule that has no kind of its own here.
+    BadCertificate,
+    /// The server sent no certificate.
+    NoCertificate,
+    /// A verifier of the user's own refused the certificate.
+    Refused,
+    /// The server ended the handshake with an alert.
+    Alert,
+    /// The two sides have no version, cipher suite or key exchange in common.
+    Incompatible,
+    /// What came is no TLS. Perhaps the port speaks plain HTTP.
+    NotTls,
+    /// The server broke the rules of TLS.
+    Protocol,
+    /// The connection ended during the handshake.
+    Closed,
+    /// The host's name cannot stand in a certificate.
+    InvalidServerName,
+    /// Our own side failed, for want of randomness or time.
+    Local,
+}
+
+impl TlsErrorKind {
+    /// The kind, with what the cause knows besides.
+    pub(crate) fn explain(
+        self,
+        cause: &(dyn Error + 'static),
+        f: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
+        write!(f, "{self}")?;
+        match cause.downcast_ref::<rustls::Error>() {
+            Some(rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+                presented,
+                ..
+            })) if !presented.is_empty() => write!(f, ": {}", Bounded(presented.join(", "))),
+            Some(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext {
+                time,
+                not_after,
+            })) => {
+                let days = time.as_secs().saturating_sub(not_after.as_secs()) / DAY;
+                write!(f, " {days} days ago")
+            }
+            Some(rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext {
+                time,
+                not_before,
+            })) => {
+                let days = not_before.as_secs().saturating_sub(time.as_secs()) / DAY;
+                write!(f, " for {days} days")
+            }
+            Some(rustls::Error::AlertReceived(alert)) => {
+                write!(f, ": {}", Bounded(format_args!("{alert:?}")))
+            }
+            Some(
+                error @ (rustls::Error::PeerIncompatible(_)
+                | rustls::Error::PeerMisbehaved(_)
+                | rustls::Error::General(_)),
+            ) => write!(f, ": {}", Bounded(error)),
+            Some(_) => Ok(()),
+            None => write!(f, ": {}", Bounded(cause)),
+        }
+    }
+}
+
+const DAY: u64 = 24 * 60 * 60;
+
+/// What a connection that failed by TLS failed of.
+pub(super) fn kind_of(error: &rustls::Error) -> ConnectErrorKind {
+    use rustls::Error as E;
+    ConnectErrorKind::Tls(match error {
+        E::InvalidCertificate(certificate) => certificate_kind(certificate),
+        E::NoApplicationProtocol
+        | E::AlertReceived(AlertDescription::NoApplicationProtocol)
+        | E::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol) => {
+            return ConnectErrorKind::AlpnMismatch;
+        }
+        E::AlertReceived(AlertDescription::ProtocolVersion) | E::PeerIncompatible(_) => {
+            TlsErrorKind::Incompatible
+        }
+        E::AlertReceived(_) => TlsErrorKind::Alert,
+        E::NoCertificatesPresented => TlsErrorKind::NoCertificate,
+        E::InvalidMessage(_) | E::PeerSentOversizedRecord => TlsErrorKind::NotTls,
+        E::UnsupportedNameType => TlsErrorKind::InvalidServerName,
+        E::General(_) | E::FailedToGetCurrentTime | E::FailedToGetRandomBytes => {
+            TlsErrorKind::Local
+        }
+        _ => TlsErrorKind::Protocol,
+    })
+}
+
+fn certificate_kind(error: &CertificateError) -> TlsErrorKind {
+    use CertificateError as E;
+    match error {
+        E::Expired | E::ExpiredContext { .. } => TlsErrorKind::Expired,
+        E::NotValidYet | E::NotValidYetContext { .. } => TlsErrorKind::NotYetValid,
+        E::NotValidForName | E::NotValidForNameContext { .. } => TlsErrorKind::WrongName,
+        E::UnknownIssuer => TlsErrorKind::UnknownIssuer,
+        E::Revoked => TlsErrorKind::Revoked,
+        E::UnknownRevocationStatus => TlsErrorKind::UnknownRevocation,
+        E::ExpiredRevocationList | E::ExpiredRevocationListContext { .. } => {
+            TlsErrorKind::ExpiredRevocationList
+        }
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => TlsErrorKind::WrongPurpose,
+        E::BadSignature
+        | E::UnsupportedSignatureAlgorithmContext { .. }
+        | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => TlsErrorKind::BadSignature,
+        E::ApplicationVerificationFailure => TlsErrorKind::Refused,
+        _ => TlsErrorKind::BadCertificate,
+    }
+}
+
+impl fmt::Display for TlsErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Expired => "the certificate has expired",
+            Self::NotYetValid => "the certificate is not yet valid",
+            Self::WrongName => "the certificate is for other names",
+            Self::UnknownIssuer => "the certificate's issuer is not trusted",
+            Self::Revoked => "the certificate was revoked",
+            Self::UnknownRevocation => "no revocation list knows the certificate",
+            Self::ExpiredRevocationList => "the revocation list is out of date",
+            Self::WrongPurpose => "the certificate is not meant for a server",
+            Self::BadSignature => "a signature is wrong or of an unsupported kind",
+            Self::BadCertificate => "the certificate is malformed or breaks a rule",
+            Self::NoCertificate => "the server sent no certificate",
+            Self::Refused => "the verifier refused the certificate",
+            Self::Alert => "the server sent an alert",
+            Self::Incompatible => "no version or cipher in common",
+            Self::NotTls => "what the server sent is no TLS",
+            Self::Protocol => "the server broke the rules of TLS",
+            Self::Closed => "the connection ended during the handshake",
+            Self::InvalidServerName => "the host's name cannot stand in a certificate",
+            Self::Local => "this side failed",
+        })
+    }
+}
+
+/// Why [`TlsSettings`](crate::TlsSettings) could not be made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TlsSettingsError {
+    /// This build has no TLS provider.
+    NoProvider,
+    /// Only added roots were to be trusted, and none was added.
+    NoRoots,
+    /// A text is no PEM.
+    BadPem,
+    /// A text in PEM holds no certificate.
+    EmptyPem,
+    /// A certificate cannot be read.
+    BadCertificate {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The provider supports no protocol version that we do.
+    Unsupported {
+        /// What it says.
+        reason: String,
+    },
+}
+
+impl fmt::Display for TlsSettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoProvider => f.write_str("this build has no TLS provider (feature `tls-ring`)"),
+            Self::NoRoots => f.write_str("no root certificate is left to trust"),
+            Self::BadPem => f.write_str("a text is no PEM"),
+            Self::EmptyPem => f.write_str("a text in PEM holds no certificate"),
+            Self::BadCertificate { reason } => write!(f, "a root certificate is bad: {reason}"),
+            Self::Unsupported { reason } => write!(f, "the TLS provider will not do: {reason}"),
+        }
+    }
+}
+
+impl Error for TlsSettingsError {}

@@ -1,0 +1,137 @@
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+
+use super::error::{TlsErrorKind, kind_of};
+use super::settings::TlsSettings;
+use crate::endpoint::Host;
+use crate::error::{ConnectErrorKind, Failure, Phase};
+use crate::facts::{TlsFacts, TlsVersion};
+use crate::stream::Stream;
+
+/// What it takes to secure a stream to a host.
+#[derive(Clone, Copy)]
+pub(crate) struct Handshake<'a> {
+    pub(crate) settings: &'a TlsSettings,
+    pub(crate) host: &'a Host,
+    pub(crate) timeout: Duration,
+}
+
+impl Handshake<'_> {
+    /// Secures a connected stream, within the handshake's own time and the deadline.
+    pub(crate) async fn run(
+        self,
+        stream: Stream,
+        deadline: Instant,
+    ) -> Result<(Stream, TlsFacts), HandshakeError> {
+        let name = server_name(self.host).ok_or(HandshakeError::Fatal(
+            ConnectErrorKind::Tls(TlsErrorKind::InvalidServerName),
+            None,
+        ))?;
+        let connecting =
+            TlsConnector::from(Arc::clone(self.settings.config())).connect(name, stream);
+        let deadline = deadline.min(Instant::now() + self.timeout);
+        let stream = match timeout_at(deadline, connecting).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return Err(HandshakeError::from_io(error)),
+            Err(_) => return Err(HandshakeError::TimedOut),
+        };
+        let facts = facts(stream.get_ref().1)?;
+        Ok((Stream::tls(stream), facts))
+    }
+}
+
+/// Why a handshake failed, told apart by whether another address of the host may do better.
+#[derive(Debug)]
+pub(crate) enum HandshakeError {
+    /// The peer stalled.
+    TimedOut,
+    /// The connection broke underneath.
+    Transport(Arc<io::Error>),
+    /// The peer was reached, and what it said will not do.
+    Fatal(ConnectErrorKind, Option<Arc<rustls::Error>>),
+}
+
+impl HandshakeError {
+    fn from_io(error: io::Error) -> Self {
+        match error.downcast::<rustls::Error>() {
+            Ok(error) => Self::Fatal(kind_of(&error), Some(Arc::new(error))),
+            Err(error) => Self::Transport(Arc::new(error)),
+        }
+    }
+
+    /// Whether no other address of the host is worth a try.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self, Self::Fatal(..))
+    }
+
+    /// The error for the record of the address.
+    pub(crate) fn for_attempt(&self) -> Arc<io::Error> {
+        match self {
+            Self::TimedOut => Arc::new(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "TLS handshake timed out",
+            )),
+            Self::Transport(error) => Arc::clone(error),
+            Self::Fatal(kind, _) => {
+                Arc::new(io::Error::new(io::ErrorKind::InvalidData, kind.to_string()))
+            }
+        }
+    }
+
+    pub(crate) fn into_failure(self) -> Failure {
+        match self {
+            Self::TimedOut => Failure::timed_out(Phase::Tls),
+            Self::Transport(error) => {
+                let kind = ConnectErrorKind::Tls(TlsErrorKind::Closed);
+                Failure::new(kind, Phase::Tls).because(error)
+            }
+            Self::Fatal(kind, None) => Failure::new(kind, Phase::Tls),
+            Self::Fatal(kind, Some(error)) => Failure::new(kind, Phase::Tls).because(error),
+        }
+    }
+}
+
+/// The name to ask for and to verify.
+///
+/// RFC 6066 §3: a DNS name without its trailing dot, and no literal addresses, which are verified
+/// against the certificate all the same (RFC 9110 §4.3.5).
+fn server_name(host: &Host) -> Option<ServerName<'static>> {
+    match host {
+        Host::Name(name) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            match ServerName::try_from(name.to_owned()).ok()? {
+                name @ ServerName::DnsName(_) => Some(name),
+                _ => None,
+            }
+        }
+        Host::Ip(ip) => Some((*ip).into()),
+        Host::ZonedIp(ip, _) => Some(IpAddr::V6(*ip).into()),
+    }
+}
+
+fn facts(session: &ClientConnection) -> Result<TlsFacts, HandshakeError> {
+    let alpn = match session.alpn_protocol() {
+        None => None,
+        Some(b"http/1.1") => Some("http/1.1"),
+        Some(_) => return Err(HandshakeError::Fatal(ConnectErrorKind::AlpnMismatch, None)),
+    };
+    Ok(TlsFacts {
+        version: match session.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => TlsVersion::Tls13,
+            _ => TlsVersion::Tls12,
+        },
+        cipher: session
+            .negotiated_cipher_suite()
+            .and_then(|suite| suite.suite().as_str())
+            .unwrap_or("unknown"),
+        alpn,
+        resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
+    })
+}

@@ -1,0 +1,8 @@
+mod error;
+mod handshake;
+mod provider;
+mod settings;
+
+pub use self::error::{TlsErrorKind, TlsSettingsError};
+pub(crate) use self::handshake::Handshake;
+pub use self::settings::{TlsSettings, TlsSettingsBuilder};
