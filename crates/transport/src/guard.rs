@@ -3,6 +3,7 @@ use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -28,9 +29,12 @@ fn poll_guarded<T>(
     }
 }
 
-/// Whether the error stands for a panic that was caught here.
+/// Whether the error stands for a panic that was caught here, also where callers share it.
 pub(crate) fn is_panic(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<Panicked>())
+    error.get_ref().is_some_and(|inner| {
+        let shared = inner.downcast_ref::<Arc<io::Error>>();
+        inner.is::<Panicked>() || shared.is_some_and(|error| is_panic(error))
+    })
 }
 
 fn panicked() -> io::Error {
