@@ -1,1 +1,73 @@
-fn main() {}
+//! Postrider, its peers and the bare socket, measured side by side.
+//!
+//! ```text
+//! cargo run --release -p bench -- small-get [--json] [--rounds N] [--requests N]
+//!                                           [--in-flight N] [--threads N] [--clients A,B]
+//! ```
+//!
+//! A [`Scenario`](scenario::Scenario) is what the server answers, how clients ask for it, and how
+//! often. The server runs in a process of its own, and so does each client in each round: the
+//! program starts itself again as `bench --child ...`. Rounds are interleaved (every client once,
+//! then every client again, each time in another order), and what is reported are medians with
+//! their spread. Time, heap and system calls are measured in different runs, so that counting one
+//! does not cost the other.
+//!
+//! To add a client, write a module in `clients/` and name it in `clients::ALL`; to add a scenario,
+//! write a module in `scenarios/` and name it in `scenario::all`.
+
+mod child;
+mod clients;
+mod cpu;
+mod heap;
+mod load;
+mod options;
+mod probe;
+mod report;
+mod rounds;
+mod scenario;
+mod scenarios;
+mod server;
+mod syscalls;
+
+use std::process::ExitCode;
+
+use crate::options::Command;
+
+/// Why the bench could not go on.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[global_allocator]
+static HEAP: heap::Counting = heap::Counting;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("bench: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    match options::parse(std::env::args().skip(1))? {
+        Command::Help => {
+            println!("{}", options::usage());
+            Ok(())
+        }
+        Command::Measure(plan) => {
+            let findings = rounds::measure(&plan)?;
+            report::print(&plan, &findings)
+        }
+        Command::Serve => {
+            cpu::place_server()?;
+            server::run()
+        }
+        Command::Load { client, load } => {
+            cpu::place_client(load.threads)?;
+            let sample = (client.run)(&load)?;
+            println!("{}", sample.to_json());
+            Ok(())
+        }
+    }
+}

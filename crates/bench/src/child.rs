@@ -1,0 +1,56 @@
+//! This program's other processes.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use crate::Failure;
+use crate::clients::Client;
+use crate::load::Load;
+use crate::options::{SERVE_WORDS, load_words};
+use crate::probe::Sample;
+
+/// The server, for as long as this value lives.
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) addr: SocketAddr,
+}
+
+impl Server {
+    pub(crate) fn start() -> Result<Self, Failure> {
+        let mut process = Command::new(std::env::current_exe()?)
+            .args(SERVE_WORDS)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut line = String::new();
+        if let Some(output) = process.stdout.take() {
+            BufReader::new(output).read_line(&mut line)?;
+        }
+        let addr = line
+            .trim()
+            .parse()
+            .map_err(|_| "the server did not start")?;
+        Ok(Self { process, addr })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Runs one client in a process of its own.
+pub(crate) fn run(client: &Client, load: &Load) -> Result<Sample, Failure> {
+    let output = Command::new(std::env::current_exe()?)
+        .args(load_words(client, load))
+        .stderr(Stdio::inherit())
+        .output()?;
+    if !output.status.success() {
+        return Err(format!("{} failed ({})", client.name, output.status).into());
+    }
+    let value = serde_json::from_slice(&output.stdout)?;
+    Sample::from_json(&value).ok_or_else(|| format!("{} gave no figures", client.name).into())
+}

@@ -1,0 +1,38 @@
+//! The clients, a module each. All send the same request: GET with `host` and `accept: */*`, and
+//! read the whole body into one piece of memory.
+
+mod bare;
+mod hyper;
+mod hyper_util;
+#[cfg(feature = "postrider")]
+mod postrider;
+mod reqwest;
+mod ureq;
+
+use crate::Failure;
+use crate::load::Load;
+use crate::probe::Sample;
+
+/// A client and how it is set up.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) name: &'static str,
+    /// Its settings, for the report.
+    pub(crate) settings: &'static str,
+    pub(crate) run: fn(&Load) -> Result<Sample, Failure>,
+}
+
+/// Every client, as the table lists them.
+pub(crate) const ALL: &[Client] = &[
+    bare::CLIENT,
+    #[cfg(feature = "postrider")]
+    postrider::CLIENT,
+    hyper::CLIENT,
+    hyper_util::CLIENT,
+    reqwest::CLIENT,
+    ureq::CLIENT,
+];
+
+pub(crate) fn find(name: &str) -> Option<&'static Client> {
+    ALL.iter().find(|client| client.name == name)
+}

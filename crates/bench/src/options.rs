@@ -1,0 +1,185 @@
+//! The command line.
+
+use std::str::FromStr;
+
+use crate::Failure;
+use crate::clients::{self, Client};
+use crate::load::Load;
+use crate::probe::Quantity;
+use crate::scenario::{self, Case, Scenario};
+
+pub(crate) enum Command {
+    Help,
+    Measure(Plan),
+    /// A child: the server.
+    Serve,
+    /// A child: one client, once.
+    Load {
+        client: &'static Client,
+        load: Load,
+    },
+}
+
+/// What was asked for.
+pub(crate) struct Plan {
+    pub(crate) scenario: Scenario,
+    pub(crate) clients: Vec<&'static Client>,
+    pub(crate) rounds: usize,
+    pub(crate) threads: usize,
+    pub(crate) output: Output,
+    requests: Option<usize>,
+    in_flight: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Output {
+    Table,
+    Json,
+}
+
+impl Plan {
+    fn new(scenario: Scenario) -> Self {
+        Self {
+            scenario,
+            clients: clients::ALL.iter().collect(),
+            rounds: 7,
+            threads: 1,
+            output: Output::Table,
+            requests: None,
+            in_flight: None,
+        }
+    }
+
+    pub(crate) fn requests(&self, case: &Case) -> usize {
+        self.requests.unwrap_or(case.requests)
+    }
+
+    pub(crate) fn in_flight(&self, case: &Case) -> usize {
+        self.in_flight.unwrap_or(case.in_flight)
+    }
+}
+
+pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, Failure> {
+    let mut words = Words(arguments);
+    match words.0.next().as_deref() {
+        None | Some("help" | "--help") => Ok(Command::Help),
+        Some("--child") => child(words),
+        Some(name) => {
+            let scenario = scenario::find(name)
+                .ok_or_else(|| format!("no scenario is called {name}; see --help"))?;
+            plan(scenario, words).map(Command::Measure)
+        }
+    }
+}
+
+pub(crate) fn usage() -> String {
+    let mut text = String::from(
+        "bench SCENARIO [--json] [--rounds N] [--requests N] [--in-flight N] [--threads N]\n\
+         \x20              [--clients NAME,NAME]\n\nscenarios:\n",
+    );
+    for scenario in scenario::all() {
+        text += &format!("  {:<14} {}\n", scenario.name, scenario.about);
+    }
+    text += "clients:\n";
+    for client in clients::ALL {
+        text += &format!("  {}\n", client.name);
+    }
+    text
+}
+
+/// The words by which [`parse`] gives back `Command::Load`.
+pub(crate) fn load_words(client: &Client, load: &Load) -> Vec<String> {
+    let quantity = match load.quantity {
+        Quantity::Time => "time",
+        Quantity::Heap => "heap",
+    };
+    let mut words = vec!["--child".to_owned(), "load".to_owned()];
+    words.extend([client.name, &load.path, quantity].map(str::to_owned));
+    words.push(load.addr.to_string());
+    let numbers = [
+        load.body,
+        load.warm_up,
+        load.requests,
+        load.in_flight,
+        load.threads,
+    ];
+    words.extend(numbers.map(|number| number.to_string()));
+    words
+}
+
+pub(crate) const SERVE_WORDS: [&str; 2] = ["--child", "serve"];
+
+fn plan(
+    scenario: Scenario,
+    mut words: Words<impl Iterator<Item = String>>,
+) -> Result<Plan, Failure> {
+    let mut plan = Plan::new(scenario);
+    while let Some(option) = words.0.next() {
+        match option.as_str() {
+            "--json" => plan.output = Output::Json,
+            "--rounds" => plan.rounds = words.positive()?,
+            "--requests" => plan.requests = Some(words.positive()?),
+            "--in-flight" => plan.in_flight = Some(words.positive()?),
+            "--threads" => plan.threads = words.positive()?,
+            "--clients" => plan.clients = named_clients(&words.word()?)?,
+            other => return Err(format!("what is {other}? see --help").into()),
+        }
+    }
+    Ok(plan)
+}
+
+fn named_clients(names: &str) -> Result<Vec<&'static Client>, Failure> {
+    names
+        .split(',')
+        .map(|name| {
+            clients::find(name)
+                .ok_or_else(|| format!("no client is called {name}; see --help").into())
+        })
+        .collect()
+}
+
+fn child(mut words: Words<impl Iterator<Item = String>>) -> Result<Command, Failure> {
+    if words.word()? == "serve" {
+        return Ok(Command::Serve);
+    }
+    let client = clients::find(&words.word()?).ok_or("an unknown client")?;
+    let path = words.word()?;
+    let quantity = match words.word()?.as_str() {
+        "heap" => Quantity::Heap,
+        _ => Quantity::Time,
+    };
+    let load = Load {
+        path,
+        quantity,
+        addr: words.value()?,
+        body: words.value()?,
+        warm_up: words.value()?,
+        requests: words.value()?,
+        in_flight: words.value()?,
+        threads: words.value()?,
+    };
+    Ok(Command::Load { client, load })
+}
+
+struct Words<I>(I);
+
+impl<I: Iterator<Item = String>> Words<I> {
+    fn word(&mut self) -> Result<String, Failure> {
+        self.0
+            .next()
+            .ok_or_else(|| "a word is missing at the end".into())
+    }
+
+    fn value<T: FromStr>(&mut self) -> Result<T, Failure> {
+        let word = self.word()?;
+        word.parse()
+            .map_err(|_| format!("{word} is out of place").into())
+    }
+
+    fn positive(&mut self) -> Result<usize, Failure> {
+        match self.value()? {
+            0 => Err("0 is too few".into()),
+            number => Ok(number),
+        }
+    }
+}

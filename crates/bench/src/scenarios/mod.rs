@@ -1,0 +1,4 @@
+//! The scenarios, a module each.
+
+pub(crate) mod chunked_small;
+pub(crate) mod small_get;
