@@ -183,3 +183,66 @@ impl<I: Iterator<Item = String>> Words<I> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Command, Output, load_words, parse};
+    use crate::clients;
+    use crate::load::Load;
+    use crate::probe::Quantity;
+
+    fn parsed(line: &str) -> Result<Command, String> {
+        parse(line.split_whitespace().map(str::to_owned)).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn options_replace_what_a_case_proposes() {
+        let line = "small-get --json --rounds 3 --in-flight 1 --clients bare,ureq";
+        let Ok(Command::Measure(plan)) = parsed(line) else {
+            panic!("it should be understood");
+        };
+        let case = &plan.scenario.cases[0];
+        assert_eq!((plan.rounds, plan.in_flight(case)), (3, 1));
+        assert_eq!(plan.requests(case), case.requests);
+        assert_eq!(plan.output, Output::Json);
+        let names: Vec<_> = plan.clients.iter().map(|client| client.name).collect();
+        assert_eq!(names, ["bare", "ureq"]);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        for (line, message) in [
+            ("small-gte", "no scenario is called small-gte; see --help"),
+            ("small-get --fast", "what is --fast? see --help"),
+            ("small-get --rounds", "a word is missing at the end"),
+            ("small-get --rounds 0", "0 is too few"),
+            ("small-get --rounds many", "many is out of place"),
+            (
+                "small-get --clients curl",
+                "no client is called curl; see --help",
+            ),
+        ] {
+            assert_eq!(parsed(line).err().as_deref(), Some(message));
+        }
+    }
+
+    #[test]
+    fn a_child_is_told_the_whole_load() {
+        let load = Load {
+            addr: ([127, 0, 0, 1], 8080).into(),
+            path: "/small".to_owned(),
+            body: 1,
+            warm_up: 2,
+            requests: 3,
+            in_flight: 4,
+            threads: 5,
+            quantity: Quantity::Heap,
+        };
+        let words = load_words(&clients::ALL[0], &load);
+        let Ok(Command::Load { client, load: told }) = parse(words.into_iter()) else {
+            panic!("it should be understood");
+        };
+        assert_eq!(client.name, clients::ALL[0].name);
+        assert_eq!(format!("{told:?}"), format!("{load:?}"));
+    }
+}

@@ -149,7 +149,7 @@ fn table(plan: &Plan, finding: &Finding) -> String {
         plan.rounds,
     );
     text += &format!(
-        "{:<10}{:>8}{:>6}{:>8}{:>8}{:>8}{:>7}{:>8}{:>6}{:>6}{:>5}\n",
+        "{:<10}{:>8}{:>6}{:>8}{:>8}{:>8}{:>7}{:>8}{:>6}{:>6}{:>6}\n",
         "client",
         "cpu",
         "+-",
@@ -164,7 +164,7 @@ fn table(plan: &Plan, finding: &Finding) -> String {
     );
     for figures in &comparison.figures {
         text += &format!(
-            "{:<10}{:>8.2}{:>5.1}%{:>8.2}{:>8.2}{:>8.2}{:>7.1}{:>8.0}{:>6}{:>6}{:>5}\n",
+            "{:<10}{:>8.2}{:>5.1}%{:>8.2}{:>8.2}{:>8.2}{:>7.1}{:>8}{:>6}{:>6}{:>6}\n",
             figures.name,
             figures.cpu.median * scale,
             figures.cpu.percent(),
@@ -172,7 +172,7 @@ fn table(plan: &Plan, finding: &Finding) -> String {
             figures.system.median * scale,
             figures.wall.median * scale,
             figures.allocations,
-            figures.bytes,
+            bytes(figures.bytes),
             or_dash(figures.syscalls.total()),
             or_dash(comparison.ratio(figures, "bare")),
             or_dash(comparison.ratio(figures, "hyper-util")),
@@ -181,8 +181,21 @@ fn table(plan: &Plan, finding: &Finding) -> String {
     text
 }
 
+/// Two digits behind the point where there is room for them.
 fn or_dash(number: Option<f64>) -> String {
-    number.map_or_else(|| "-".to_owned(), |number| format!("{number:.2}"))
+    match number {
+        None => "-".to_owned(),
+        Some(number @ ..99.995) => format!("{number:.2}"),
+        Some(number) => format!("{number:.0}"),
+    }
+}
+
+fn bytes(number: f64) -> String {
+    match number {
+        ..99_999.5 => format!("{number:.0}"),
+        ..1e7 => format!("{:.0}Ki", number / 1024.0),
+        _ => format!("{:.0}Mi", number / 1024.0 / 1024.0),
+    }
 }
 
 fn document(plan: &Plan, findings: &[Finding]) -> Value {
@@ -240,7 +253,7 @@ divided by the bare socket's and by hyper-util's. All figures are per request.";
 
 #[cfg(test)]
 mod tests {
-    use super::{Spread, or_dash};
+    use super::{Spread, bytes, or_dash};
 
     #[test]
     fn a_spread_is_the_median_and_its_quartiles() {
@@ -254,5 +267,13 @@ mod tests {
     fn what_is_not_known_is_a_dash() {
         assert_eq!(or_dash(None), "-");
         assert_eq!(or_dash(Some(1.234)), "1.23");
+    }
+
+    #[test]
+    fn long_numbers_keep_to_their_column() {
+        assert_eq!(or_dash(Some(549.38)), "549");
+        assert_eq!(bytes(12_526.0), "12526");
+        assert_eq!(bytes(4_794_661.0), "4682Ki");
+        assert_eq!(bytes(112_458_832.0), "107Mi");
     }
 }
