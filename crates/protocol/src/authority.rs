@@ -69,7 +69,7 @@ impl<'a> Authority<'a> {
                 (Host::parse_name(name)?, port)
             }
         };
-        let port = parse_port(port)?.unwrap_or(scheme.default_port());
+        let port = parse_port(port)?.unwrap_or_else(|| scheme.default_port());
         Ok(Self { host, port, scheme })
     }
 

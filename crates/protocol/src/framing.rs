@@ -42,13 +42,14 @@ pub(crate) fn of_response(
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         return switch(head, asked);
     }
+    // Rule 2, before the first: any success makes a tunnel, a 204 as well
+    // (RFC 9110 §9.3.6).
+    if *asked == Asked::Connect && head.status.is_success() {
+        return Ok(ResponseFraming::Tunnel);
+    }
     // Rule 1: no body, whatever the fields say.
     if *asked == Asked::Head || matches!(head.status.as_u16(), 204 | 304) {
         return Ok(ResponseFraming::Nothing);
-    }
-    // Rule 2: a tunnel.
-    if *asked == Asked::Connect && head.status.is_success() {
-        return Ok(ResponseFraming::Tunnel);
     }
     // Rule 5 comes before rule 3: a length that is no number is an error even
     // where it would not count.

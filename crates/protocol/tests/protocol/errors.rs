@@ -1,0 +1,101 @@
+//! What a user reads when a response is wrong. Those of limits and leniencies
+//! are read in `limits.rs`, those of truncation in `states.rs`.
+
+use crate::scenario::Scenario;
+
+#[test]
+fn an_error_says_what_is_wrong_and_where() {
+    let ok = "HTTP/1.1 200 OK\r\n";
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let table = [
+        (
+            "SSH-2.0-OpenSSH_9.6\r\n".to_owned(),
+            "! the answer is not an http/1 response",
+        ),
+        (
+            "HTTP/1.1 20 OK\r\n\r\n".to_owned(),
+            "! the status line is malformed",
+        ),
+        (
+            "HTTP/1.1 099 OK\r\n\r\n".to_owned(),
+            "! the status line is malformed",
+        ),
+        (
+            format!("{ok}a: b\r\nc : d\r\ne: f\r\n\r\n"),
+            "! line 3 of the response head is malformed",
+        ),
+        (
+            format!("{ok}a: b\0c\r\n\r\n"),
+            "! line 2 of the response head is malformed",
+        ),
+        (
+            format!("{ok}a: b\r\n c\r\nd\r\n\r\n"),
+            "! line 4 of the response head is malformed",
+        ),
+        (
+            format!("{ok}content-length: +1\r\n\r\n"),
+            "! the content-length is not a valid number",
+        ),
+        (
+            format!("{ok}content-length: 9223372036854775808\r\n\r\n"),
+            "! the content-length is not a valid number",
+        ),
+        (
+            format!("{ok}content-length: 1\r\ncontent-length: 01\r\n\r\n"),
+            "! the content-lengths contradict each other",
+        ),
+        (
+            format!("{ok}transfer-encoding: gzip, chunked\r\n\r\n"),
+            "! the transfer-encoding is not chunked alone",
+        ),
+        (
+            "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_owned(),
+            "! an http/1.0 response has a transfer-encoding",
+        ),
+        (
+            format!("{chunked}+1\r\n"),
+            "200 ! a chunk of the body has no valid size",
+        ),
+        (
+            format!("{chunked}8000000000000000\r\n"),
+            "200 ! a chunk of the body has no valid size",
+        ),
+        (
+            format!("{chunked}1\n"),
+            "200 ! a chunk of the body has no valid size",
+        ),
+        (
+            format!("{chunked}1;a=\"b\nc\"\r\n"),
+            "200 ! a chunk extension of the body is malformed",
+        ),
+        (
+            format!("{chunked}1\r\nab\r\n"),
+            "200 data(a) ! a chunk of the body is not followed by a line end",
+        ),
+        (
+            format!("{chunked}0\r\nno colon\r\n\r\n"),
+            "200 ! the trailer section is malformed",
+        ),
+        (
+            format!("{chunked}0\r\na: b\n\r\n"),
+            "200 ! the trailer section is malformed",
+        ),
+    ];
+    for (text, expected) in table {
+        assert_eq!(
+            Scenario::get().start().receives(&text),
+            expected,
+            "{text:?}"
+        );
+    }
+}
+
+#[test]
+fn the_faulty_line_is_found_among_many() {
+    let before = "x: y\r\n".repeat(100);
+    let text = format!("HTTP/1.1 200 OK\r\n{before}bad line\r\n{before}\r\n");
+    assert_eq!(
+        Scenario::get().start().receives(&text),
+        "! line 102 of the response head is malformed"
+    );
+}
