@@ -53,6 +53,7 @@ mod play;
 mod script;
 mod server;
 mod signal;
+mod stage;
 mod tls;
 mod wire;
 

@@ -1,21 +1,12 @@
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use tokio::net::TcpListener;
-use tokio::runtime::Handle;
-use tokio::task::JoinSet;
-use tokio::time::sleep;
-use tokio_rustls::TlsAcceptor;
-
-use crate::journal::{Ending, Journal, Pen};
+use crate::journal::Ending;
 use crate::memory::{self, MemoryStream};
-use crate::play::play;
 use crate::script::Script;
-use crate::tls::{CloseNotify, Tls};
-use crate::wire::{Transport, Wire};
+use crate::stage::{Security, Stage};
+use crate::tls::Tls;
+use crate::wire::Transport;
 
 /// A server that plays a [`Script`] on each connection and records every byte that comes.
 ///
@@ -52,7 +43,7 @@ use crate::wire::{Transport, Wire};
 #[derive(Debug)]
 pub struct Server {
     place: Place,
-    shared: Arc<Shared>,
+    stage: Arc<Stage>,
 }
 
 /// Where clients find the server.
@@ -60,22 +51,6 @@ pub struct Server {
 enum Place {
     Socket(SocketAddr),
     Memory { capacity: usize },
-}
-
-#[derive(Debug)]
-struct Shared {
-    scripts: Vec<Script>,
-    once: AtomicBool,
-    security: Security,
-    journal: Journal,
-    runtime: Handle,
-    /// The listener's task and one for each connection; `None` once the server has stopped.
-    tasks: Mutex<Option<JoinSet<()>>>,
-}
-
-enum Security {
-    Plain,
-    Tls(TlsAcceptor, CloseNotify),
 }
 
 impl Server {
@@ -133,7 +108,7 @@ impl Server {
             place: Place::Memory {
                 capacity: MEMORY_CAPACITY,
             },
-            shared: Shared::new(Security::Plain, scripts),
+            stage: Stage::new(Security::Plain, scripts),
         }
     }
 
@@ -147,7 +122,7 @@ impl Server {
             place: Place::Memory {
                 capacity: MEMORY_CAPACITY,
             },
-            shared: Shared::new(Security::tls(&tls.into()), scripts),
+            stage: Stage::new(Security::tls(&tls.into()), scripts),
         }
     }
 
@@ -164,7 +139,7 @@ impl Server {
     /// Plays the last script once only: the connections after it are accepted, counted, and reset.
     #[must_use]
     pub fn once(self) -> Self {
-        self.shared.once.store(true, Ordering::Release);
+        self.stage.refuse_further();
         self
     }
 
@@ -178,7 +153,7 @@ impl Server {
             panic!("this server listens on a socket: connect to its addr()");
         };
         let (stream, peer) = memory::pair(capacity);
-        self.shared.admit(Transport::Memory(peer));
+        self.stage.admit(Transport::Memory(peer));
         stream
     }
 
@@ -193,7 +168,7 @@ impl Server {
     /// The URL of a path (and query) on this server, by its address. The name of an in-memory
     /// server is `memory.test`.
     pub fn url(&self, path: &str) -> String {
-        let scheme = self.shared.security.scheme();
+        let scheme = self.stage.scheme();
         match self.place {
             Place::Socket(addr) => format!("{scheme}://{addr}{path}"),
             Place::Memory { .. } => format!("{scheme}://memory.test{path}"),
@@ -202,7 +177,7 @@ impl Server {
 
     /// The URL of a path (and query) on this server by a host name, for names that lead here.
     pub fn url_for(&self, host: &str, path: &str) -> String {
-        let scheme = self.shared.security.scheme();
+        let scheme = self.stage.scheme();
         match self.place {
             Place::Socket(addr) => format!("{scheme}://{host}:{}{path}", addr.port()),
             Place::Memory { .. } => format!("{scheme}://{host}{path}"),
@@ -211,22 +186,22 @@ impl Server {
 
     /// How many connections were accepted so far.
     pub fn connections(&self) -> usize {
-        self.shared.journal.read(<[_]>::len)
+        self.stage.journal().read(<[_]>::len)
     }
 
     /// How many connections are open now. One that the peer has left counts until the script
     /// comes to notice it: when it reads, writes, stalls, or has ended.
     pub fn open(&self) -> usize {
-        self.shared
-            .journal
+        self.stage
+            .journal()
             .read(|entries| entries.iter().filter(|entry| entry.open).count())
     }
 
     /// What the connection has received so far (over TLS: decrypted); nothing where there is no
     /// such connection yet.
     pub fn received(&self, connection: usize) -> Vec<u8> {
-        self.shared
-            .journal
+        self.stage
+            .journal()
             .read(|entries| entries.get(connection).map(|entry| entry.received.clone()))
             .unwrap_or_default()
     }
@@ -237,8 +212,8 @@ impl Server {
     ///
     /// Dropping the future loses nothing.
     pub async fn accepted(&self, count: usize) {
-        self.shared
-            .journal
+        self.stage
+            .journal()
             .until(|entries| entries.len() >= count)
             .await;
     }
@@ -249,8 +224,8 @@ impl Server {
     ///
     /// Dropping the future loses nothing.
     pub async fn received_at_least(&self, connection: usize, bytes: usize) {
-        self.shared
-            .journal
+        self.stage
+            .journal()
             .until(|entries| {
                 entries
                     .get(connection)
@@ -267,8 +242,8 @@ impl Server {
     /// Dropping the future loses nothing.
     pub async fn finished(&self, connection: usize) -> Ending {
         let mut ending = None;
-        self.shared
-            .journal
+        self.stage
+            .journal()
             .until(|entries| {
                 ending = entries
                     .get(connection)
@@ -285,8 +260,8 @@ impl Server {
     ///
     /// Dropping the future loses nothing.
     pub async fn closed(&self, connection: usize) {
-        self.shared
-            .journal
+        self.stage
+            .journal()
             .until(|entries| entries.get(connection).is_some_and(|entry| !entry.open))
             .await;
     }
@@ -297,8 +272,7 @@ impl Server {
     ///
     /// Dropping the future stops the server without waiting.
     pub async fn stop(self) {
-        let tasks = self.shared.tasks().take();
-        if let Some(mut tasks) = tasks {
+        if let Some(mut tasks) = self.stage.close() {
             tasks.shutdown().await;
         }
     }
@@ -308,136 +282,19 @@ impl Server {
         security: Security,
         scripts: impl IntoIterator<Item = Script>,
     ) -> Self {
-        let (listener, addr) = bind(addr);
-        let shared = Shared::new(security, scripts);
-        if let Some(tasks) = shared.tasks().as_mut() {
-            let shared = Arc::clone(&shared);
-            tasks.spawn(async move { shared.accept(listener).await });
-        }
+        let stage = Stage::new(security, scripts);
+        let addr = stage.listen(addr);
         Self {
             place: Place::Socket(addr),
-            shared,
+            stage,
         }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let tasks = self.shared.tasks().take();
-        drop(tasks);
+        drop(self.stage.close());
     }
-}
-
-impl Shared {
-    fn new(security: Security, scripts: impl IntoIterator<Item = Script>) -> Arc<Self> {
-        Arc::new(Self {
-            scripts: scripts.into_iter().collect(),
-            once: AtomicBool::new(false),
-            security,
-            journal: Journal::new(),
-            runtime: Handle::current(),
-            tasks: Mutex::new(Some(JoinSet::new())),
-        })
-    }
-
-    async fn accept(self: Arc<Self>, listener: TcpListener) {
-        loop {
-            match listener.accept().await {
-                Ok((tcp, _)) => {
-                    // Without it Nagle's algorithm would join what a script writes apart.
-                    let _ = tcp.set_nodelay(true);
-                    self.admit(Transport::Tcp(tcp));
-                }
-                // Such as too many open files: worth another try, not a busy loop.
-                Err(_) => sleep(Duration::from_millis(10)).await,
-            }
-        }
-    }
-
-    fn admit(self: &Arc<Self>, transport: Transport) {
-        let mut tasks = self.tasks();
-        let Some(tasks) = tasks.as_mut() else { return };
-        while tasks.try_join_next().is_some() {}
-
-        let pen = self.journal.begin();
-        let shared = Arc::clone(self);
-        tasks.spawn_on(
-            async move { shared.serve(transport, pen).await },
-            &self.runtime,
-        );
-    }
-
-    async fn serve(&self, transport: Transport, pen: Pen) {
-        let empty = Script::new();
-        let script = match self.scripts.get(pen.index()) {
-            Some(script) => script,
-            None if self.once.load(Ordering::Acquire) => {
-                Wire::Plain(transport).reset();
-                pen.ended(Ending::Refused);
-                return;
-            }
-            None => self.scripts.last().unwrap_or(&empty),
-        };
-        match self.security.secure(transport).await {
-            Ok(wire) => play(script, wire, pen).await,
-            Err(error) => pen.ended(Ending::Failed {
-                step: "handshake",
-                kind: error.kind(),
-                message: error.to_string(),
-            }),
-        }
-    }
-
-    fn tasks(&self) -> MutexGuard<'_, Option<JoinSet<()>>> {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Security {
-    #[expect(
-        clippy::expect_used,
-        reason = "only the test's own input can make it fail, and then the test should"
-    )]
-    fn tls(tls: &Tls) -> Self {
-        let acceptor = tls.acceptor().expect("a usable TLS identity");
-        Self::Tls(acceptor, tls.ending())
-    }
-
-    fn scheme(&self) -> &'static str {
-        match self {
-            Self::Plain => "http",
-            Self::Tls(..) => "https",
-        }
-    }
-
-    async fn secure(&self, transport: Transport) -> io::Result<Wire> {
-        match self {
-            Self::Plain => Ok(Wire::Plain(transport)),
-            Self::Tls(acceptor, close_notify) => {
-                Wire::accept_tls(transport, acceptor, *close_notify).await
-            }
-        }
-    }
-}
-
-impl std::fmt::Debug for Security {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.scheme())
-    }
-}
-
-#[expect(
-    clippy::expect_used,
-    reason = "a test whose server cannot start has failed"
-)]
-fn bind(addr: SocketAddr) -> (TcpListener, SocketAddr) {
-    let listener = std::net::TcpListener::bind(addr).expect("an address to listen on");
-    listener
-        .set_nonblocking(true)
-        .expect("a listener that does not block");
-    let addr = listener.local_addr().expect("the address of a listener");
-    let listener = TcpListener::from_std(listener).expect("a runtime with I/O");
-    (listener, addr)
 }
 
 const MEMORY_CAPACITY: usize = 64 * 1024;
