@@ -1,0 +1,207 @@
+//! A lent connection.
+
+use std::fmt;
+use std::future::Future;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use crate::ledger::{SlotIndex, Taken};
+use crate::reusable::{Key, Reusable};
+use crate::shared::Shared;
+use crate::stats::Retirement;
+
+/// A connection on loan from a [`Pool`](crate::Pool).
+///
+/// Whoever knows that the exchange on it is over, and that nothing of it is left, calls
+/// [`release`](Self::release): the connection goes to the next request. Dropping the lease closes
+/// the connection. Either way its slot is free again, and whoever waits for one gets it.
+///
+/// A lease may be dropped or released anywhere, within a runtime or without, also after the
+/// runtime it belongs to has ended or the pool has been dropped.
+pub struct Lease<K: Key, T: Reusable> {
+    // Declared, and so dropped, before the claim: the connection closes, then its slot is free.
+    connection: T,
+    source: Source,
+    claim: Claim<K, T>,
+}
+
+/// Where a lent connection came from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Source {
+    /// From the idle set.
+    Idle {
+        /// How long it had idled.
+        idle_for: Duration,
+    },
+    /// Straight from another request that had done with it.
+    HandedOn,
+    /// Straight from its dial.
+    Dialled,
+}
+
+/// The duty to account for a slot.
+struct Claim<K: Key, T: Reusable> {
+    shared: Arc<Shared<K, T>>,
+    slot: SlotIndex,
+    end: End,
+}
+
+/// What the end of a claim means.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum End {
+    Closed(Retirement),
+    GivenBack,
+}
+
+impl<K: Key, T: Reusable> Lease<K, T> {
+    pub(crate) fn new(shared: Arc<Shared<K, T>>, taken: Taken<T>) -> Self {
+        Self {
+            connection: taken.connection,
+            source: taken.source,
+            claim: Claim {
+                shared,
+                slot: taken.slot,
+                end: End::Closed(Retirement::Dropped),
+            },
+        }
+    }
+
+    /// Gives the connection back, on proof that the exchange on it is over: to the first who waits
+    /// for it, else it idles. If it has become too old, or has served too often, it is closed.
+    pub fn release(self) {
+        self.release_at(Instant::now());
+    }
+
+    /// [`release`](Self::release) for a caller who has just read the clock.
+    pub fn release_at(self, now: Instant) {
+        let Self {
+            connection,
+            mut claim,
+            ..
+        } = self;
+        let idle_limit = connection.idle_limit();
+        let now = claim.shared.now_at(now);
+        claim.end = End::GivenBack;
+        let slot = claim.slot;
+        claim.shared.update(|ledger, after| {
+            ledger.give_back(slot, connection, idle_limit, now, after);
+        });
+    }
+
+    /// Gives a connection back that nobody has used.
+    pub(crate) fn release_unused(self) {
+        let Self {
+            connection,
+            mut claim,
+            ..
+        } = self;
+        let idle_limit = connection.idle_limit();
+        let now = claim.shared.now();
+        claim.end = End::GivenBack;
+        let slot = claim.slot;
+        claim.shared.update(|ledger, after| {
+            ledger.give_back_unused(slot, connection, idle_limit, now, after);
+        });
+    }
+
+    pub(crate) fn close(self, reason: Retirement) {
+        let Self {
+            connection,
+            mut claim,
+            ..
+        } = self;
+        claim.end = End::Closed(reason);
+        drop(connection);
+    }
+
+    /// Lets a task of the pool finish what is left of the exchange, within `deadline`. If `job`
+    /// gives the connection back in time it is released, else it is closed. It counts as lent
+    /// meanwhile.
+    ///
+    /// The task runs on the runtime the connection belongs to; if that has ended, the connection
+    /// is closed. `job` is called there, too.
+    pub fn settle<F>(self, deadline: Duration, job: impl FnOnce(T) -> F + Send + 'static)
+    where
+        F: Future<Output = Option<T>> + Send + 'static,
+    {
+        let runtime = self.facts().runtime;
+        let Self {
+            connection,
+            source,
+            claim,
+        } = self;
+        runtime.spawn(async move {
+            // Moved as a whole, so that the connection is dropped before the claim.
+            let settled = timeout(deadline, async move { job(connection).await }).await;
+            if let Ok(Some(connection)) = settled {
+                let lease = Self {
+                    connection,
+                    source,
+                    claim,
+                };
+                lease.release();
+            }
+        });
+    }
+
+    /// Where the connection came from.
+    pub fn source(&self) -> Source {
+        self.source
+    }
+
+    /// When the connection was made. This and the two below take the pool's lock for a moment.
+    pub fn created(&self) -> Instant {
+        Instant::from_std(self.facts().born)
+    }
+
+    /// How many times the connection has been lent, this time included.
+    pub fn uses(&self) -> u64 {
+        self.facts().uses
+    }
+
+    /// The key it is kept under.
+    pub fn key(&self) -> K {
+        self.facts().key
+    }
+
+    fn facts(&self) -> crate::ledger::LentFacts<K, tokio::runtime::Handle> {
+        let slot = self.claim.slot;
+        self.claim.shared.update(|ledger, _| ledger.facts(slot))
+    }
+}
+
+impl<K: Key, T: Reusable> Deref for Lease<K, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.connection
+    }
+}
+
+impl<K: Key, T: Reusable> DerefMut for Lease<K, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.connection
+    }
+}
+
+impl<K: Key, T: Reusable> fmt::Debug for Lease<K, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease")
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<K: Key, T: Reusable> Drop for Claim<K, T> {
+    fn drop(&mut self) {
+        if let End::Closed(reason) = self.end {
+            let now = self.shared.now();
+            let slot = self.slot;
+            self.shared
+                .update(|ledger, after| ledger.closed(slot, reason, now, after));
+        }
+    }
+}

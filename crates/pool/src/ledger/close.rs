@@ -1,0 +1,136 @@
+//! Closing on demand: idle connections, a runtime's, the whole pool.
+
+use super::after::Debris;
+use super::entry::{HomeIndex, LaneIndex};
+use super::line::Ticket;
+use super::slot::{SlotIndex, SlotState};
+use super::{After, Host, Ledger, Now};
+use crate::error::WaitError;
+use crate::reusable::{Key, Reusable};
+use crate::stats::Retirement;
+
+/// Which idle connections are meant.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Among<'a, K> {
+    All,
+    Key(&'a K),
+}
+
+impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
+    /// Closes idle connections and tells how many.
+    pub(crate) fn close_idle(
+        &mut self,
+        among: Among<'_, K>,
+        now: Now,
+        after: &mut After<T, H>,
+    ) -> usize {
+        let idle: Vec<_> = match among {
+            Among::All => self.slots.iter().map(|(index, _)| index).collect(),
+            Among::Key(key) => self.idle_of_key(key),
+        };
+        idle.into_iter()
+            .filter(|slot| self.doom(*slot, Retirement::Evicted, now, after))
+            .count()
+    }
+
+    /// A runtime, and its sweeper with it, has ended: its idle connections are of no use, and
+    /// whoever waits for one of them waits in vain.
+    pub(crate) fn runtime_ended(&mut self, home: HomeIndex, now: Now, after: &mut After<T, H>) {
+        self.homes[home].is_swept = false;
+        let lanes: Vec<_> = self
+            .lanes
+            .iter()
+            .filter(|(_, lane)| lane.home == home)
+            .map(|(index, _)| index)
+            .collect();
+        for lane in lanes {
+            let last = Ticket(u64::MAX);
+            self.fail_line(lane, last, &WaitError::NoRuntime, after);
+            let idle: Vec<_> = self.lanes[lane].idle.oldest_first(&self.slots).collect();
+            for slot in idle {
+                self.doom(slot, Retirement::RuntimeEnded, now, after);
+            }
+            self.settle(lane, now, after);
+        }
+        self.forget_home_if_unused(home, after);
+    }
+
+    /// No new leases and waits from here on. Who waits already may still be served. Gives the idle
+    /// connections to say goodbye on.
+    pub(crate) fn shut_down(&mut self, now: Now, after: &mut After<T, H>) -> Vec<T> {
+        self.is_open = false;
+        let slots: Vec<_> = self.slots.iter().map(|(index, _)| index).collect();
+        for slot in slots {
+            self.doom(slot, Retirement::ShutDown, now, after);
+        }
+        for lane in self.all_lanes() {
+            self.cancel_surplus(lane, after);
+        }
+        after.is_drained = self.is_drained();
+        let (connections, debris) = std::mem::take(&mut after.debris)
+            .into_iter()
+            .partition::<Vec<_>, _>(|it| matches!(it, Debris::Connection(_)));
+        after.debris = debris;
+        connections
+            .into_iter()
+            .filter_map(|it| match it {
+                Debris::Connection(connection) => Some(connection),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Fails whoever still waits and cancels whatever is still dialled.
+    pub(crate) fn give_up(&mut self, now: Now, after: &mut After<T, H>) {
+        for lane in self.all_lanes() {
+            let last = Ticket(u64::MAX);
+            self.fail_line(lane, last, &WaitError::ShutDown, after);
+            self.settle(lane, now, after);
+            self.cancel_surplus(lane, after);
+        }
+    }
+
+    /// Whether a pool that has been shut down has nothing left.
+    pub(crate) fn is_drained(&self) -> bool {
+        !self.is_open && self.totals.waiting == 0 && self.totals.connections() == 0
+    }
+
+    fn all_lanes(&self) -> Vec<LaneIndex> {
+        self.lanes.iter().map(|(index, _)| index).collect()
+    }
+
+    fn idle_of_key(&self, key: &K) -> Vec<SlotIndex> {
+        let Some(entry) = self.keys.get(key) else {
+            return Vec::new();
+        };
+        let lanes = self.entries[*entry].lanes.iter();
+        lanes
+            .flat_map(|lane| self.lanes[*lane].idle.oldest_first(&self.slots))
+            .collect()
+    }
+
+    /// Closes a connection if it idles, or sees to it that it is closed once it has been looked
+    /// at. Tells whether it will be closed.
+    fn doom(
+        &mut self,
+        index: SlotIndex,
+        reason: Retirement,
+        now: Now,
+        after: &mut After<T, H>,
+    ) -> bool {
+        let Some(slot) = self.slots.get(index) else {
+            return false;
+        };
+        let lane = slot.lane;
+        match slot.state {
+            SlotState::Idle { .. } => self.evict(index, reason, after),
+            SlotState::Looked(_) => {
+                self.slots[index].state = SlotState::Doomed(reason);
+                self.lanes[lane].looked -= 1;
+            }
+            _ => return false,
+        }
+        self.settle(lane, now, after);
+        true
+    }
+}

@@ -1,0 +1,297 @@
+//! When a dial begins, and what its end means for those who wait.
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use super::after::Debris;
+use super::entry::{EntryIndex, LaneIndex, Standing};
+use super::line::{Ticket, WaiterIndex, WaiterState};
+use super::room::Room;
+use super::slot::{Dialling, Slot, SlotIndex, SlotState};
+use super::{After, Begin, Host, Ledger, Now};
+use crate::Want;
+use crate::error::WaitError;
+use crate::lease::Source;
+use crate::reusable::{Key, Reusable};
+use crate::stats::Retirement;
+
+/// How a dial ended without a connection.
+#[derive(Debug)]
+pub(crate) enum DialEnd<E> {
+    Failed(Arc<E>),
+    Panicked,
+    Cancelled,
+    RuntimeEnded,
+}
+
+/// Whether a dial is to go on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum DialState {
+    Wanted,
+    Cancelled,
+}
+
+impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
+    /// Begins the dials that a key's waiters need and its limits allow.
+    pub(super) fn dial_for(&mut self, entry: EntryIndex, now: Now, after: &mut After<T, H>) {
+        while let Some(lane) = self.neediest_lane(entry) {
+            match self.make_room(lane, after) {
+                Room::Made => self.begin_dial(lane, now, after),
+                Room::FullForKey => return,
+                Room::FullInTotal => return self.starve(lane),
+            }
+        }
+    }
+
+    /// Begins dials that wait for room under the total limit, in the order of coming.
+    pub(super) fn feed_starved(&mut self, now: Now, after: &mut After<T, H>) {
+        while let Some(&(_, lane)) = self.starved.first() {
+            self.unstarve(lane);
+            let entry = self.lanes[lane].entry;
+            self.dial_for(entry, now, after);
+            if self.lanes[lane].starved.is_some() {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn unstarve(&mut self, index: LaneIndex) {
+        if let Some(ticket) = self.lanes[index].starved.take() {
+            self.starved.remove(&(ticket, index));
+        }
+    }
+
+    /// Asked by a dial before it goes on; leaves a waker by which it is told of its cancellation.
+    pub(crate) fn poll_dial(
+        &mut self,
+        slot: SlotIndex,
+        waker: &Waker,
+        after: &mut After<T, H>,
+    ) -> DialState {
+        let SlotState::Dialling(dialling) = &mut self.slots[slot].state else {
+            return DialState::Cancelled;
+        };
+        let is_known = dialling
+            .waker
+            .as_ref()
+            .is_some_and(|it| it.will_wake(waker));
+        if !is_known {
+            let former = dialling.waker.replace(waker.clone());
+            after.debris.extend(former.map(Debris::Waker));
+        }
+        DialState::Wanted
+    }
+
+    /// A dial has made its connection: to the waiter who cannot do without it, else to the head of
+    /// the line, else it idles.
+    pub(crate) fn dialled(
+        &mut self,
+        slot: SlotIndex,
+        connection: T,
+        idle_limit: Option<Duration>,
+        now: Now,
+        after: &mut After<T, H>,
+    ) {
+        let lane = self.slots[slot].lane;
+        let owner = self.unlink_dial(slot).map(|dialling| dialling.owner);
+        let chance = self.next_chance();
+        let lifetime = self.policy.lifetime_by(chance);
+        let made = &mut self.slots[slot];
+        made.born = now;
+        made.retires = lifetime.and_then(|lifetime| now.mono.checked_add(lifetime));
+        let recipient = owner
+            .filter(|owner| self.still_waits(*owner) == Some(Want::Fresh))
+            .map(|(waiter, _)| waiter)
+            .or_else(|| self.lanes[lane].line.oldest(&self.waiters));
+        self.shift(lane, Some(Standing::Dialling), None);
+        if let Some(waiter) = recipient {
+            self.deliver(waiter, slot, connection, Source::Dialled, now, after);
+        } else if self.is_open && idle_limit != Some(Duration::ZERO) {
+            self.lay_down(slot, connection, idle_limit, now, after);
+        } else {
+            after.debris.push(Debris::Connection(connection));
+            self.strike(slot);
+            self.counters.closes.add(if self.is_open {
+                Retirement::IdleTimeout
+            } else {
+                Retirement::ShutDown
+            });
+        }
+        self.settle(lane, now, after);
+    }
+
+    /// A dial has ended without a connection; its slot comes back.
+    pub(crate) fn dial_ended(
+        &mut self,
+        slot: SlotIndex,
+        end: DialEnd<T::Error>,
+        now: Now,
+        after: &mut After<T, H>,
+    ) {
+        let lane = self.slots[slot].lane;
+        let dialling = self.unlink_dial(slot);
+        self.shift(lane, Some(Standing::Dialling), None);
+        self.strike(slot);
+        match end {
+            DialEnd::Cancelled => self.counters.dials_cancelled += 1,
+            DialEnd::RuntimeEnded => {
+                self.counters.dials_cancelled += 1;
+                self.fail_line(lane, Ticket(u64::MAX), &WaitError::NoRuntime, after);
+            }
+            DialEnd::Panicked => {
+                self.counters.dial_failures += 1;
+                self.fail_uncovered(lane, dialling.as_ref(), WaitError::DialPanicked, after);
+            }
+            DialEnd::Failed(cause) => {
+                self.counters.dial_failures += 1;
+                let error = WaitError::Dial(cause);
+                self.fail_uncovered(lane, dialling.as_ref(), error.clone(), after);
+                if let Some(dialling) = dialling
+                    && !self.has_prospects(lane)
+                {
+                    self.fail_line(lane, dialling.begun, &error, after);
+                }
+            }
+        }
+        self.settle(lane, now, after);
+    }
+
+    /// Tells a dial that nobody wants it. Its slot comes back once it has really ended.
+    pub(super) fn cancel_dial(&mut self, slot: SlotIndex, after: &mut After<T, H>) {
+        let dialling = self.unlink_dial(slot);
+        after.wakes.extend(dialling.and_then(|it| it.waker));
+    }
+
+    /// Fails everybody in a lane who came before a ticket. The caller settles the lane.
+    pub(super) fn fail_line(
+        &mut self,
+        lane: LaneIndex,
+        before: Ticket,
+        error: &WaitError<T::Error>,
+        after: &mut After<T, H>,
+    ) {
+        for waiter in self.lanes[lane].line.before(&self.waiters, before) {
+            self.fail(waiter, error.clone(), after);
+        }
+    }
+
+    /// The lane of a key in which somebody needs a dial, and has come first.
+    fn neediest_lane(&self, entry: EntryIndex) -> Option<LaneIndex> {
+        let lanes = self.entries[entry].lanes.iter().copied();
+        let needs = lanes.filter_map(|index| {
+            let lane = &self.lanes[index];
+            // What is being looked at will be back in a moment, for those who take it.
+            let returning = lane.looked.min(lane.line.len_for_any());
+            let is_short = lane.line.len() > lane.dials.len() + returning;
+            let next = lane.line.next_to_dial(&self.waiters).filter(|_| is_short)?;
+            Some((next, index))
+        });
+        needs
+            .min_by_key(|((ticket, _), _)| *ticket)
+            .map(|(_, lane)| lane)
+    }
+
+    fn begin_dial(&mut self, index: LaneIndex, now: Now, after: &mut After<T, H>) {
+        self.unstarve(index);
+        let lane = &mut self.lanes[index];
+        let Some(waiter) = lane.line.pass(&self.waiters) else {
+            return;
+        };
+        let owner = (waiter, self.waiters[waiter].ticket);
+        let WaiterState::Waiting(waiting) = &mut self.waiters[waiter].state else {
+            return;
+        };
+        let Some(dial) = waiting.dial.take() else {
+            return;
+        };
+        let dialling = Dialling {
+            owner,
+            begun: Ticket(self.next_ticket + 1),
+            waker: None,
+        };
+        let slot = self.slots.insert(Slot::dialling(index, dialling, now));
+        lane.slots += 1;
+        lane.dials.push(&mut self.slots, slot);
+        let runtime = self.homes[lane.home].runtime.clone();
+        self.shift(index, None, Some(Standing::Dialling));
+        self.counters.dials += 1;
+        after.dials.push(Begin {
+            slot,
+            runtime,
+            dial,
+        });
+    }
+
+    /// Takes a slot out of its lane's dials. `None` if it had been cancelled.
+    fn unlink_dial(&mut self, index: SlotIndex) -> Option<Dialling> {
+        let slot = &mut self.slots[index];
+        match std::mem::replace(&mut slot.state, SlotState::Cancelled) {
+            SlotState::Dialling(dialling) => {
+                let lane = slot.lane;
+                self.lanes[lane].dials.unlink(&mut self.slots, index);
+                Some(dialling)
+            }
+            _ => None,
+        }
+    }
+
+    /// Lets one waiter fail if more have dialled than dials are under way: the one whose dial it
+    /// was, or, if that one has been served by another's, the first of those who have dialled.
+    fn fail_uncovered(
+        &mut self,
+        lane: LaneIndex,
+        dialling: Option<&Dialling>,
+        error: WaitError<T::Error>,
+        after: &mut After<T, H>,
+    ) {
+        let line = &self.lanes[lane].line;
+        if line.attempted() <= self.lanes[lane].dials.len() {
+            return;
+        }
+        let owner = dialling
+            .map(|dialling| dialling.owner)
+            .filter(|owner| self.still_waits(*owner).is_some())
+            .map(|(waiter, _)| waiter);
+        // Those who have dialled are the first of the line.
+        if let Some(waiter) = owner.or_else(|| line.oldest(&self.waiters)) {
+            self.fail(waiter, error, after);
+        }
+    }
+
+    /// What a waiter wants, if it is still the one that held the ticket and still waits.
+    fn still_waits(&self, (waiter, ticket): (WaiterIndex, Ticket)) -> Option<Want> {
+        let waiter = self.waiters.get(waiter)?;
+        match &waiter.state {
+            WaiterState::Waiting(waiting) if waiter.ticket == ticket => Some(waiting.want),
+            _ => None,
+        }
+    }
+
+    /// Whether somebody who waits in a lane may still be served without a dial of his own.
+    fn has_prospects(&self, lane: LaneIndex) -> bool {
+        let lane = &self.lanes[lane];
+        !lane.dials.is_empty() || lane.lent > 0 || lane.looked > 0
+    }
+
+    fn starve(&mut self, index: LaneIndex) {
+        self.unstarve(index);
+        let lane = &mut self.lanes[index];
+        if let Some((ticket, _)) = lane.line.next_to_dial(&self.waiters) {
+            lane.starved = Some(ticket);
+            self.starved.insert((ticket, index));
+        }
+    }
+}
+
+impl<E> DialEnd<E> {
+    /// For the log.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Failed(_) => "failed",
+            Self::Panicked => "panicked",
+            Self::Cancelled => "cancelled",
+            Self::RuntimeEnded => "runtime ended",
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Lending a connection and taking it back.
+
+use std::borrow::Borrow;
+use std::hash::Hash;
+use std::time::{Duration, Instant};
+
+use super::after::Debris;
+use super::entry::{LaneIndex, Standing};
+use super::slot::{Rest, SlotIndex, SlotState};
+use super::{After, Host, Ledger, Now};
+use crate::lease::Source;
+use crate::reusable::{Key, Reusable};
+use crate::stats::Retirement;
+
+/// A connection that has been lent: from now on its holder answers for the slot.
+#[derive(Debug)]
+pub(crate) struct Taken<T> {
+    pub(crate) slot: SlotIndex,
+    pub(crate) connection: T,
+    pub(crate) source: Source,
+}
+
+/// What is known of a lent connection.
+#[derive(Debug)]
+pub(crate) struct LentFacts<K, R> {
+    pub(crate) key: K,
+    pub(crate) born: Instant,
+    pub(crate) uses: u64,
+    pub(crate) runtime: R,
+}
+
+impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
+    /// The most recently used idle connection of a key on a runtime.
+    pub(crate) fn take_idle<Q>(
+        &mut self,
+        key: &Q,
+        runtime: H::Id,
+        now: Now,
+        after: &mut After<T, H>,
+    ) -> Option<Taken<T>>
+    where
+        K: Borrow<Q>,
+        Q: ?Sized + Hash + Eq,
+    {
+        let entry = *self.keys.get(key)?;
+        let lane = self.lane_of(entry, runtime)?;
+        let taken = self.pop_idle(lane, now, after);
+        if taken.is_none() || !after.debris.is_empty() {
+            self.settle(lane, now, after);
+        }
+        taken
+    }
+
+    /// Takes a connection back after use: to the first who waits for it, else it idles, unless it
+    /// has come to its end. `idle_limit` is how long its peer keeps it.
+    pub(crate) fn give_back(
+        &mut self,
+        slot: SlotIndex,
+        connection: T,
+        idle_limit: Option<Duration>,
+        now: Now,
+        after: &mut After<T, H>,
+    ) {
+        let lane = self.slots[slot].lane;
+        let waiter = self.lanes[lane].line.oldest_for_any();
+        if let Some(reason) = self.fate_at_return(slot, idle_limit, now) {
+            after.debris.push(Debris::Connection(connection));
+            self.retire(slot, Standing::Lent, reason);
+        } else if let Some(waiter) = waiter {
+            self.deliver(waiter, slot, connection, Source::HandedOn, now, after);
+        } else if !self.is_open {
+            after.debris.push(Debris::Connection(connection));
+            self.retire(slot, Standing::Lent, Retirement::ShutDown);
+        } else {
+            self.shift(lane, Some(Standing::Lent), None);
+            self.lay_down(slot, connection, idle_limit, now, after);
+        }
+        self.settle(lane, now, after);
+    }
+
+    /// Takes a connection back that was lent, but never used.
+    pub(crate) fn give_back_unused(
+        &mut self,
+        slot: SlotIndex,
+        connection: T,
+        idle_limit: Option<Duration>,
+        now: Now,
+        after: &mut After<T, H>,
+    ) {
+        self.slots[slot].uses -= 1;
+        self.give_back(slot, connection, idle_limit, now, after);
+    }
+
+    /// A lent connection has been closed by its holder.
+    pub(crate) fn closed(
+        &mut self,
+        slot: SlotIndex,
+        reason: Retirement,
+        now: Now,
+        after: &mut After<T, H>,
+    ) {
+        let lane = self.slots[slot].lane;
+        self.retire(slot, Standing::Lent, reason);
+        self.settle(lane, now, after);
+    }
+
+    pub(crate) fn facts(&self, slot: SlotIndex) -> LentFacts<K, H::Runtime> {
+        let slot = &self.slots[slot];
+        let lane = &self.lanes[slot.lane];
+        LentFacts {
+            key: self.entries[lane.entry].key.clone(),
+            born: slot.born.mono,
+            uses: slot.uses,
+            runtime: self.homes[lane.home].runtime.clone(),
+        }
+    }
+
+    /// Does what follows from a change in a lane: dials, marks surplus ones, forgets the lane.
+    pub(super) fn settle(&mut self, lane: LaneIndex, now: Now, after: &mut After<T, H>) {
+        if let Some(known) = self.lanes.get(lane) {
+            let entry = known.entry;
+            if self.entries[entry].counts.waiting > 0 {
+                self.dial_for(entry, now, after);
+            }
+        }
+        if !self.starved.is_empty() {
+            self.feed_starved(now, after);
+        }
+        self.mark_surplus(lane, now.mono, after);
+        self.forget_if_empty(lane, after);
+        if !self.is_open {
+            after.is_drained = self.is_drained();
+        }
+    }
+
+    /// Lends the idle slot used last, after closing those whose time is over. The caller settles
+    /// the lane.
+    pub(super) fn pop_idle(
+        &mut self,
+        lane: LaneIndex,
+        now: Now,
+        after: &mut After<T, H>,
+    ) -> Option<Taken<T>> {
+        loop {
+            let idle = self.lanes[lane].idle.newest_first(&self.slots);
+            let (slot, rest) = idle
+                .filter_map(|index| match self.slots[index].state {
+                    SlotState::Idle { rest, .. } => Some((index, rest)),
+                    _ => None,
+                })
+                .next()?;
+            if let Some(reason) = self.slots[slot].fate(rest, now) {
+                self.evict(slot, reason, after);
+                continue;
+            }
+            let connection = self.take_up(slot)?;
+            let source = Source::Idle {
+                idle_for: now.mono.saturating_duration_since(rest.since),
+            };
+            return Some(self.lend(slot, connection, source));
+        }
+    }
+
+    /// Counts a slot, that stands nowhere, as lent.
+    pub(super) fn lend(&mut self, slot: SlotIndex, connection: T, source: Source) -> Taken<T> {
+        let lent = &mut self.slots[slot];
+        lent.state = SlotState::Lent;
+        lent.uses += 1;
+        let lane = lent.lane;
+        self.shift(lane, None, Some(Standing::Lent));
+        match source {
+            Source::Idle { .. } => self.counters.reuses += 1,
+            Source::HandedOn => self.counters.handed_on += 1,
+            Source::Dialled => {}
+        }
+        Taken {
+            slot,
+            connection,
+            source,
+        }
+    }
+
+    /// Makes a slot, that stands nowhere, idle; the oldest idle one goes if there are too many.
+    pub(super) fn lay_down(
+        &mut self,
+        slot: SlotIndex,
+        connection: T,
+        idle_limit: Option<Duration>,
+        now: Now,
+        after: &mut After<T, H>,
+    ) {
+        let limits = [self.policy.idle_timeout, idle_limit];
+        let shortest = limits.into_iter().flatten().min();
+        let rest = Rest {
+            since: now.mono,
+            until: shortest.and_then(|limit| now.mono.checked_add(limit)),
+        };
+        self.slots[slot].state = SlotState::Idle { connection, rest };
+        let lane = self.slots[slot].lane;
+        let home = self.lanes[lane].home;
+        self.lanes[lane].idle.push(&mut self.slots, slot);
+        self.homes[home].idle.push(&mut self.slots, slot);
+        self.shift(lane, None, Some(Standing::Idle));
+        self.ensure_sweeper(home, after);
+        self.trim_idle(lane, after);
+    }
+
+    /// Takes an idle slot out of the idle set; `None` if its connection is not there to take.
+    pub(super) fn take_up(&mut self, slot: SlotIndex) -> Option<T> {
+        let state = &mut self.slots[slot].state;
+        match std::mem::replace(state, SlotState::Lent) {
+            SlotState::Idle { connection, .. } => {
+                self.unlink_idle(slot);
+                Some(connection)
+            }
+            other => {
+                *state = other;
+                None
+            }
+        }
+    }
+
+    /// Takes a slot out of the lists of idle ones and out of their count.
+    pub(super) fn unlink_idle(&mut self, slot: SlotIndex) {
+        let lane = self.slots[slot].lane;
+        let home = self.lanes[lane].home;
+        self.lanes[lane].idle.unlink(&mut self.slots, slot);
+        self.homes[home].idle.unlink(&mut self.slots, slot);
+        self.shift(lane, Some(Standing::Idle), None);
+    }
+
+    /// Closes an idle connection. The caller settles the lane, or forgets it.
+    pub(super) fn evict(&mut self, slot: SlotIndex, reason: Retirement, after: &mut After<T, H>) {
+        if let Some(connection) = self.take_up(slot) {
+            after.debris.push(Debris::Connection(connection));
+            self.strike(slot);
+            self.counters.closes.add(reason);
+        }
+    }
+
+    /// Counts a slot's connection as closed and strikes the slot.
+    pub(super) fn retire(&mut self, slot: SlotIndex, standing: Standing, reason: Retirement) {
+        let lane = self.slots[slot].lane;
+        self.shift(lane, Some(standing), None);
+        self.strike(slot);
+        self.counters.closes.add(reason);
+    }
+
+    /// Removes a slot that stands nowhere.
+    pub(super) fn strike(&mut self, slot: SlotIndex) {
+        if let Some(struck) = self.slots.remove(slot) {
+            self.lanes[struck.lane].slots -= 1;
+        }
+    }
+
+    /// Why a returned connection is neither handed on nor kept, if so.
+    fn fate_at_return(
+        &self,
+        slot: SlotIndex,
+        idle_limit: Option<Duration>,
+        now: Now,
+    ) -> Option<Retirement> {
+        let slot = &self.slots[slot];
+        let max_uses = self.policy.max_uses;
+        if slot.is_too_old(now.mono) {
+            Some(Retirement::Lifetime)
+        } else if max_uses.is_some_and(|max| slot.uses >= max) {
+            Some(Retirement::MaxUses)
+        } else if idle_limit == Some(Duration::ZERO) {
+            Some(Retirement::IdleTimeout)
+        } else {
+            None
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The line of a lane: who waits for a connection, in the order of coming.
+
+use std::task::Waker;
+use std::time::Instant;
+
+use super::entry::LaneIndex;
+use super::lend::Taken;
+use super::list::{Chained, Links, List};
+use super::slab::{Index, Slab};
+use crate::Want;
+use crate::error::WaitError;
+use crate::reusable::Reusable;
+
+pub(crate) type WaiterIndex = Index<OfWaiters>;
+
+/// Marks the slab of waiters.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct OfWaiters;
+
+/// The chain of a line.
+#[derive(Debug)]
+pub(crate) struct InLine;
+
+/// The order of coming, over all lines.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Ticket(pub(crate) u64);
+
+pub(crate) struct Waiter<T: Reusable, D> {
+    pub(crate) ticket: Ticket,
+    pub(crate) since: Instant,
+    pub(crate) waker: Option<Waker>,
+    pub(crate) state: WaiterState<T, D>,
+    links: Links<OfWaiters>,
+}
+
+pub(crate) enum WaiterState<T: Reusable, D> {
+    /// Stands in its lane's line.
+    Waiting(Waiting<D>),
+    /// Has been given a connection that it has not fetched yet.
+    Delivered(Taken<T>),
+    /// Has been given an error that it has not fetched yet.
+    Failed(WaitError<T::Error>),
+}
+
+pub(crate) struct Waiting<D> {
+    pub(crate) lane: LaneIndex,
+    pub(crate) want: Want,
+    /// Its own dial; `None` once that has begun.
+    pub(crate) dial: Option<D>,
+}
+
+/// The waiters of a lane, in two lists, so that finding the first who takes a used connection
+/// does not pass those who do not.
+///
+/// Dials are begun in the order of coming. Those whose dial has begun are therefore always the
+/// first of the line, and each list's mark stands at the first whose dial has not.
+#[derive(Debug)]
+pub(crate) struct Line {
+    any: List<InLine, OfWaiters>,
+    fresh: List<InLine, OfWaiters>,
+    attempted: usize,
+}
+
+impl Line {
+    pub(crate) const fn new() -> Self {
+        Self {
+            any: List::new(),
+            fresh: List::new(),
+            attempted: 0,
+        }
+    }
+
+    pub(crate) fn push<T: Reusable, D>(
+        &mut self,
+        waiters: &mut Slab<OfWaiters, Waiter<T, D>>,
+        index: WaiterIndex,
+        want: Want,
+    ) {
+        self.list_mut(want).push(waiters, index);
+    }
+
+    /// Takes a waiter out, wherever it stands.
+    pub(crate) fn unlink<T: Reusable, D>(
+        &mut self,
+        waiters: &mut Slab<OfWaiters, Waiter<T, D>>,
+        index: WaiterIndex,
+        waiting: &Waiting<D>,
+    ) {
+        self.attempted -= usize::from(waiting.dial.is_none());
+        self.list_mut(waiting.want).unlink(waiters, index);
+    }
+
+    /// Passes the mark over the next waiter to dial; its dial counts as begun from here on.
+    pub(crate) fn pass<T: Reusable, D>(
+        &mut self,
+        waiters: &Slab<OfWaiters, Waiter<T, D>>,
+    ) -> Option<WaiterIndex> {
+        let (_, want) = self.next_to_dial(waiters)?;
+        self.attempted += 1;
+        self.list_mut(want).pass(waiters)
+    }
+
+    /// Who dials next, and what that waiter wants.
+    pub(crate) fn next_to_dial<T: Reusable, D>(
+        &self,
+        waiters: &Slab<OfWaiters, Waiter<T, D>>,
+    ) -> Option<(Ticket, Want)> {
+        let marked = |list: &List<InLine, OfWaiters>| list.mark().map(|it| waiters[it].ticket);
+        let any = marked(&self.any).map(|ticket| (ticket, Want::Any));
+        let fresh = marked(&self.fresh).map(|ticket| (ticket, Want::Fresh));
+        [any, fresh]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(ticket, _)| *ticket)
+    }
+
+    /// The head of the line.
+    pub(crate) fn oldest<T: Reusable, D>(
+        &self,
+        waiters: &Slab<OfWaiters, Waiter<T, D>>,
+    ) -> Option<WaiterIndex> {
+        [self.any.oldest(), self.fresh.oldest()]
+            .into_iter()
+            .flatten()
+            .min_by_key(|index| waiters[*index].ticket)
+    }
+
+    /// The first who takes a used connection.
+    pub(crate) fn oldest_for_any(&self) -> Option<WaiterIndex> {
+        self.any.oldest()
+    }
+
+    /// Everybody who came before `ticket`.
+    pub(crate) fn before<T: Reusable, D>(
+        &self,
+        waiters: &Slab<OfWaiters, Waiter<T, D>>,
+        ticket: Ticket,
+    ) -> Vec<WaiterIndex> {
+        let mut before: Vec<_> = [&self.any, &self.fresh]
+            .into_iter()
+            .flat_map(|list| list.oldest_first(waiters))
+            .filter(|index| waiters[*index].ticket < ticket)
+            .collect();
+        before.sort_unstable_by_key(|index| waiters[*index].ticket);
+        before
+    }
+
+    /// How many waiters' dials have begun.
+    pub(crate) fn attempted(&self) -> usize {
+        self.attempted
+    }
+
+    /// How many take a used connection.
+    pub(crate) fn len_for_any(&self) -> usize {
+        self.any.len()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.any.len() + self.fresh.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn list_mut(&mut self, want: Want) -> &mut List<InLine, OfWaiters> {
+        match want {
+            Want::Any => &mut self.any,
+            Want::Fresh => &mut self.fresh,
+        }
+    }
+}
+
+impl<T: Reusable, D> Waiter<T, D> {
+    pub(crate) fn new(ticket: Ticket, since: Instant, waiting: Waiting<D>) -> Self {
+        Self {
+            ticket,
+            since,
+            waker: None,
+            state: WaiterState::Waiting(waiting),
+            links: Links::default(),
+        }
+    }
+}
+
+impl<T: Reusable, D> Chained<InLine, OfWaiters> for Waiter<T, D> {
+    fn links(&self) -> &Links<OfWaiters> {
+        &self.links
+    }
+
+    fn links_mut(&mut self) -> &mut Links<OfWaiters> {
+        &mut self.links
+    }
+}

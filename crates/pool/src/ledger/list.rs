@@ -1,0 +1,262 @@
+//! A doubly linked list through the values of a slab, ordered from oldest to newest.
+
+use std::marker::PhantomData;
+
+use super::slab::{Index, Slab};
+
+/// A list of values marked `M`, threaded through the links that `C` names.
+///
+/// It also remembers one place, the *mark*: whatever is newer than the mark, and the mark itself,
+/// has not been passed yet. The waiters' line keeps there who has not dialled yet, the sweeper
+/// whom it looks at next.
+#[derive(Debug)]
+pub(crate) struct List<C, M> {
+    oldest: Option<Index<M>>,
+    newest: Option<Index<M>>,
+    mark: Option<Index<M>>,
+    len: usize,
+    chain: PhantomData<C>,
+}
+
+/// The neighbours of a value in one list.
+#[derive(Debug)]
+pub(crate) struct Links<M> {
+    older: Option<Index<M>>,
+    newer: Option<Index<M>>,
+}
+
+/// A value that stands in at most one list of the chain `C` at a time.
+pub(crate) trait Chained<C, M> {
+    fn links(&self) -> &Links<M>;
+    fn links_mut(&mut self) -> &mut Links<M>;
+}
+
+impl<C, M: Copy + Eq> List<C, M> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            oldest: None,
+            newest: None,
+            mark: None,
+            len: 0,
+            chain: PhantomData,
+        }
+    }
+
+    /// Adds a value at the newest end. If everything had been passed, the mark stands at it.
+    pub(crate) fn push<V: Chained<C, M>>(&mut self, slab: &mut Slab<M, V>, index: Index<M>) {
+        *slab[index].links_mut() = Links {
+            older: self.newest,
+            newer: None,
+        };
+        match self.newest {
+            None => self.oldest = Some(index),
+            Some(newest) => slab[newest].links_mut().newer = Some(index),
+        }
+        self.newest = Some(index);
+        self.mark = self.mark.or(Some(index));
+        self.len += 1;
+    }
+
+    /// Takes a value of this list out of it. The mark moves on if it stood there.
+    pub(crate) fn unlink<V: Chained<C, M>>(&mut self, slab: &mut Slab<M, V>, index: Index<M>) {
+        let Links { older, newer } = std::mem::take(slab[index].links_mut());
+        match older {
+            None => self.oldest = newer,
+            Some(older) => slab[older].links_mut().newer = newer,
+        }
+        match newer {
+            None => self.newest = older,
+            Some(newer) => slab[newer].links_mut().older = older,
+        }
+        if self.mark == Some(index) {
+            self.mark = newer;
+        }
+        self.len -= 1;
+    }
+
+    /// Moves the mark past the value it stands at and returns that value.
+    pub(crate) fn pass<V: Chained<C, M>>(&mut self, slab: &Slab<M, V>) -> Option<Index<M>> {
+        let passed = self.mark?;
+        self.mark = slab[passed].links().newer;
+        Some(passed)
+    }
+
+    /// Puts the mark back to the oldest value.
+    pub(crate) fn rewind(&mut self) {
+        self.mark = self.oldest;
+    }
+
+    pub(crate) fn mark(&self) -> Option<Index<M>> {
+        self.mark
+    }
+
+    pub(crate) fn oldest(&self) -> Option<Index<M>> {
+        self.oldest
+    }
+
+    pub(crate) fn newest(&self) -> Option<Index<M>> {
+        self.newest
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub(crate) fn oldest_first<'a, V: Chained<C, M>>(
+        &self,
+        slab: &'a Slab<M, V>,
+    ) -> impl Iterator<Item = Index<M>> + use<'a, C, M, V> {
+        std::iter::successors(self.oldest, |index| slab[*index].links().newer)
+    }
+
+    pub(crate) fn newest_first<'a, V: Chained<C, M>>(
+        &self,
+        slab: &'a Slab<M, V>,
+    ) -> impl Iterator<Item = Index<M>> + use<'a, C, M, V> {
+        std::iter::successors(self.newest, |index| slab[*index].links().older)
+    }
+}
+
+impl<M> Default for Links<M> {
+    fn default() -> Self {
+        Self {
+            older: None,
+            newer: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    struct Mark;
+
+    #[derive(Debug)]
+    struct Chain;
+
+    struct Item {
+        name: char,
+        links: Links<Mark>,
+    }
+
+    impl Chained<Chain, Mark> for Item {
+        fn links(&self) -> &Links<Mark> {
+            &self.links
+        }
+
+        fn links_mut(&mut self) -> &mut Links<Mark> {
+            &mut self.links
+        }
+    }
+
+    struct Scene {
+        slab: Slab<Mark, Item>,
+        list: List<Chain, Mark>,
+    }
+
+    impl Scene {
+        fn of(names: &str) -> Self {
+            let mut scene = Self {
+                slab: Slab::new(),
+                list: List::new(),
+            };
+            for name in names.chars() {
+                scene.push(name);
+            }
+            scene
+        }
+
+        fn push(&mut self, name: char) {
+            let index = self.slab.insert(Item {
+                name,
+                links: Links::default(),
+            });
+            self.list.push(&mut self.slab, index);
+        }
+
+        fn unlink(&mut self, name: char) {
+            let index = self
+                .list
+                .oldest_first(&self.slab)
+                .find(|index| self.slab[*index].name == name)
+                .expect("the name stands in the list");
+            self.list.unlink(&mut self.slab, index);
+            self.slab.remove(index);
+        }
+
+        fn pass(&mut self) -> Option<char> {
+            self.list
+                .pass(&self.slab)
+                .map(|index| self.slab[index].name)
+        }
+
+        fn names(&self) -> String {
+            let forth: String = self
+                .list
+                .oldest_first(&self.slab)
+                .map(|index| self.slab[index].name)
+                .collect();
+            let mut back: Vec<char> = self
+                .list
+                .newest_first(&self.slab)
+                .map(|index| self.slab[index].name)
+                .collect();
+            back.reverse();
+            assert_eq!(forth, back.into_iter().collect::<String>());
+            assert_eq!(forth.len(), self.list.len());
+            forth
+        }
+    }
+
+    #[test]
+    fn unlinking_anywhere_leaves_both_directions_whole() {
+        for (gone, left) in [
+            ("a", "bcd"),
+            ("d", "abc"),
+            ("b", "acd"),
+            ("bc", "ad"),
+            ("abcd", ""),
+            ("dcba", ""),
+        ] {
+            let mut scene = Scene::of("abcd");
+            for name in gone.chars() {
+                scene.unlink(name);
+            }
+            assert_eq!(scene.names(), left, "without {gone}");
+            scene.push('e');
+            assert_eq!(scene.names(), format!("{left}e"));
+        }
+    }
+
+    #[test]
+    fn the_mark_passes_each_value_once_in_order() {
+        let mut scene = Scene::of("abc");
+        assert_eq!(scene.pass(), Some('a'));
+        scene.push('d');
+        let rest: String = std::iter::from_fn(|| scene.pass()).collect();
+        assert_eq!(rest, "bcd");
+        assert_eq!(scene.pass(), None);
+        scene.push('e');
+        assert_eq!(scene.pass(), Some('e'));
+        scene.list.rewind();
+        assert_eq!(scene.pass(), Some('a'));
+    }
+
+    #[test]
+    fn the_mark_moves_on_when_its_value_leaves() {
+        let mut scene = Scene::of("abc");
+        scene.pass();
+        scene.unlink('b');
+        assert_eq!(scene.pass(), Some('c'));
+        scene.unlink('a');
+        scene.unlink('c');
+        assert_eq!(scene.list.mark(), None);
+        assert!(scene.list.is_empty());
+    }
+}

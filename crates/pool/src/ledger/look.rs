@@ -1,0 +1,158 @@
+//! Looking at idle connections: the sweeper's round, and the user's own predicate.
+
+use std::time::{Duration, Instant};
+
+use super::after::Debris;
+use super::entry::HomeIndex;
+use super::slot::{SlotIndex, SlotState};
+use super::{After, Host, Ledger, Now};
+use crate::lease::Source;
+use crate::reusable::{Key, Reusable};
+use crate::stats::Retirement;
+
+/// An idle connection that is being looked at. Its slot keeps its place meanwhile; whoever holds
+/// this brings it back by [`Ledger::keep`] or strikes it by [`Ledger::looked_out`].
+#[derive(Debug)]
+pub(crate) struct Sight<T> {
+    pub(crate) slot: SlotIndex,
+    pub(crate) connection: T,
+    pub(crate) age: Duration,
+    pub(crate) idle_for: Duration,
+    pub(crate) uses: u64,
+}
+
+impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
+    /// Goes on with the round through a runtime's idle connections, by `steps` at most: closes
+    /// those whose time is over and hands out the others to be looked at. Gives the steps made.
+    pub(crate) fn look(
+        &mut self,
+        home: HomeIndex,
+        steps: usize,
+        now: Now,
+        sights: &mut Vec<Sight<T>>,
+        after: &mut After<T, H>,
+    ) -> usize {
+        for step in 0..steps {
+            let Some(slot) = self.homes[home].idle.pass(&self.slots) else {
+                return step;
+            };
+            let SlotState::Idle { rest, .. } = self.slots[slot].state else {
+                continue;
+            };
+            match self.slots[slot].fate(rest, now) {
+                None => sights.extend(self.hand_out(slot, now.mono)),
+                Some(reason) => {
+                    let lane = self.slots[slot].lane;
+                    self.evict(slot, reason, after);
+                    self.settle(lane, now, after);
+                }
+            }
+        }
+        steps
+    }
+
+    /// Begins a new round if the last one is over, and tells how many connections there are.
+    pub(crate) fn begin_round(&mut self, home: HomeIndex) -> usize {
+        let idle = &mut self.homes[home].idle;
+        if idle.mark().is_none() {
+            idle.rewind();
+        }
+        idle.len()
+    }
+
+    /// Hands out all idle connections, each with its key.
+    pub(crate) fn look_at_all(&mut self, now: Instant) -> Vec<(K, Sight<T>)> {
+        let idle: Vec<_> = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| matches!(slot.state, SlotState::Idle { .. }))
+            .map(|(index, slot)| {
+                let entry = self.lanes[slot.lane].entry;
+                (index, self.entries[entry].key.clone())
+            })
+            .collect();
+        idle.into_iter()
+            .filter_map(|(slot, key)| Some((key, self.hand_out(slot, now)?)))
+            .collect()
+    }
+
+    /// Brings a connection back that has been looked at.
+    pub(crate) fn keep(
+        &mut self,
+        slot: SlotIndex,
+        connection: T,
+        now: Now,
+        after: &mut After<T, H>,
+    ) {
+        let lane = self.slots[slot].lane;
+        match self.slots[slot].state {
+            SlotState::Looked(rest) => {
+                self.lanes[lane].looked -= 1;
+                self.slots[slot].state = SlotState::Idle { connection, rest };
+                let waiter = self.lanes[lane].line.oldest_for_any();
+                if let Some(waiter) = waiter
+                    && let Some(connection) = self.take_up(slot)
+                {
+                    let source = Source::Idle {
+                        idle_for: now.mono.saturating_duration_since(rest.since),
+                    };
+                    self.deliver(waiter, slot, connection, source, now, after);
+                }
+                self.settle(lane, now, after);
+            }
+            SlotState::Doomed(reason) => {
+                after.debris.push(Debris::Connection(connection));
+                self.looked_out(slot, reason, now, after);
+            }
+            _ => after.debris.push(Debris::Connection(connection)),
+        }
+    }
+
+    /// A connection that was being looked at has been closed.
+    pub(crate) fn looked_out(
+        &mut self,
+        slot: SlotIndex,
+        reason: Retirement,
+        now: Now,
+        after: &mut After<T, H>,
+    ) {
+        let lane = self.slots[slot].lane;
+        if let SlotState::Looked(_) = self.slots[slot].state {
+            self.lanes[lane].looked -= 1;
+        }
+        self.unlink_idle(slot);
+        self.strike(slot);
+        self.counters.closes.add(reason);
+        self.settle(lane, now, after);
+    }
+
+    /// Ends a sweeper that has nothing left to do; `false` if it has.
+    pub(crate) fn end_sweeper(&mut self, index: HomeIndex, after: &mut After<T, H>) -> bool {
+        let home = &mut self.homes[index];
+        if home.needs_sweeping() {
+            return false;
+        }
+        home.is_swept = false;
+        self.forget_home_if_unused(index, after);
+        true
+    }
+
+    fn hand_out(&mut self, index: SlotIndex, now: Instant) -> Option<Sight<T>> {
+        let slot = &mut self.slots[index];
+        let SlotState::Idle { rest, .. } = slot.state else {
+            return None;
+        };
+        let state = std::mem::replace(&mut slot.state, SlotState::Looked(rest));
+        let SlotState::Idle { connection, .. } = state else {
+            return None;
+        };
+        self.lanes[slot.lane].looked += 1;
+        Some(Sight {
+            slot: index,
+            connection,
+            age: now.saturating_duration_since(slot.born.mono),
+            idle_for: now.saturating_duration_since(rest.since),
+            uses: slot.uses,
+        })
+    }
+}

@@ -1,0 +1,144 @@
+//! The books of the pool: who holds what, who waits, and what follows from it.
+//!
+//! Plain data, no clock, no task, no lock: the async skin keeps the [`Ledger`] under one mutex,
+//! tells it what happened and when, and after unlocking does what the ledger asks for ([`After`]).
+//!
+//! ```text
+//! Entry (a key) ─┬─ Lane (that key on one runtime) ─┬─ idle slots, most recently used first
+//!                │                                  ├─ dials under way
+//!                │                                  └─ the line of waiters
+//!                └─ Lane ...
+//! Home (a runtime) ── its idle slots over all lanes, for the sweeper
+//!
+//! slot:    Dialling ──> Lent <──> Idle <──> Looked (the sweeper has it for a moment)
+//! waiter:  Waiting ──> Delivered | Failed
+//! ```
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Instant, SystemTime};
+
+use self::entry::{Entry, Home, Lane, LaneIndex, OfEntries, OfHomes, OfLanes};
+use self::line::{OfWaiters, Ticket, Waiter};
+use self::slab::{Index, Slab};
+use self::slot::{OfSlots, Slot};
+use crate::policy::Policy;
+use crate::reusable::{Key, Reusable};
+use crate::stats::{Counters, Counts, Stats};
+
+mod after;
+mod close;
+mod dials;
+mod entry;
+mod lend;
+mod line;
+mod list;
+mod look;
+mod room;
+mod slab;
+mod slot;
+mod surplus;
+mod wait;
+
+#[cfg(test)]
+mod audit;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::after::{After, Begin};
+pub(crate) use self::close::Among;
+pub(crate) use self::dials::{DialEnd, DialState};
+pub(crate) use self::entry::HomeIndex;
+pub(crate) use self::lend::{LentFacts, Taken};
+pub(crate) use self::line::WaiterIndex;
+pub(crate) use self::look::Sight;
+pub(crate) use self::slot::SlotIndex;
+pub(crate) use self::wait::{Asking, Joined};
+
+/// What the async skin keeps in the ledger without the ledger looking inside.
+pub(crate) trait Host {
+    /// What tells one runtime from another.
+    type Id: Copy + Eq;
+    /// A handle by which tasks are spawned on a runtime.
+    type Runtime: Clone;
+    /// A dial that has not begun.
+    type Dial;
+}
+
+/// The time by both clocks: the monotonic one stands still while the machine sleeps, the wall
+/// clock does not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    pub(crate) mono: Instant,
+    pub(crate) wall: SystemTime,
+}
+
+pub(crate) struct Ledger<K, T: Reusable, H: Host> {
+    policy: Policy,
+    keys: HashMap<K, Index<OfEntries>>,
+    entries: Slab<OfEntries, Entry<K>>,
+    lanes: Slab<OfLanes, Lane<H::Id>>,
+    homes: Slab<OfHomes, Home<H>>,
+    slots: Slab<OfSlots, Slot<T>>,
+    waiters: Slab<OfWaiters, Waiter<T, H::Dial>>,
+    /// The lanes whose next dial waits for room under the limit in total, who came first first.
+    starved: BTreeSet<(Ticket, LaneIndex)>,
+    totals: Counts,
+    counters: Counters,
+    is_open: bool,
+    next_ticket: u64,
+    chance: u64,
+}
+
+impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
+    /// `seed` decides the jitter of lifetimes.
+    pub(crate) fn new(policy: Policy, seed: u64) -> Self {
+        Self {
+            policy,
+            keys: HashMap::new(),
+            entries: Slab::new(),
+            lanes: Slab::new(),
+            homes: Slab::new(),
+            slots: Slab::new(),
+            waiters: Slab::new(),
+            starved: BTreeSet::new(),
+            totals: Counts::default(),
+            counters: Counters::default(),
+            is_open: true,
+            next_ticket: 0,
+            chance: seed,
+        }
+    }
+
+    pub(crate) fn totals(&self) -> Counts {
+        self.totals
+    }
+
+    pub(crate) fn stats(&self) -> Stats<K> {
+        Stats {
+            totals: self.totals,
+            keys: self
+                .entries
+                .iter()
+                .map(|(_, entry)| (entry.key.clone(), entry.counts))
+                .collect(),
+            counters: self.counters,
+        }
+    }
+
+    /// What stands under one key; zeros for a key that the pool does not know at the moment.
+    pub(crate) fn counts_of(&self, key: &K) -> Counts {
+        self.keys
+            .get(key)
+            .map(|entry| self.entries[*entry].counts)
+            .unwrap_or_default()
+    }
+
+    /// The splitmix64 generator: good enough to spread lifetimes.
+    fn next_chance(&mut self) -> u64 {
+        self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut chance = self.chance;
+        chance = (chance ^ (chance >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        chance = (chance ^ (chance >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        chance ^ (chance >> 31)
+    }
+}

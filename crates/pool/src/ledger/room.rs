@@ -1,0 +1,126 @@
+//! Room under the limits: for one more connection, for one more idle one.
+
+use super::entry::{EntryIndex, HomeIndex, LaneIndex};
+use super::list::{Chained, List};
+use super::slot::{OfSlots, Slot, SlotIndex, SlotState};
+use super::{After, Host, Ledger};
+use crate::Want;
+use crate::reusable::{Key, Reusable};
+use crate::stats::Retirement;
+
+/// Whether one more connection may be made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Room {
+    Made,
+    FullForKey,
+    FullInTotal,
+}
+
+impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
+    /// Makes room for a dial of the next waiter of a lane, if need be by closing an idle
+    /// connection that is of no use to that waiter. A limit of zero counts as one.
+    pub(super) fn make_room(&mut self, lane: LaneIndex, after: &mut After<T, H>) -> Room {
+        let entry = self.lanes[lane].entry;
+        let known = &self.entries[entry];
+        if known.counts.connections() >= known.limits.max_connections.max(1) {
+            let Some(victim) = self.victim_of_key(entry, lane) else {
+                return Room::FullForKey;
+            };
+            self.make_way(victim, after);
+        }
+        if self.totals.connections() >= self.policy.max_connections.max(1) {
+            let home = self.lanes[lane].home;
+            let Some(victim) = self.oldest_idle(home) else {
+                return Room::FullInTotal;
+            };
+            self.make_way(victim, after);
+        }
+        Room::Made
+    }
+
+    /// Closes the oldest idle connections beyond the limits.
+    pub(super) fn trim_idle(&mut self, lane: LaneIndex, after: &mut After<T, H>) {
+        let entry = self.lanes[lane].entry;
+        let known = &self.entries[entry];
+        if known.counts.idle > known.limits.max_idle
+            && let Some(victim) = self.oldest_idle_of_key(entry, lane)
+        {
+            self.evict_elsewhere(victim, Retirement::OverIdleLimit, lane, after);
+        }
+        if self.totals.idle > self.policy.max_idle
+            && let Some(victim) = self.oldest_idle(self.lanes[lane].home)
+        {
+            self.evict_elsewhere(victim, Retirement::OverIdleLimit, lane, after);
+        }
+    }
+
+    /// An idle connection that gives way to a dial of a lane's next waiter under the key's limit:
+    /// one that is on another runtime, or one that this waiter may not take.
+    fn victim_of_key(&self, entry: EntryIndex, lane: LaneIndex) -> Option<SlotIndex> {
+        let next = self.lanes[lane].line.next_to_dial(&self.waiters);
+        self.foreign_idle_of_key(entry, lane).or_else(|| {
+            next.filter(|(_, want)| *want == Want::Fresh)
+                .and_then(|_| self.oldest_in(&self.lanes[lane].idle))
+        })
+    }
+
+    fn oldest_idle_of_key(&self, entry: EntryIndex, lane: LaneIndex) -> Option<SlotIndex> {
+        self.foreign_idle_of_key(entry, lane)
+            .or_else(|| self.oldest_in(&self.lanes[lane].idle))
+    }
+
+    /// The oldest idle connection of a key on other runtimes than a lane's.
+    fn foreign_idle_of_key(&self, entry: EntryIndex, lane: LaneIndex) -> Option<SlotIndex> {
+        let lanes = self.entries[entry].lanes.iter();
+        lanes
+            .filter(|other| **other != lane)
+            .filter_map(|other| self.oldest_in(&self.lanes[*other].idle))
+            .min_by_key(|slot| self.idle_since(*slot))
+    }
+
+    /// The oldest idle connection of all, those on other runtimes before those of `home`.
+    fn oldest_idle(&self, home: HomeIndex) -> Option<SlotIndex> {
+        let homes = self.homes.iter();
+        homes
+            .filter(|(other, _)| *other != home)
+            .filter_map(|(_, other)| self.oldest_in(&other.idle))
+            .min_by_key(|slot| self.idle_since(*slot))
+            .or_else(|| self.oldest_in(&self.homes[home].idle))
+    }
+
+    fn oldest_in<C>(&self, list: &List<C, OfSlots>) -> Option<SlotIndex>
+    where
+        Slot<T>: Chained<C, OfSlots>,
+    {
+        list.oldest_first(&self.slots)
+            .find(|slot| matches!(self.slots[*slot].state, SlotState::Idle { .. }))
+    }
+
+    fn idle_since(&self, slot: SlotIndex) -> Option<std::time::Instant> {
+        match &self.slots[slot].state {
+            SlotState::Idle { rest, .. } => Some(rest.since),
+            _ => None,
+        }
+    }
+
+    fn make_way(&mut self, victim: SlotIndex, after: &mut After<T, H>) {
+        let lane = self.slots[victim].lane;
+        self.evict(victim, Retirement::MadeRoom, after);
+        self.forget_if_empty(lane, after);
+    }
+
+    /// Evicts from any lane, and forgets that lane unless it is the one at hand.
+    fn evict_elsewhere(
+        &mut self,
+        victim: SlotIndex,
+        reason: Retirement,
+        at_hand: LaneIndex,
+        after: &mut After<T, H>,
+    ) {
+        let lane = self.slots[victim].lane;
+        self.evict(victim, reason, after);
+        if lane != at_hand {
+            self.forget_if_empty(lane, after);
+        }
+    }
+}

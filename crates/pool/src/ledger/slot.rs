@@ -1,0 +1,205 @@
+//! A slot: the right to have a connection, from the start of its dial to its close.
+
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use super::Now;
+use super::entry::LaneIndex;
+use super::line::{Ticket, WaiterIndex};
+use super::list::{Chained, Links};
+use super::slab::Index;
+use crate::stats::Retirement;
+
+pub(crate) type SlotIndex = Index<OfSlots>;
+
+/// Marks the slab of slots.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct OfSlots;
+
+/// The chain of a lane's idle slots, or of its dials.
+#[derive(Debug)]
+pub(crate) struct InLane;
+
+/// The chain of a runtime's idle slots.
+#[derive(Debug)]
+pub(crate) struct InHome;
+
+#[derive(Debug)]
+pub(crate) struct Slot<T> {
+    pub(crate) lane: LaneIndex,
+    pub(crate) state: SlotState<T>,
+    /// When its connection was made; until then, when its dial began.
+    pub(crate) born: Now,
+    /// When it is too old to be lent again.
+    pub(crate) retires: Option<Instant>,
+    pub(crate) uses: u64,
+    in_lane: Links<OfSlots>,
+    in_home: Links<OfSlots>,
+}
+
+#[derive(Debug)]
+pub(crate) enum SlotState<T> {
+    /// Stands among its lane's dials.
+    Dialling(Dialling),
+    /// A dial that nobody wants any more and that has been told so.
+    Cancelled,
+    Lent,
+    /// Stands among its lane's and its home's idle slots, and so do the two below.
+    Idle {
+        connection: T,
+        rest: Rest,
+    },
+    /// Somebody looks at the connection outside the lock, and brings it back.
+    Looked(Rest),
+    /// Somebody looks at it, and it is to be closed when it comes back.
+    Doomed(Retirement),
+}
+
+#[derive(Debug)]
+pub(crate) struct Dialling {
+    /// Whose dial it is, and the ticket that tells whether that waiter is still the same.
+    pub(crate) owner: (WaiterIndex, Ticket),
+    /// Waiters with an earlier ticket were there when it began.
+    pub(crate) begun: Ticket,
+    /// Wakes the dial to tell it that it has been cancelled.
+    pub(crate) waker: Option<Waker>,
+}
+
+/// Since when a slot idles, and until when it may.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rest {
+    pub(crate) since: Instant,
+    pub(crate) until: Option<Instant>,
+}
+
+impl<T> Slot<T> {
+    pub(crate) fn dialling(lane: LaneIndex, dialling: Dialling, now: Now) -> Self {
+        Self {
+            lane,
+            state: SlotState::Dialling(dialling),
+            born: now,
+            retires: None,
+            uses: 0,
+            in_lane: Links::default(),
+            in_home: Links::default(),
+        }
+    }
+
+    /// Why it must not be lent any more, if so.
+    pub(crate) fn fate(&self, rest: Rest, now: Now) -> Option<Retirement> {
+        if rest.until.is_some_and(|until| until <= now.mono) {
+            Some(Retirement::IdleTimeout)
+        } else if self.is_too_old(now.mono) {
+            Some(Retirement::Lifetime)
+        } else if self.has_slept(now) {
+            Some(Retirement::Suspended)
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn is_too_old(&self, now: Instant) -> bool {
+        self.retires.is_some_and(|retires| retires <= now)
+    }
+
+    /// Whether the wall clock has run ahead of the monotonic one since the connection was made.
+    /// A wall clock that was set back tells nothing.
+    fn has_slept(&self, now: Now) -> bool {
+        let by_wall = now.wall.duration_since(self.born.wall).unwrap_or_default();
+        let awake = now.mono.saturating_duration_since(self.born.mono);
+        by_wall.saturating_sub(awake) > TOLERATED_SKEW
+    }
+}
+
+impl<T> Chained<InLane, OfSlots> for Slot<T> {
+    fn links(&self) -> &Links<OfSlots> {
+        &self.in_lane
+    }
+
+    fn links_mut(&mut self) -> &mut Links<OfSlots> {
+        &mut self.in_lane
+    }
+}
+
+impl<T> Chained<InHome, OfSlots> for Slot<T> {
+    fn links(&self) -> &Links<OfSlots> {
+        &self.in_home
+    }
+
+    fn links_mut(&mut self) -> &mut Links<OfSlots> {
+        &mut self.in_home
+    }
+}
+
+/// How far the clocks may drift apart before a suspend is suspected.
+const TOLERATED_SKEW: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::super::slab::Slab;
+    use super::*;
+
+    /// A slot born at zero, idle since 10 s, until 60 s, retiring at 100 s.
+    fn fate(mono: u64, wall: i64) -> Option<Retirement> {
+        let start = Instant::now();
+        let midnight = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let second = Duration::from_secs;
+        let mut lanes: Slab<_, ()> = Slab::new();
+        let mut waiters: Slab<_, ()> = Slab::new();
+        let mut slot: Slot<()> = Slot::dialling(
+            lanes.insert(()),
+            Dialling {
+                owner: (waiters.insert(()), Ticket::default()),
+                begun: Ticket::default(),
+                waker: None,
+            },
+            Now {
+                mono: start,
+                wall: midnight,
+            },
+        );
+        slot.retires = Some(start + second(100));
+        let rest = Rest {
+            since: start + second(10),
+            until: Some(start + second(60)),
+        };
+        let shift = second(wall.unsigned_abs());
+        let wall = if wall < 0 {
+            midnight - shift
+        } else {
+            midnight + shift
+        };
+        slot.fate(
+            rest,
+            Now {
+                mono: start + second(mono),
+                wall,
+            },
+        )
+    }
+
+    #[test]
+    fn the_clocks_decide_whether_an_idle_slot_may_be_lent() {
+        for (mono, wall, expected) in [
+            (10, 10, None),
+            (59, 59, None),
+            (60, 60, Some(Retirement::IdleTimeout)),
+            (100, 100, Some(Retirement::IdleTimeout)),
+            // One second of skew is tolerated, more is a suspend.
+            (20, 21, None),
+            (20, 22, Some(Retirement::Suspended)),
+            (20, 3_600, Some(Retirement::Suspended)),
+            // A wall clock set back, before the birth even, is ignored.
+            (20, 5, None),
+            (20, -3_600, None),
+        ] {
+            assert_eq!(
+                fate(mono, wall),
+                expected,
+                "at {mono} s, by the wall {wall} s"
+            );
+        }
+    }
+}

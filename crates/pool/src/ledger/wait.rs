@@ -1,0 +1,211 @@
+//! Joining a line, being served, leaving it.
+
+use std::task::{Poll, Waker};
+
+use super::after::Debris;
+use super::entry::{LaneIndex, Standing};
+use super::lend::Taken;
+use super::line::{Ticket, Waiter, WaiterIndex, WaiterState, Waiting};
+use super::slot::SlotIndex;
+use super::{After, Host, Ledger, Now};
+use crate::Want;
+use crate::error::WaitError;
+use crate::lease::Source;
+use crate::policy::KeyLimits;
+use crate::reusable::{Key, Reusable};
+
+/// A request for a connection.
+pub(crate) struct Asking<K, H: Host> {
+    pub(crate) key: K,
+    pub(crate) limits: KeyLimits,
+    pub(crate) id: H::Id,
+    pub(crate) runtime: H::Runtime,
+    pub(crate) want: Want,
+    pub(crate) dial: H::Dial,
+}
+
+/// What became of it.
+pub(crate) enum Joined<T: Reusable> {
+    Served(Taken<T>),
+    Waiting(WaiterIndex),
+    Refused(WaitError<T::Error>),
+}
+
+impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
+    /// Joins the line of a key, unless an idle connection serves at once or the line is full.
+    pub(crate) fn join(
+        &mut self,
+        asking: Asking<K, H>,
+        now: Now,
+        after: &mut After<T, H>,
+    ) -> Joined<T> {
+        if !self.is_open {
+            after.debris.push(Debris::Dial(asking.dial));
+            after.debris.push(Debris::Runtime(asking.runtime));
+            return Joined::Refused(WaitError::ShutDown);
+        }
+        let entry = self.entry_for(asking.key, asking.limits);
+        let lane = self.lane_for(entry, asking.id, asking.runtime, after);
+        if asking.want == Want::Any
+            && let Some(taken) = self.pop_idle(lane, now, after)
+        {
+            after.debris.push(Debris::Dial(asking.dial));
+            self.settle(lane, now, after);
+            return Joined::Served(taken);
+        }
+        let waiting = Waiting {
+            lane,
+            want: asking.want,
+            dial: Some(asking.dial),
+        };
+        let waiter = self.line_up(waiting, now);
+        self.settle(lane, now, after);
+        if self.is_beyond_the_line(waiter) {
+            let limit = asking.limits.max_waiting;
+            self.counters.waits_refused += 1;
+            self.step_out(waiter, after);
+            self.waiters.remove(waiter);
+            self.settle(lane, now, after);
+            return Joined::Refused(WaitError::LineFull { limit });
+        }
+        Joined::Waiting(waiter)
+    }
+
+    /// Fetches what a waiter has been given, or leaves its waker. Once ready, the waiter is gone.
+    pub(crate) fn poll_waiter(
+        &mut self,
+        index: WaiterIndex,
+        waker: &Waker,
+        after: &mut After<T, H>,
+    ) -> Poll<Result<Taken<T>, WaitError<T::Error>>> {
+        let waiter = &mut self.waiters[index];
+        if let WaiterState::Waiting(_) = waiter.state {
+            let is_known = waiter.waker.as_ref().is_some_and(|it| it.will_wake(waker));
+            if !is_known {
+                let former = waiter.waker.replace(waker.clone());
+                after.debris.extend(former.map(Debris::Waker));
+            }
+            return Poll::Pending;
+        }
+        match self.waiters.remove(index).map(|waiter| waiter.state) {
+            Some(WaiterState::Delivered(taken)) => Poll::Ready(Ok(taken)),
+            Some(WaiterState::Failed(error)) => Poll::Ready(Err(error)),
+            Some(WaiterState::Waiting(_)) | None => Poll::Pending,
+        }
+    }
+
+    /// Forgets a waiter. A connection that it has been given but has not fetched is returned here,
+    /// for the caller to give back.
+    pub(crate) fn leave(
+        &mut self,
+        index: WaiterIndex,
+        now: Now,
+        after: &mut After<T, H>,
+    ) -> Option<Taken<T>> {
+        let lane = self.step_out(index, after);
+        let waiter = self.waiters.remove(index)?;
+        after.debris.extend(waiter.waker.map(Debris::Waker));
+        if let Some(lane) = lane {
+            self.counters.waits_given_up += 1;
+            self.settle(lane, now, after);
+        }
+        match waiter.state {
+            WaiterState::Delivered(taken) => Some(taken),
+            WaiterState::Failed(error) => {
+                after.debris.push(Debris::Error(error));
+                None
+            }
+            WaiterState::Waiting(waiting) => {
+                after.debris.extend(waiting.dial.map(Debris::Dial));
+                None
+            }
+        }
+    }
+
+    /// Gives a lent slot, or one that stands nowhere, to a waiter. The caller settles the lane.
+    pub(super) fn deliver(
+        &mut self,
+        waiter: WaiterIndex,
+        slot: SlotIndex,
+        connection: T,
+        source: Source,
+        now: Now,
+        after: &mut After<T, H>,
+    ) {
+        if source == Source::HandedOn {
+            let lane = self.slots[slot].lane;
+            self.shift(lane, Some(Standing::Lent), None);
+        }
+        let taken = self.lend(slot, connection, source);
+        self.counters.waits += 1;
+        let waited = now
+            .mono
+            .saturating_duration_since(self.waiters[waiter].since);
+        self.counters.wait_time = self.counters.wait_time.saturating_add(waited);
+        self.answer(waiter, WaiterState::Delivered(taken), after);
+    }
+
+    /// Lets a waiter fail. The caller settles the lane.
+    pub(super) fn fail(
+        &mut self,
+        waiter: WaiterIndex,
+        error: WaitError<T::Error>,
+        after: &mut After<T, H>,
+    ) {
+        self.answer(waiter, WaiterState::Failed(error), after);
+    }
+
+    fn answer(
+        &mut self,
+        index: WaiterIndex,
+        answer: WaiterState<T, H::Dial>,
+        after: &mut After<T, H>,
+    ) {
+        self.step_out(index, after);
+        let waiter = &mut self.waiters[index];
+        after.wakes.extend(waiter.waker.take());
+        waiter.state = answer;
+    }
+
+    /// Takes a waiter out of its line, if it stands in one; its unused dial goes.
+    fn step_out(&mut self, index: WaiterIndex, after: &mut After<T, H>) -> Option<LaneIndex> {
+        let WaiterState::Waiting(waiting) = &mut self.waiters[index].state else {
+            return None;
+        };
+        let lane = waiting.lane;
+        let waiting = Waiting {
+            dial: waiting.dial.take(),
+            ..*waiting
+        };
+        let line = &mut self.lanes[lane].line;
+        line.unlink(&mut self.waiters, index, &waiting);
+        self.shift(lane, Some(Standing::Waiting), None);
+        after.debris.extend(waiting.dial.map(Debris::Dial));
+        Some(lane)
+    }
+
+    fn line_up(&mut self, waiting: Waiting<H::Dial>, now: Now) -> WaiterIndex {
+        let ticket = self.next_ticket();
+        let (lane, want) = (waiting.lane, waiting.want);
+        let waiter = self.waiters.insert(Waiter::new(ticket, now.mono, waiting));
+        self.lanes[lane].line.push(&mut self.waiters, waiter, want);
+        self.shift(lane, None, Some(Standing::Waiting));
+        waiter
+    }
+
+    /// Whether a waiter that has just come finds the line full. Who waits for a dial that is under
+    /// way is not counted, so that the line is one of those whom a limit holds back.
+    fn is_beyond_the_line(&self, waiter: WaiterIndex) -> bool {
+        let WaiterState::Waiting(waiting) = &self.waiters[waiter].state else {
+            return false;
+        };
+        let entry = &self.entries[self.lanes[waiting.lane].entry];
+        let held_back = entry.counts.waiting.saturating_sub(entry.counts.dialling);
+        waiting.dial.is_some() && held_back > entry.limits.max_waiting
+    }
+
+    fn next_ticket(&mut self) -> Ticket {
+        self.next_ticket += 1;
+        Ticket(self.next_ticket)
+    }
+}

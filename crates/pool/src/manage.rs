@@ -1,0 +1,227 @@
+//! Operating a pool: warming it, closing what idles, shutting it down.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::error::WaitError;
+use crate::ledger::{Among, Sight};
+use crate::pool::Pool;
+use crate::reusable::{Key, Reusable};
+use crate::stats::{Counts, Retirement};
+use crate::sweep::{close, keep};
+use crate::wait::{Wait, Want};
+
+/// What [`Pool::evict`] shows of an idle connection, beside the connection itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct IdleFacts {
+    /// How long ago it was made.
+    pub age: Duration,
+    /// How long it has idled.
+    pub idle_for: Duration,
+    /// How many times it has been lent.
+    pub uses: u64,
+}
+
+impl<K: Key, T: Reusable> Pool<K, T> {
+    /// Dials until `count` connections of this key stand idle, as far as the limits allow, and
+    /// tells how many it has dialled.
+    ///
+    /// # Errors
+    ///
+    /// The first [`WaitError`] of a dial, after all have ended; the others stay in the pool.
+    ///
+    /// # Cancel safety
+    ///
+    /// Connections that have been made stay in the pool; dials under way go on for the grace of
+    /// surplus dials.
+    pub async fn warm<F, Fut>(
+        &self,
+        key: K,
+        count: usize,
+        dial: F,
+    ) -> Result<usize, WaitError<T::Error>>
+    where
+        F: Fn() -> Fut + Clone + Send + 'static,
+        Fut: Future<Output = Result<T, T::Error>> + Send + 'static,
+    {
+        let shared = self.shared();
+        let limits = shared.limits.of(&key);
+        let counts = shared.update(|ledger, _| ledger.counts_of(&key));
+        let room = limits.max_connections.saturating_sub(counts.connections());
+        let missing = count.min(limits.max_idle).saturating_sub(counts.idle);
+        let waits: Vec<_> = (0..missing.min(room))
+            .map(|_| self.wait(key.clone(), Want::Fresh, dial.clone()))
+            .collect();
+        let mut dialled = Ok(0);
+        release_each(waits, |error| match (&mut dialled, error) {
+            (Ok(count), None) => *count += 1,
+            (Ok(_), Some(error)) => dialled = Err(error),
+            (Err(_), _) => {}
+        })
+        .await;
+        dialled
+    }
+
+    /// Closes all idle connections and tells how many.
+    pub fn close_idle(&self) -> usize {
+        self.close_idle_among(Among::All)
+    }
+
+    /// Closes the idle connections of a key and tells how many.
+    pub fn close_idle_for(&self, key: &K) -> usize {
+        self.close_idle_among(Among::Key(key))
+    }
+
+    /// Closes the idle connections that `is_unwanted` picks, and tells how many.
+    ///
+    /// No lock is held meanwhile; connections that are being looked at cannot be lent, and serve
+    /// whoever waits for one when they come back.
+    pub fn evict(&self, mut is_unwanted: impl FnMut(&K, &T, &IdleFacts) -> bool) -> usize {
+        let shared = self.shared();
+        let now = Instant::now().into_std();
+        let sights = shared.update(|ledger, _| ledger.look_at_all(now));
+        let mut tour = Tour { pool: self, sights };
+        let mut evicted = 0;
+        while let Some((key, sight)) = tour.sights.pop() {
+            let mut stop = Stop {
+                pool: self,
+                sight: Some(sight),
+            };
+            let is_unwanted = stop
+                .sight
+                .as_ref()
+                .is_some_and(|sight| is_unwanted(&key, &sight.connection, &sight.facts()));
+            if is_unwanted && let Some(sight) = stop.sight.take() {
+                close(&shared, sight, Retirement::Evicted);
+                evicted += 1;
+            }
+        }
+        evicted
+    }
+
+    /// Lends nothing from here on. Idle connections say goodbye and close; who waits already is
+    /// still served, and lent connections close when they are returned. Waits for all that until
+    /// `deadline` is over; then those who still wait fail, and dials are cancelled. Gives what was
+    /// left at that moment.
+    ///
+    /// # Cancel safety
+    ///
+    /// The pool is shut down from the first poll on. Dropping this then stops only the waiting.
+    pub async fn shutdown(&self, deadline: Duration) -> Counts {
+        let shared = self.shared();
+        let now = shared.now();
+        let until = Instant::now()
+            .checked_add(deadline)
+            .unwrap_or_else(|| Instant::now() + A_YEAR);
+        let mut leaving = shared.update(|ledger, after| ledger.shut_down(now, after));
+        shared.closed.notify_waiters();
+        let end = async {
+            poll_fn(|cx| poll_goodbyes(&mut leaving, cx)).await;
+            let mut drained = pin!(shared.drained.notified());
+            drained.as_mut().enable();
+            while !shared.update(|ledger, _| ledger.is_drained()) {
+                drained.as_mut().await;
+                drained.set(shared.drained.notified());
+                drained.as_mut().enable();
+            }
+        };
+        if timeout_at(until, end).await.is_ok() {
+            return Counts::default();
+        }
+        let now = shared.now();
+        shared.update(|ledger, after| {
+            let left = ledger.totals();
+            ledger.give_up(now, after);
+            left
+        })
+    }
+
+    fn close_idle_among(&self, among: Among<'_, K>) -> usize {
+        let shared = self.shared();
+        let now = shared.now();
+        shared.update(|ledger, after| ledger.close_idle(among, now, after))
+    }
+}
+
+/// Gives connections back that are still out, should the predicate panic.
+struct Tour<'a, K: Key, T: Reusable> {
+    pool: &'a Pool<K, T>,
+    sights: Vec<(K, Sight<T>)>,
+}
+
+/// The connection that the predicate looks at; kept unless it is taken out.
+struct Stop<'a, K: Key, T: Reusable> {
+    pool: &'a Pool<K, T>,
+    sight: Option<Sight<T>>,
+}
+
+impl<K: Key, T: Reusable> Drop for Tour<'_, K, T> {
+    fn drop(&mut self) {
+        for (_, sight) in self.sights.drain(..) {
+            keep(&self.pool.shared(), sight);
+        }
+    }
+}
+
+impl<K: Key, T: Reusable> Drop for Stop<'_, K, T> {
+    fn drop(&mut self) {
+        if let Some(sight) = self.sight.take() {
+            keep(&self.pool.shared(), sight);
+        }
+    }
+}
+
+impl<T> Sight<T> {
+    fn facts(&self) -> IdleFacts {
+        IdleFacts {
+            age: self.age,
+            idle_for: self.idle_for,
+            uses: self.uses,
+        }
+    }
+}
+
+/// Releases each connection as it comes, and reports each end.
+async fn release_each<K: Key, T: Reusable>(
+    mut waits: Vec<Wait<K, T>>,
+    mut report: impl FnMut(Option<WaitError<T::Error>>),
+) {
+    poll_fn(|cx| {
+        waits.retain_mut(|wait| match pin!(wait).poll(cx) {
+            Poll::Pending => true,
+            Poll::Ready(Ok(lease)) => {
+                lease.release_unused();
+                report(None);
+                false
+            }
+            Poll::Ready(Err(error)) => {
+                report(Some(error));
+                false
+            }
+        });
+        if waits.is_empty() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+/// Drops each connection once it has said goodbye.
+fn poll_goodbyes<T: Reusable>(leaving: &mut Vec<T>, cx: &mut Context<'_>) -> Poll<()> {
+    leaving.retain_mut(|connection| connection.poll_goodbye(cx).is_pending());
+    if leaving.is_empty() {
+        Poll::Ready(())
+    } else {
+        Poll::Pending
+    }
+}
+
+/// Stands for a deadline too far away to be told.
+const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -1,0 +1,132 @@
+//! The ledger under its lock, and what is done after unlocking.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use tokio::runtime::{self, Handle};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::dial::DialTask;
+use crate::ledger::{After, Host, Ledger, Now};
+use crate::policy::KeyLimits;
+use crate::reusable::{Key, Reusable};
+use crate::sweep::sweep;
+
+/// A dial that has not begun: the factory is called when it is first polled.
+pub(crate) type Dial<T> = Pin<Box<dyn Future<Output = Result<T, <T as Reusable>::Error>> + Send>>;
+
+/// What a pool's handles, leases, waits and tasks share.
+pub(crate) struct Shared<K: Key, T: Reusable> {
+    ledger: Mutex<Ledger<K, T, Tokio<T>>>,
+    wall_clock: WallClock,
+    pub(crate) limits: Limits<K>,
+    /// Told to the sweepers when the pool is shut down or dropped.
+    pub(crate) closed: Arc<Notify>,
+    /// Told to `shutdown` when nothing is left.
+    pub(crate) drained: Notify,
+}
+
+/// Ties the ledger to tokio.
+#[derive(Debug)]
+pub(crate) struct Tokio<T>(std::marker::PhantomData<T>);
+
+/// Where the wall clock's time comes from.
+pub(crate) enum WallClock {
+    System,
+    Custom(Box<dyn Fn() -> SystemTime + Send + Sync>),
+}
+
+/// Where the limits of a key come from.
+pub(crate) enum Limits<K> {
+    Same(KeyLimits),
+    ByKey(Box<dyn Fn(&K) -> KeyLimits + Send + Sync>),
+}
+
+impl<K: Key, T: Reusable> Shared<K, T> {
+    pub(crate) fn new(
+        ledger: Ledger<K, T, Tokio<T>>,
+        wall_clock: WallClock,
+        limits: Limits<K>,
+    ) -> Self {
+        Self {
+            ledger: Mutex::new(ledger),
+            wall_clock,
+            limits,
+            closed: Arc::new(Notify::new()),
+            drained: Notify::new(),
+        }
+    }
+
+    /// Changes the ledger under the lock, then does outside of it what follows.
+    pub(crate) fn update<R>(
+        self: &Arc<Self>,
+        change: impl FnOnce(&mut Ledger<K, T, Tokio<T>>, &mut After<T, Tokio<T>>) -> R,
+    ) -> R {
+        let mut after = After::new();
+        let result = {
+            // No foreign code runs under the lock but `Hash`, `Eq` and `Clone` of keys, and these
+            // run before anything is changed.
+            let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+            change(&mut ledger, &mut after)
+        };
+        self.follow_up(after);
+        result
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        self.now_at(Instant::now())
+    }
+
+    pub(crate) fn now_at(&self, now: Instant) -> Now {
+        Now {
+            mono: now.into_std(),
+            wall: match &self.wall_clock {
+                WallClock::System => SystemTime::now(),
+                WallClock::Custom(read) => read(),
+            },
+        }
+    }
+
+    fn follow_up(self: &Arc<Self>, after: After<T, Tokio<T>>) {
+        let After {
+            wakes,
+            dials,
+            sweepers,
+            debris,
+            is_drained,
+        } = after;
+        for waker in wakes {
+            waker.wake();
+        }
+        // Connections close before others are dialled, so that limits hold at the socket as well.
+        drop(debris);
+        for begin in dials {
+            let task = DialTask::new(Arc::clone(self), begin.slot, begin.dial);
+            begin.runtime.spawn(task);
+        }
+        for (home, runtime) in sweepers {
+            runtime.spawn(sweep(Arc::downgrade(self), home, Arc::clone(&self.closed)));
+        }
+        if is_drained {
+            self.drained.notify_waiters();
+        }
+    }
+}
+
+impl<T: Reusable> Host for Tokio<T> {
+    type Id = runtime::Id;
+    type Runtime = Handle;
+    type Dial = Dial<T>;
+}
+
+impl<K> Limits<K> {
+    pub(crate) fn of(&self, key: &K) -> KeyLimits {
+        match self {
+            Self::Same(limits) => *limits,
+            Self::ByKey(limits) => limits(key),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The sweeper: a task for each runtime that looks after its idle connections.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use crate::ledger::{HomeIndex, Sight};
+use crate::reusable::{Key, Reusable};
+use crate::shared::Shared;
+use crate::stats::Retirement;
+
+/// Closes what has ended or expired among a runtime's idle connections, and cancels its surplus
+/// dials, until there are none of either.
+///
+/// RFC 9112 §9.5 wants closes noticed: nothing idle stays in CLOSE_WAIT until the next request.
+pub(crate) async fn sweep<K: Key, T: Reusable>(
+    shared: Weak<Shared<K, T>>,
+    home: HomeIndex,
+    closed: Arc<Notify>,
+) {
+    let mut watch = Watch {
+        shared,
+        home,
+        is_over: false,
+    };
+    let mut due = None;
+    loop {
+        let tick = Instant::now() + EVERY;
+        let wake = due.map_or(tick, |due| tick.min(due));
+        // Either the time has come or the pool has been closed: in both cases there is work.
+        let _ = timeout_at(wake, closed.notified()).await;
+        let Some(shared) = watch.shared.upgrade() else {
+            watch.is_over = true;
+            return;
+        };
+        due = cancel_overdue(&shared, home);
+        visit(&shared, home);
+        if shared.update(|ledger, after| ledger.end_sweeper(home, after)) {
+            watch.is_over = true;
+            return;
+        }
+    }
+}
+
+/// Tells the ledger that a runtime has ended: that is what drops a sweeper before its time.
+struct Watch<K: Key, T: Reusable> {
+    shared: Weak<Shared<K, T>>,
+    home: HomeIndex,
+    is_over: bool,
+}
+
+impl<K: Key, T: Reusable> Drop for Watch<K, T> {
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        if let Some(shared) = self.shared.upgrade() {
+            let now = shared.now();
+            shared.update(|ledger, after| ledger.runtime_ended(self.home, now, after));
+        }
+    }
+}
+
+/// Gives idle connections back that are out to be looked at, should looking at them panic.
+pub(crate) struct Outing<'a, K: Key, T: Reusable> {
+    pub(crate) shared: &'a Arc<Shared<K, T>>,
+    pub(crate) sights: Vec<Sight<T>>,
+}
+
+impl<K: Key, T: Reusable> Outing<'_, K, T> {
+    fn look_at_each(&mut self) {
+        while let Some(mut sight) = self.sights.pop() {
+            if sight.connection.has_ended() {
+                close(self.shared, sight, Retirement::Ended);
+            } else {
+                keep(self.shared, sight);
+            }
+        }
+    }
+}
+
+impl<K: Key, T: Reusable> Drop for Outing<'_, K, T> {
+    fn drop(&mut self) {
+        for sight in self.sights.drain(..) {
+            keep(self.shared, sight);
+        }
+    }
+}
+
+/// Brings back a connection that has been looked at.
+pub(crate) fn keep<K: Key, T: Reusable>(shared: &Arc<Shared<K, T>>, sight: Sight<T>) {
+    let now = shared.now();
+    shared.update(|ledger, after| ledger.keep(sight.slot, sight.connection, now, after));
+}
+
+/// Closes a connection that has been looked at.
+pub(crate) fn close<K: Key, T: Reusable>(
+    shared: &Arc<Shared<K, T>>,
+    sight: Sight<T>,
+    reason: Retirement,
+) {
+    drop(sight.connection);
+    let now = shared.now();
+    shared.update(|ledger, after| ledger.looked_out(sight.slot, reason, now, after));
+}
+
+fn cancel_overdue<K: Key, T: Reusable>(
+    shared: &Arc<Shared<K, T>>,
+    home: HomeIndex,
+) -> Option<Instant> {
+    let now = Instant::now().into_std();
+    shared
+        .update(|ledger, after| ledger.cancel_overdue(home, now, after))
+        .map(Instant::from_std)
+}
+
+/// One bounded round through the idle connections, a few at a time.
+fn visit<K: Key, T: Reusable>(shared: &Arc<Shared<K, T>>, home: HomeIndex) {
+    let idle = shared.update(|ledger, _| ledger.begin_round(home));
+    let mut left = idle.min(A_TICK);
+    while left > 0 {
+        let mut outing = Outing {
+            shared,
+            sights: Vec::new(),
+        };
+        let now = shared.now();
+        let steps = shared.update(|ledger, after| {
+            ledger.look(home, left.min(AT_ONCE), now, &mut outing.sights, after)
+        });
+        outing.look_at_each();
+        left -= steps;
+        if steps < AT_ONCE {
+            return;
+        }
+    }
+}
+
+/// How often the sweeper comes.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How many connections it looks at each time, so that it never holds a worker for long.
+const A_TICK: usize = 1_024;
+
+/// How many it takes out at once. While they are out they cannot be lent, for some microseconds.
+const AT_ONCE: usize = 16;
