@@ -6,8 +6,9 @@ use std::process::{Child, Command, Stdio};
 
 use crate::Failure;
 use crate::clients::Client;
+use crate::cpu::Cores;
 use crate::load::Load;
-use crate::options::{SERVE_WORDS, load_words};
+use crate::options::{load_words, serve_words};
 use crate::probe::Sample;
 
 /// The server, for as long as this value lives.
@@ -17,9 +18,9 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start() -> Result<Self, Failure> {
+    pub(crate) fn start(cores: Cores) -> Result<Self, Failure> {
         let mut process = Command::new(std::env::current_exe()?)
-            .args(SERVE_WORDS)
+            .args(serve_words(cores))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

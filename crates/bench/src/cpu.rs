@@ -1,23 +1,53 @@
-//! Keeps the client and the server off each other's core, where there are two.
+//! Where the client and the server run.
+
+use std::str::FromStr;
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
 use crate::Failure;
 
-/// A client of one thread stays on the first core; with more threads it goes where it likes.
-pub(crate) fn place_client(threads: usize) -> Result<(), Failure> {
-    match (threads, allowed()?.as_slice()) {
-        (1, [first, _, ..]) => stay_on(*first),
+/// How the cores are shared out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Cores {
+    /// The client stays on the first core and the server on the last, where there are two.
+    Apart,
+    /// The system moves both as it likes.
+    Free,
+}
+
+pub(crate) fn place_client(cores: Cores) -> Result<(), Failure> {
+    match (cores, allowed()?.as_slice()) {
+        (Cores::Apart, [first, _, ..]) => stay_on(*first),
         _ => Ok(()),
     }
 }
 
-/// The server stays on the last core.
-pub(crate) fn place_server() -> Result<(), Failure> {
-    match allowed()?.as_slice() {
-        [_, .., last] => stay_on(*last),
+pub(crate) fn place_server(cores: Cores) -> Result<(), Failure> {
+    match (cores, allowed()?.as_slice()) {
+        (Cores::Apart, [_, .., last]) => stay_on(*last),
         _ => Ok(()),
+    }
+}
+
+impl Cores {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Apart => "apart",
+            Self::Free => "free",
+        }
+    }
+}
+
+impl FromStr for Cores {
+    type Err = Failure;
+
+    fn from_str(name: &str) -> Result<Self, Failure> {
+        match name {
+            "apart" => Ok(Self::Apart),
+            "free" => Ok(Self::Free),
+            _ => Err("cores are shared out apart or free".into()),
+        }
     }
 }
 

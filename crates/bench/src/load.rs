@@ -8,6 +8,7 @@ use std::thread;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::Failure;
+use crate::cpu::Cores;
 use crate::probe::{Probe, Quantity, Sample};
 
 /// What one client process has to do.
@@ -23,6 +24,7 @@ pub(crate) struct Load {
     pub(crate) in_flight: usize,
     /// Worker threads of the runtime; 1 is the runtime of one thread.
     pub(crate) threads: usize,
+    pub(crate) cores: Cores,
     pub(crate) quantity: Quantity,
 }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p bench -- small-get [--json] [--rounds N] [--requests N]
 //!                                           [--in-flight N] [--threads N] [--clients A,B]
+//!                                           [--cores apart|free]
 //! ```
 //!
 //! A [`Scenario`](scenario::Scenario) is what the server answers, how clients ask for it, and how
@@ -59,12 +60,12 @@ fn run() -> Result<(), Failure> {
             let findings = rounds::measure(&plan)?;
             report::print(&plan, &findings)
         }
-        Command::Serve => {
-            cpu::place_server()?;
+        Command::Serve(cores) => {
+            cpu::place_server(cores)?;
             server::run()
         }
         Command::Load { client, load } => {
-            cpu::place_client(load.threads)?;
+            cpu::place_client(load.cores)?;
             let sample = (client.run)(&load)?;
             println!("{}", sample.to_json());
             Ok(())

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use crate::Failure;
 use crate::clients::{self, Client};
+use crate::cpu::Cores;
 use crate::load::Load;
 use crate::probe::Quantity;
 use crate::scenario::{self, Case, Scenario};
@@ -12,7 +13,7 @@ pub(crate) enum Command {
     Help,
     Measure(Plan),
     /// A child: the server.
-    Serve,
+    Serve(Cores),
     /// A child: one client, once.
     Load {
         client: &'static Client,
@@ -27,6 +28,7 @@ pub(crate) struct Plan {
     pub(crate) rounds: usize,
     pub(crate) threads: usize,
     pub(crate) output: Output,
+    cores: Option<Cores>,
     requests: Option<usize>,
     in_flight: Option<usize>,
 }
@@ -45,9 +47,18 @@ impl Plan {
             rounds: 7,
             threads: 1,
             output: Output::Table,
+            cores: None,
             requests: None,
             in_flight: None,
         }
+    }
+
+    /// Apart, unless told otherwise or the client has more threads than one core can run.
+    pub(crate) fn cores(&self) -> Cores {
+        self.cores.unwrap_or(match self.threads {
+            1 => Cores::Apart,
+            _ => Cores::Free,
+        })
     }
 
     pub(crate) fn requests(&self, case: &Case) -> usize {
@@ -75,7 +86,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
 pub(crate) fn usage() -> String {
     let mut text = String::from(
         "bench SCENARIO [--json] [--rounds N] [--requests N] [--in-flight N] [--threads N]\n\
-         \x20              [--clients NAME,NAME]\n\nscenarios:\n",
+         \x20              [--clients NAME,NAME] [--cores apart|free]\n\nscenarios:\n",
     );
     for scenario in scenario::all() {
         text += &format!("  {:<14} {}\n", scenario.name, scenario.about);
@@ -94,7 +105,7 @@ pub(crate) fn load_words(client: &Client, load: &Load) -> Vec<String> {
         Quantity::Heap => "heap",
     };
     let mut words = vec!["--child".to_owned(), "load".to_owned()];
-    words.extend([client.name, &load.path, quantity].map(str::to_owned));
+    words.extend([client.name, &load.path, quantity, load.cores.name()].map(str::to_owned));
     words.push(load.addr.to_string());
     let numbers = [
         load.body,
@@ -107,7 +118,10 @@ pub(crate) fn load_words(client: &Client, load: &Load) -> Vec<String> {
     words
 }
 
-pub(crate) const SERVE_WORDS: [&str; 2] = ["--child", "serve"];
+/// The words by which [`parse`] gives back `Command::Serve`.
+pub(crate) fn serve_words(cores: Cores) -> [&'static str; 3] {
+    ["--child", "serve", cores.name()]
+}
 
 fn plan(
     scenario: Scenario,
@@ -121,6 +135,7 @@ fn plan(
             "--requests" => plan.requests = Some(words.positive()?),
             "--in-flight" => plan.in_flight = Some(words.positive()?),
             "--threads" => plan.threads = words.positive()?,
+            "--cores" => plan.cores = Some(words.value()?),
             "--clients" => plan.clients = named_clients(&words.word()?)?,
             other => return Err(format!("what is {other}? see --help").into()),
         }
@@ -140,7 +155,7 @@ fn named_clients(names: &str) -> Result<Vec<&'static Client>, Failure> {
 
 fn child(mut words: Words<impl Iterator<Item = String>>) -> Result<Command, Failure> {
     if words.word()? == "serve" {
-        return Ok(Command::Serve);
+        return words.value().map(Command::Serve);
     }
     let client = clients::find(&words.word()?).ok_or("an unknown client")?;
     let path = words.word()?;
@@ -151,6 +166,7 @@ fn child(mut words: Words<impl Iterator<Item = String>>) -> Result<Command, Fail
     let load = Load {
         path,
         quantity,
+        cores: words.value()?,
         addr: words.value()?,
         body: words.value()?,
         warm_up: words.value()?,
@@ -188,6 +204,7 @@ impl<I: Iterator<Item = String>> Words<I> {
 mod tests {
     use super::{Command, Output, load_words, parse};
     use crate::clients;
+    use crate::cpu::Cores;
     use crate::load::Load;
     use crate::probe::Quantity;
 
@@ -236,6 +253,7 @@ mod tests {
             requests: 3,
             in_flight: 4,
             threads: 5,
+            cores: Cores::Apart,
             quantity: Quantity::Heap,
         };
         let words = load_words(&clients::ALL[0], &load);

@@ -138,15 +138,16 @@ fn table(plan: &Plan, finding: &Finding) -> String {
         _ => ("us", 1.0),
     };
     let mut text = format!(
-        "{}, {}: {}\n{} in flight, {} thread{}, {} requests a round, {} rounds; times in {unit} a request\n\n",
+        "{}, {}: {}\n{} in flight, {} thread{}, cores {}, {} rounds of {} requests; times in {unit}\n\n",
         plan.scenario.name,
         case.name,
         plan.scenario.about,
         plan.in_flight(case),
         plan.threads,
         if plan.threads == 1 { "" } else { "s" },
-        plan.requests(case),
+        plan.cores().name(),
         plan.rounds,
+        plan.requests(case),
     );
     text += &format!(
         "{:<10}{:>8}{:>6}{:>8}{:>8}{:>8}{:>7}{:>8}{:>6}{:>6}{:>6}\n",
@@ -220,6 +221,7 @@ fn document(plan: &Plan, findings: &[Finding]) -> Value {
         "about": plan.scenario.about,
         "rounds": plan.rounds,
         "threads": plan.threads,
+        "cores": plan.cores().name(),
         "cases": cases,
     })
 }

@@ -26,7 +26,7 @@ pub(crate) struct ClientResult {
 }
 
 pub(crate) fn measure(plan: &Plan) -> Result<Vec<Finding>, Failure> {
-    let server = Server::start()?;
+    let server = Server::start(plan.cores())?;
     plan.scenario
         .cases
         .iter()
@@ -86,6 +86,7 @@ fn load(plan: &Plan, case: &Case, server: &Server) -> Load {
         requests,
         in_flight,
         threads: plan.threads,
+        cores: plan.cores(),
         quantity: Quantity::Time,
     }
 }
