@@ -1,1 +1,8 @@
-//! End-to-end tests.
+//! End-to-end tests: a module per behaviour, against scripted servers that
+//! record every byte, and against hyper's server.
+
+mod api;
+mod keep_alive;
+mod requests;
+mod responses;
+mod support;

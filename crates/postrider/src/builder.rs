@@ -1,0 +1,292 @@
+//! A client's settings.
+
+use std::future::Future;
+use std::io;
+use std::mem;
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use http::header::USER_AGENT;
+use http::{HeaderMap, HeaderValue};
+use pool::{Policy, Pool};
+use protocol::Limits;
+use tokio::io::{AsyncRead, AsyncWrite};
+use transport::{Connector, ConnectorBuilder, Endpoint, TlsSettings, TlsSettingsBuilder};
+
+use crate::body::BoxError;
+use crate::client::{Client, Inner};
+use crate::error::{Cause, Error, Phase};
+use crate::policy::retry::Retry;
+use crate::timeouts::Timeouts;
+
+/// A body that is read into one piece may have so many bytes: 64 MiB.
+const MAX_COLLECTED: usize = 64 * 1024 * 1024;
+
+/// Gathers a client's settings.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let client = postrider::Client::builder()
+///     .user_agent("orders/1.4")
+///     .timeout(Duration::from_secs(10))
+///     .pool_idle_timeout(Duration::from_secs(20))
+///     .build()?;
+/// # Ok::<(), postrider::Error>(())
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct ClientBuilder {
+    connector: ConnectorBuilder,
+    tls: Tls,
+    pool: Policy,
+    headers: HeaderMap,
+    timeouts: Timeouts,
+    limits: Limits,
+    retry: Retry,
+    max_collected: usize,
+    wrong: Option<BoxError>,
+}
+
+/// How connections are secured.
+#[derive(Debug)]
+enum Tls {
+    BuiltIn,
+    Roots(TlsSettingsBuilder),
+    Given(TlsSettings),
+}
+
+impl Client {
+    /// Begins a client with settings of your own.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+}
+
+impl ClientBuilder {
+    /// Makes the client.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Builder`](crate::ErrorKind::Builder) where a setting can't
+    /// be used: a root certificate that can't be read, a user agent that is no
+    /// header value.
+    pub fn build(mut self) -> Result<Client, Error> {
+        let wrong = |error| Error::new(Cause::Builder(error), Phase::Prepare);
+        if let Some(error) = self.wrong.take() {
+            return Err(wrong(error));
+        }
+        match mem::replace(&mut self.tls, Tls::BuiltIn) {
+            Tls::BuiltIn => {}
+            Tls::Roots(roots) => {
+                let settings = roots.build().map_err(|error| wrong(error.into()))?;
+                self.connector = self.connector.tls(settings);
+            }
+            Tls::Given(settings) => self.connector = self.connector.tls(settings),
+        }
+        Ok(Client::from_inner(self.into_inner()))
+    }
+
+    /// Everything but what can fail.
+    pub(crate) fn into_inner(self) -> Inner {
+        Inner {
+            pool: Pool::new(self.pool),
+            connector: self.connector.build(),
+            headers: self.headers,
+            timeouts: self.timeouts,
+            limits: self.limits,
+            retry: self.retry,
+            retries: AtomicU64::new(0),
+            max_collected: self.max_collected,
+        }
+    }
+
+    /// Header fields that every request gets unless it has its own of that name.
+    pub fn default_headers(mut self, headers: HeaderMap) -> Self {
+        self.headers.extend(headers);
+        self
+    }
+
+    /// The `User-Agent` of every request. There is none unless set.
+    pub fn user_agent<V>(mut self, value: V) -> Self
+    where
+        V: TryInto<HeaderValue>,
+        V::Error: Into<http::Error>,
+    {
+        match value.try_into() {
+            Ok(value) => {
+                self.headers.insert(USER_AGENT, value);
+            }
+            Err(error) => self.wrong = Some(error.into().into()),
+        }
+        self
+    }
+
+    /// Limits the time from `send` to the last byte of the response's body:
+    /// waiting, connecting and retrying included. Unlimited unless set.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeouts.total = Some(limit);
+        self
+    }
+
+    /// Limits the time to make one connection, from the name to the end of the
+    /// TLS handshake. 10 s unless set.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connector = self.connector.connect_timeout(limit);
+        self
+    }
+
+    /// Limits the time from a request's last byte to the response's head.
+    /// Unlimited unless set.
+    pub fn head_timeout(mut self, limit: Duration) -> Self {
+        self.timeouts.head = Some(limit);
+        self
+    }
+
+    /// Limits the time between two reads of a response. Unlimited unless set.
+    pub fn read_timeout(mut self, limit: Duration) -> Self {
+        self.timeouts.read = Some(limit);
+        self
+    }
+
+    /// Limits the time between two writes of a request. Unlimited unless set.
+    pub fn write_timeout(mut self, limit: Duration) -> Self {
+        self.timeouts.write = Some(limit);
+        self
+    }
+
+    /// How long a connection may idle before it is closed. 50 s unless set; a
+    /// server's own `Keep-Alive: timeout` shortens it.
+    pub fn pool_idle_timeout(mut self, limit: Duration) -> Self {
+        self.pool = self.pool.with_idle_timeout(Some(limit));
+        self
+    }
+
+    /// How many idle connections are kept for each origin. 64 unless set;
+    /// beyond it the one that has idled longest is closed.
+    pub fn pool_max_idle_per_host(mut self, most: usize) -> Self {
+        let per_key = self.pool.per_key.with_max_idle(most);
+        self.pool = self.pool.with_per_key(per_key);
+        self
+    }
+
+    /// All settings of the pool at once; see [`Policy`].
+    pub fn pool(mut self, policy: Policy) -> Self {
+        self.pool = policy;
+        self
+    }
+
+    /// Trusts the root certificates in `pem` besides those of the system of
+    /// roots that is built in.
+    pub fn add_root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.tls = Tls::Roots(self.roots().add_roots_pem(pem));
+        self
+    }
+
+    /// Trusts the root certificates in `pem`, and those added otherwise, and no
+    /// others.
+    pub fn only_root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.tls = Tls::Roots(self.roots().add_roots_pem(pem).only_added_roots());
+        self
+    }
+
+    /// All settings of TLS at once; see [`TlsSettings`].
+    pub fn tls(mut self, settings: TlsSettings) -> Self {
+        self.tls = Tls::Given(settings);
+        self
+    }
+
+    /// Uses `addrs` for the host `name` and asks no resolver. Port 0 stands for
+    /// the URL's port.
+    pub fn resolve(mut self, name: &str, addrs: impl IntoIterator<Item = SocketAddr>) -> Self {
+        self.connector = self.connector.resolve_override(name, addrs);
+        self
+    }
+
+    /// Connects by a function of your own, in the network's place. TLS goes
+    /// over what it gives where the URL is an https one.
+    ///
+    /// With an in-memory stream, a service can be tested without a network, on
+    /// tokio's paused time.
+    ///
+    /// ```
+    /// let client = postrider::Client::builder()
+    ///     .connect_with(|endpoint| async move {
+    ///         let (ours, theirs) = tokio::io::duplex(4096);
+    ///         // `theirs` goes to a server in this process.
+    ///         # let _ = (endpoint, theirs);
+    ///         Ok(ours)
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), postrider::Error>(())
+    /// ```
+    pub fn connect_with<F, C, S>(mut self, function: F) -> Self
+    where
+        F: Fn(Endpoint) -> C + Send + Sync + 'static,
+        C: Future<Output = io::Result<S>> + Send + 'static,
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        self.connector = self.connector.connect_with(function);
+        self
+    }
+
+    /// Changes how connections are made: resolving, racing, sockets.
+    ///
+    /// ```
+    /// let client = postrider::Client::builder()
+    ///     .connector(|connector| connector.only_ipv4().nodelay(false))
+    ///     .build()?;
+    /// # Ok::<(), postrider::Error>(())
+    /// ```
+    pub fn connector(mut self, change: impl FnOnce(ConnectorBuilder) -> ConnectorBuilder) -> Self {
+        self.connector = change(self.connector);
+        self
+    }
+
+    /// How large the parts of a response may be that are held in memory; see
+    /// [`Limits`].
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The largest body, in bytes, that [`Response::bytes`], `text` and `json`
+    /// read. 64 MiB unless set.
+    ///
+    /// [`Response::bytes`]: crate::Response::bytes
+    pub fn max_collected_body(mut self, bytes: usize) -> Self {
+        self.max_collected = bytes;
+        self
+    }
+
+    /// Whether a request is sent again when its kept-alive connection turns
+    /// out to be closed. [`Retry::Safe`] unless set.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    fn roots(&mut self) -> TlsSettingsBuilder {
+        match mem::replace(&mut self.tls, Tls::BuiltIn) {
+            Tls::Roots(roots) => roots,
+            Tls::BuiltIn | Tls::Given(_) => TlsSettings::builder(),
+        }
+    }
+}
+
+impl Default for ClientBuilder {
+    fn default() -> Self {
+        Self {
+            connector: Connector::builder(),
+            tls: Tls::BuiltIn,
+            pool: Policy::default(),
+            headers: HeaderMap::new(),
+            timeouts: Timeouts::default(),
+            limits: Limits::default(),
+            retry: Retry::default(),
+            max_collected: MAX_COLLECTED,
+            wrong: None,
+        }
+    }
+}

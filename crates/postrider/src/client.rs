@@ -1,0 +1,119 @@
+//! The client: what its clones share, and what can be asked of it as a whole.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::HeaderMap;
+use pool::Pool;
+use protocol::Limits;
+use transport::{ConnectError, Connector};
+
+use crate::builder::ClientBuilder;
+use crate::connection::Connection;
+use crate::policy::retry::Retry;
+use crate::route::{Key, Route};
+use crate::stats::Stats;
+use crate::timeouts::Timeouts;
+
+/// An HTTP/1.1 client with a pool of kept-alive connections.
+///
+/// A clone is the same client, with the same pool. It may be made anywhere,
+/// also in a `static` and outside a runtime; requests are polled inside a tokio
+/// runtime with I/O and time enabled.
+///
+/// ```
+/// # async fn f() -> Result<(), postrider::Error> {
+/// let client = postrider::Client::new();
+/// let text = client.get("http://127.0.0.1:8080/").send().await?.text().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+/// What the clones share.
+pub(crate) struct Inner {
+    pub(crate) pool: Pool<Key, Box<Connection>>,
+    pub(crate) connector: Connector,
+    pub(crate) headers: HeaderMap,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) limits: Limits,
+    pub(crate) retry: Retry,
+    pub(crate) retries: AtomicU64,
+    pub(crate) max_collected: usize,
+}
+
+impl Client {
+    /// A client with the defaults. Never fails, reads no files, and has no
+    /// state outside itself.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::from_inner(ClientBuilder::default().into_inner())
+    }
+
+    pub(crate) fn from_inner(inner: Inner) -> Self {
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    pub(crate) fn into_inner(self) -> Arc<Inner> {
+        self.inner
+    }
+
+    /// What the pool holds at this moment, and what it has done so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats::new(
+            self.inner.pool.stats(),
+            self.inner.retries.load(Ordering::Relaxed),
+        )
+    }
+}
+
+impl Inner {
+    /// Adds the client's header fields to a request that lacks them.
+    pub(crate) fn complete(&self, headers: &mut HeaderMap) {
+        for name in self.headers.keys() {
+            if headers.contains_key(name) {
+                continue;
+            }
+            for value in self.headers.get_all(name) {
+                headers.append(name, value.clone());
+            }
+        }
+    }
+
+    /// How the pool makes a connection on `route`. It uses nothing but what is
+    /// in the route's key or the same for the whole client, so that any request
+    /// of that key can ride what it makes.
+    pub(crate) fn dial(&self, route: &Route<'_>) -> impl FnOnce() -> Dial + Send + 'static + use<> {
+        let connector = self.connector.clone();
+        let endpoint = route.endpoint();
+        move || {
+            Box::pin(async move {
+                let connected = connector.connect(&endpoint).await?;
+                Ok(Connection::new(connected))
+            })
+        }
+    }
+}
+
+type Dial = Pin<Box<dyn Future<Output = Result<Box<Connection>, ConnectError>> + Send>>;
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,157 @@
+//! A kept-alive connection: what the pool keeps, and what a caller is told of it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use pool::{Reusable, Source};
+use tokio::time::Instant;
+use transport::{ConnectError, ConnectFacts, Connected, Probe, Stream, TlsFacts};
+
+use crate::timings::DialTimings;
+
+/// A connected stream with what must be known of it between two exchanges.
+/// It moves as one pointer and owns no buffer while idle.
+pub(crate) struct Connection {
+    pub(crate) stream: Stream,
+    /// Bytes that were read and not yet understood; empty while idle.
+    pub(crate) buffer: BytesMut,
+    /// How long the server keeps it while idle, by its own word.
+    pub(crate) idle_limit: Option<Duration>,
+    id: u64,
+    connected: Instant,
+    requests: u64,
+    facts: Arc<ConnectFacts>,
+}
+
+impl Connection {
+    pub(crate) fn new(connected: Connected) -> Box<Self> {
+        // Numbers are the process's, so that two clients' logs do not mix them up.
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        Box::new(Self {
+            stream: connected.stream,
+            buffer: BytesMut::new(),
+            idle_limit: None,
+            id: NUMBER.fetch_add(1, Ordering::Relaxed),
+            connected: Instant::now(),
+            requests: 0,
+            facts: Arc::new(connected.facts),
+        })
+    }
+
+    /// Notes that a request begins, and says what its caller is told.
+    pub(crate) fn begin(&mut self, source: Source, now: Instant) -> ConnectionInfo {
+        self.requests += 1;
+        ConnectionInfo {
+            id: self.id,
+            request: self.requests,
+            age: now.saturating_duration_since(self.connected),
+            reuse: match source {
+                Source::Dialled => Reuse::New,
+                Source::Idle { idle_for } => Reuse::Idle(idle_for),
+                _ => Reuse::HandedOn,
+            },
+            facts: Arc::clone(&self.facts),
+        }
+    }
+
+    /// What making it took: told to the request that waited for it.
+    pub(crate) fn dial_timings(&self) -> DialTimings {
+        let durations = &self.facts;
+        DialTimings {
+            resolve: durations.resolve,
+            connect: durations.connect,
+            tls: durations.handshake,
+        }
+    }
+
+    pub(crate) fn is_alive(&mut self, probe: Probe) -> bool {
+        self.stream.is_alive(probe)
+    }
+}
+
+impl Reusable for Box<Connection> {
+    type Error = ConnectError;
+
+    fn has_ended(&mut self) -> bool {
+        !self.stream.is_alive(Probe::Flag)
+    }
+
+    fn idle_limit(&self) -> Option<Duration> {
+        self.idle_limit
+    }
+}
+
+/// The connection that carried a request.
+#[derive(Clone, Debug)]
+pub struct ConnectionInfo {
+    id: u64,
+    request: u64,
+    age: Duration,
+    reuse: Reuse,
+    facts: Arc<ConnectFacts>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Reuse {
+    New,
+    Idle(Duration),
+    HandedOn,
+}
+
+impl ConnectionInfo {
+    /// The connection's number, the same for every request that it carries
+    /// and no other connection's in this process.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Whether it had been used, or had idled, before this request.
+    #[must_use]
+    pub fn is_reused(&self) -> bool {
+        !matches!(self.reuse, Reuse::New)
+    }
+
+    /// How long it had been idle, where it came from the pool's idle ones.
+    #[must_use]
+    pub fn idle_for(&self) -> Option<Duration> {
+        match self.reuse {
+            Reuse::Idle(idle_for) => Some(idle_for),
+            Reuse::New | Reuse::HandedOn => None,
+        }
+    }
+
+    /// How old it was when this request began.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.age
+    }
+
+    /// Which of its requests this was, from 1 on.
+    #[must_use]
+    pub fn request(&self) -> u64 {
+        self.request
+    }
+
+    /// The server's address; `None` where a connect function of the user's
+    /// own took the place of the network.
+    #[must_use]
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.facts.remote
+    }
+
+    /// Our own address on it.
+    #[must_use]
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.facts.local
+    }
+
+    /// What was agreed by TLS; `None` in the clear.
+    #[must_use]
+    pub fn tls(&self) -> Option<&TlsFacts> {
+        self.facts.tls.as_ref()
+    }
+}

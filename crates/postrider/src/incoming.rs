@@ -1,0 +1,341 @@
+//! The body of a response, as it comes.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, Uri};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use protocol::{Event, Remaining};
+use tokio::time::Instant;
+
+use crate::connection::ConnectionInfo;
+use crate::error::{Cause, Error, Phase, Sent};
+use crate::timeouts::Watch;
+use crate::timings::Timings;
+use crate::wire::Transfer;
+
+/// The body of a response: an [`http_body::Body`] with its trailers.
+///
+/// It reads from the connection when it is polled, and gives the connection
+/// back to the pool before its last byte is told. What is left of the
+/// request's own body is written meanwhile.
+///
+/// Dropped before its end, it reads a short rest in the background so that
+/// the connection can be used again, and closes the connection else.
+pub struct ResponseBody {
+    state: State,
+    timings: Timings,
+    subject: Subject,
+}
+
+/// The request that a body answers: what its errors must name.
+#[derive(Clone, Debug)]
+pub(crate) struct Subject {
+    pub(crate) method: Method,
+    pub(crate) url: Uri,
+    pub(crate) idempotent: bool,
+    pub(crate) connection: ConnectionInfo,
+}
+
+enum State {
+    /// Here in full; the connection has gone back already.
+    Whole {
+        data: Bytes,
+        trailers: Option<Box<HeaderMap>>,
+    },
+    /// Still coming.
+    Live(Box<Live>),
+    Ended,
+}
+
+struct Live {
+    transfer: Transfer,
+    /// What came with the head and had to be decoded to see how it goes on.
+    first: Bytes,
+    watch: Watch,
+}
+
+/// What a body consists of.
+enum Piece {
+    Data(Bytes),
+    Trailers(HeaderMap),
+}
+
+impl ResponseBody {
+    /// The body behind a head that has just come, in full if it can be.
+    pub(crate) fn start(
+        mut transfer: Transfer,
+        watch: Watch,
+        mut timings: Timings,
+        now: Instant,
+        subject: Subject,
+    ) -> Result<Self, Error> {
+        let state = match read_buffered(&mut transfer) {
+            Ok(Buffered::Whole { data, trailers }) => {
+                timings.mark_body(now);
+                transfer.finish();
+                State::Whole { data, trailers }
+            }
+            Ok(Buffered::Part(first)) => State::Live(Box::new(Live {
+                transfer,
+                first,
+                watch,
+            })),
+            Err(cause) => {
+                let failed = Self {
+                    state: State::Ended,
+                    timings,
+                    subject,
+                };
+                return Err(failed.lost(cause, transfer.sent()));
+            }
+        };
+        Ok(Self {
+            state,
+            timings,
+            subject,
+        })
+    }
+
+    /// The next piece of data; `None` at the end. Trailers are passed over.
+    pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
+        loop {
+            match ready!(self.poll_piece(cx))? {
+                Some(Piece::Data(data)) => return Poll::Ready(Ok(Some(data))),
+                Some(Piece::Trailers(_)) => {}
+                None => return Poll::Ready(Ok(None)),
+            }
+        }
+    }
+
+    /// The whole body, if it is not larger than `limit` bytes.
+    pub(crate) async fn collect(&mut self, limit: usize) -> Result<Bytes, Error> {
+        if self.remaining().is_some_and(|length| length > limit as u64) {
+            return Err(self.too_large(limit));
+        }
+        if let State::Live(live) = &mut self.state
+            && live.first.is_empty()
+        {
+            live.transfer.hold_whole_body();
+        }
+        let Some(first) = poll_fn(|cx| self.poll_data(cx)).await? else {
+            return Ok(Bytes::new());
+        };
+        let Some(second) = poll_fn(|cx| self.poll_data(cx)).await? else {
+            return if first.len() > limit {
+                Err(self.too_large(limit))
+            } else {
+                Ok(first)
+            };
+        };
+        let mut whole = BytesMut::from(first);
+        let mut piece = second;
+        loop {
+            if whole.len() + piece.len() > limit {
+                return Err(self.too_large(limit));
+            }
+            whole.extend_from_slice(&piece);
+            match poll_fn(|cx| self.poll_data(cx)).await? {
+                Some(next) => piece = next,
+                None => return Ok(whole.freeze()),
+            }
+        }
+    }
+
+    /// How many bytes are still to come, where that is known.
+    pub(crate) fn remaining(&self) -> Option<u64> {
+        match &self.state {
+            State::Whole { data, .. } => Some(data.len() as u64),
+            State::Live(live) => match live.transfer.body_remaining() {
+                Remaining::Known(length) => Some(length + live.first.len() as u64),
+                Remaining::Nothing => Some(live.first.len() as u64),
+                Remaining::Unknown => None,
+            },
+            State::Ended => Some(0),
+        }
+    }
+
+    pub(crate) fn timings(&self) -> &Timings {
+        &self.timings
+    }
+
+    pub(crate) fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// An error that befell what was made of the body.
+    pub(crate) fn error(&self, cause: Cause, phase: Phase) -> Error {
+        let Subject {
+            method,
+            url,
+            idempotent,
+            connection,
+        } = &self.subject;
+        Error::new(cause, phase)
+            .of_request(method, url, *idempotent)
+            .on_connection(connection.clone(), Sent::Wholly)
+            .with_timings(self.timings)
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Piece>, Error>> {
+        match &mut self.state {
+            State::Whole { data, .. } if !data.is_empty() => {
+                Poll::Ready(Ok(Some(Piece::Data(mem::take(data)))))
+            }
+            State::Whole { trailers, .. } => {
+                let trailers = trailers.take();
+                self.state = State::Ended;
+                Poll::Ready(Ok(trailers.map(|trailers| Piece::Trailers(*trailers))))
+            }
+            State::Live(live) => match ready!(live.poll_event(cx)) {
+                Ok(Some(piece)) => Poll::Ready(Ok(Some(piece))),
+                Ok(None) => {
+                    self.finish();
+                    Poll::Ready(Ok(None))
+                }
+                Err(cause) => {
+                    let sent = live.transfer.sent();
+                    self.state = State::Ended;
+                    Poll::Ready(Err(self.lost(cause, sent)))
+                }
+            },
+            State::Ended => Poll::Ready(Ok(None)),
+        }
+    }
+
+    /// The last byte has come: the connection goes back before it is told.
+    fn finish(&mut self) {
+        if let State::Live(live) = mem::replace(&mut self.state, State::Ended) {
+            self.timings.mark_body(Instant::now());
+            live.transfer.finish();
+        }
+    }
+
+    /// An error of the transfer itself.
+    fn lost(&self, cause: Cause, sent: Sent) -> Error {
+        self.error(cause, Phase::Body)
+            .on_connection(self.subject.connection.clone(), sent)
+    }
+
+    /// The rest is not worth reading: it would be thrown away.
+    fn too_large(&mut self, limit: usize) -> Error {
+        self.state = State::Ended;
+        self.error(Cause::TooLarge { limit }, Phase::Body)
+    }
+}
+
+impl Live {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Piece>, Cause>> {
+        if !self.first.is_empty() {
+            return Poll::Ready(Ok(Some(Piece::Data(mem::take(&mut self.first)))));
+        }
+        // A body that never pauses must not outrun the total limit.
+        if let Some(elapsed) = self.watch.total_elapsed() {
+            return Poll::Ready(Err(Cause::Elapsed(elapsed)));
+        }
+        loop {
+            match self.transfer.poll_event(cx) {
+                Poll::Ready(Ok(Event::Data(data))) => {
+                    return Poll::Ready(Ok(Some(Piece::Data(data))));
+                }
+                Poll::Ready(Ok(Event::Trailers(trailers))) => {
+                    return Poll::Ready(Ok(Some(Piece::Trailers(trailers))));
+                }
+                Poll::Ready(Ok(Event::End)) => return Poll::Ready(Ok(None)),
+                // There is no head behind the final one.
+                Poll::Ready(Ok(Event::Informational(_) | Event::Head(_))) => {}
+                Poll::Ready(Err(cause)) => return Poll::Ready(Err(cause)),
+                Poll::Pending => {
+                    let progress = self.transfer.progress();
+                    let elapsed = ready!(self.watch.poll_elapsed(cx, Phase::Body, progress));
+                    return Poll::Ready(Err(Cause::Elapsed(elapsed)));
+                }
+            }
+        }
+    }
+}
+
+/// What of a body had come with its head.
+enum Buffered {
+    Whole {
+        data: Bytes,
+        trailers: Option<Box<HeaderMap>>,
+    },
+    Part(Bytes),
+}
+
+fn read_buffered(transfer: &mut Transfer) -> Result<Buffered, Cause> {
+    // A part of a known length stays where it is, so that the rest can be
+    // read behind it.
+    if matches!(transfer.body_remaining(), Remaining::Known(_)) && !transfer.is_rest_buffered() {
+        return Ok(Buffered::Part(Bytes::new()));
+    }
+    let mut data = Bytes::new();
+    let mut trailers = None;
+    loop {
+        match transfer.buffered_event()? {
+            Some(Event::Data(piece)) if data.is_empty() => data = piece,
+            Some(Event::Data(piece)) => data = [data, piece].concat().into(),
+            Some(Event::Trailers(map)) => trailers = Some(Box::new(map)),
+            Some(Event::End) => return Ok(Buffered::Whole { data, trailers }),
+            Some(Event::Informational(_) | Event::Head(_)) => {}
+            None => return Ok(Buffered::Part(data)),
+        }
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        if let State::Live(live) = mem::replace(&mut self.state, State::Ended) {
+            live.transfer.discard();
+        }
+    }
+}
+
+impl HttpBody for ResponseBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        self.poll_piece(cx).map(|piece| match piece {
+            Ok(Some(Piece::Data(data))) => Some(Ok(Frame::data(data))),
+            Ok(Some(Piece::Trailers(trailers))) => Some(Ok(Frame::trailers(trailers))),
+            Ok(None) => None,
+            Err(error) => Some(Err(error)),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.state {
+            State::Whole { data, trailers } => data.is_empty() && trailers.is_none(),
+            State::Live(_) => false,
+            State::Ended => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.remaining()
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+impl fmt::Debug for ResponseBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state {
+            State::Whole { .. } => "whole",
+            State::Live(_) => "live",
+            State::Ended => "ended",
+        };
+        f.debug_struct("ResponseBody")
+            .field("state", &state)
+            .field("remaining", &self.remaining())
+            .finish_non_exhaustive()
+    }
+}

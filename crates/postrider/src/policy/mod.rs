@@ -1,0 +1,4 @@
+//! Decisions, as pure functions over values: none does anything, and none
+//! knows another.
+
+pub(crate) mod retry;

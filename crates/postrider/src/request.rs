@@ -1,0 +1,364 @@
+//! Building a request.
+
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+
+use crate::body::{Body, BoxError};
+use crate::client::Client;
+use crate::error::{Cause, Error, Phase};
+use crate::send::{Order, Pending};
+use crate::timeouts::Timeouts;
+
+impl Client {
+    /// Begins a `GET` request.
+    ///
+    /// A URL that can't be used is the error of [`RequestBuilder::send`].
+    pub fn get<U>(&self, url: U) -> RequestBuilder
+    where
+        U: TryInto<Uri>,
+        U::Error: Into<http::Error>,
+    {
+        self.request(Method::GET, url)
+    }
+
+    /// Begins a `HEAD` request.
+    pub fn head<U>(&self, url: U) -> RequestBuilder
+    where
+        U: TryInto<Uri>,
+        U::Error: Into<http::Error>,
+    {
+        self.request(Method::HEAD, url)
+    }
+
+    /// Begins a `POST` request.
+    pub fn post<U>(&self, url: U) -> RequestBuilder
+    where
+        U: TryInto<Uri>,
+        U::Error: Into<http::Error>,
+    {
+        self.request(Method::POST, url)
+    }
+
+    /// Begins a `PUT` request.
+    pub fn put<U>(&self, url: U) -> RequestBuilder
+    where
+        U: TryInto<Uri>,
+        U::Error: Into<http::Error>,
+    {
+        self.request(Method::PUT, url)
+    }
+
+    /// Begins a `PATCH` request.
+    pub fn patch<U>(&self, url: U) -> RequestBuilder
+    where
+        U: TryInto<Uri>,
+        U::Error: Into<http::Error>,
+    {
+        self.request(Method::PATCH, url)
+    }
+
+    /// Begins a `DELETE` request.
+    pub fn delete<U>(&self, url: U) -> RequestBuilder
+    where
+        U: TryInto<Uri>,
+        U::Error: Into<http::Error>,
+    {
+        self.request(Method::DELETE, url)
+    }
+
+    /// Begins a request with any method.
+    pub fn request<U>(&self, method: Method, url: U) -> RequestBuilder
+    where
+        U: TryInto<Uri>,
+        U::Error: Into<http::Error>,
+    {
+        let order = match url.try_into() {
+            Ok(url) => Ok(Order::new(method, url)),
+            Err(error) => Err(Error::new(Cause::Url(error.into().into()), Phase::Prepare)),
+        };
+        RequestBuilder {
+            client: self.clone(),
+            order,
+        }
+    }
+
+    /// Sends a request of the `http` crate. Its version is not regarded.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RequestBuilder::send`].
+    pub fn execute<B: Into<Body>>(&self, request: http::Request<B>) -> Pending {
+        let (parts, body) = request.into_parts();
+        let mut order = Order::new(parts.method, parts.uri);
+        order.headers = parts.headers;
+        order.body = body.into();
+        Pending::new(self.clone(), Ok(order))
+    }
+}
+
+/// A request being put together.
+///
+/// What is wrong with its parts is told by [`send`](Self::send).
+#[must_use = "a request is not sent before `send` is called and awaited"]
+pub struct RequestBuilder {
+    client: Client,
+    order: Result<Order, Error>,
+}
+
+impl RequestBuilder {
+    /// Adds a header field.
+    pub fn header<N, V>(self, name: N, value: V) -> Self
+    where
+        N: TryInto<HeaderName>,
+        N::Error: Into<http::Error>,
+        V: TryInto<HeaderValue>,
+        V::Error: Into<http::Error>,
+    {
+        self.try_with(|order| {
+            let name = name.try_into().map_err(bad_header)?;
+            let value = value.try_into().map_err(bad_header)?;
+            order
+                .headers
+                .try_append(name, value)
+                .map_err(|error| Cause::Header(error.into()))?;
+            Ok(())
+        })
+    }
+
+    /// Sets header fields: each name in `headers` takes the place of what the
+    /// request had under it.
+    pub fn headers(self, headers: HeaderMap) -> Self {
+        self.with(|order| {
+            let mut current = None;
+            for (name, value) in headers {
+                match name {
+                    Some(name) => {
+                        current = Some(name.clone());
+                        order.headers.insert(name, value);
+                    }
+                    // A further value of the name before it.
+                    None => {
+                        if let Some(name) = &current {
+                            order.headers.append(name, value);
+                        }
+                    }
+                }
+            }
+        })
+    }
+
+    /// Adds pairs to the URL's query, encoded as in a form.
+    ///
+    /// ```
+    /// # fn f(client: postrider::Client) {
+    /// let request = client.get("http://api.internal/find").query([("q", "a b"), ("page", "2")]);
+    /// # }
+    /// ```
+    pub fn query<I, P>(self, pairs: I) -> Self
+    where
+        I: IntoIterator<Item = P>,
+        P: QueryPair,
+    {
+        self.try_with(|order| {
+            order.url = with_query(&order.url, pairs).map_err(Cause::Url)?;
+            Ok(())
+        })
+    }
+
+    /// Sets `Authorization` to the Basic scheme (RFC 7617). The value is
+    /// marked sensitive: it never appears in `Debug`, errors or traces.
+    pub fn basic_auth(self, user: impl AsRef<str>, password: Option<&str>) -> Self {
+        self.try_with(|order| {
+            let value = basic(user.as_ref(), password.unwrap_or_default())?;
+            order.headers.insert(AUTHORIZATION, value);
+            Ok(())
+        })
+    }
+
+    /// Sets `Authorization` to the Bearer scheme (RFC 6750). The value is
+    /// marked sensitive.
+    pub fn bearer_auth(self, token: impl AsRef<str>) -> Self {
+        self.try_with(|order| {
+            let value = sensitive(&format!("Bearer {}", token.as_ref()))?;
+            order.headers.insert(AUTHORIZATION, value);
+            Ok(())
+        })
+    }
+
+    /// Sets the body.
+    pub fn body(self, body: impl Into<Body>) -> Self {
+        self.with(|order| order.body = body.into())
+    }
+
+    /// Sets the body to `value` as JSON, and `Content-Type` unless it is set.
+    #[cfg(feature = "json")]
+    pub fn json<T: serde::Serialize + ?Sized>(self, value: &T) -> Self {
+        self.try_with(|order| {
+            let body = serde_json::to_vec(value).map_err(|error| Cause::ToJson(error.into()))?;
+            order.body = body.into();
+            if !order.headers.contains_key(CONTENT_TYPE) {
+                order
+                    .headers
+                    .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            }
+            Ok(())
+        })
+    }
+
+    /// Marks the request as one that may be sent twice without harm, whatever
+    /// its method: it is then sent again where an idempotent one would be.
+    pub fn idempotent(self) -> Self {
+        self.with(|order| order.idempotent = true)
+    }
+
+    /// Limits the time from `send` to the last byte of the response's body:
+    /// waiting, connecting and retrying included.
+    pub fn timeout(self, limit: Duration) -> Self {
+        self.with_timeouts(|timeouts| timeouts.total = Some(limit))
+    }
+
+    /// Limits the time until a connection is in hand.
+    ///
+    /// The connection that is being made goes on for a short while after, for
+    /// whoever wants it next.
+    pub fn connect_timeout(self, limit: Duration) -> Self {
+        self.with_timeouts(|timeouts| timeouts.connect = Some(limit))
+    }
+
+    /// Limits the time from the request's last byte to the response's head.
+    pub fn head_timeout(self, limit: Duration) -> Self {
+        self.with_timeouts(|timeouts| timeouts.head = Some(limit))
+    }
+
+    /// Limits the time between two reads of the response.
+    pub fn read_timeout(self, limit: Duration) -> Self {
+        self.with_timeouts(|timeouts| timeouts.read = Some(limit))
+    }
+
+    /// Limits the time between two writes of the request.
+    pub fn write_timeout(self, limit: Duration) -> Self {
+        self.with_timeouts(|timeouts| timeouts.write = Some(limit))
+    }
+
+    /// Sends the request; ready with the response when its head has arrived.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the response's head from arriving: see
+    /// [`ErrorKind`](crate::ErrorKind). A status of failure is no error.
+    ///
+    /// # Cancel safety
+    ///
+    /// See [`Pending`].
+    pub fn send(self) -> Pending {
+        Pending::new(self.client, self.order)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Order)) -> Self {
+        if let Ok(order) = &mut self.order {
+            change(order);
+        }
+        self
+    }
+
+    /// The first thing that is wrong is what `send` tells.
+    fn try_with(mut self, change: impl FnOnce(&mut Order) -> Result<(), Cause>) -> Self {
+        if let Ok(order) = &mut self.order
+            && let Err(cause) = change(order)
+        {
+            let error = Error::new(cause, Phase::Prepare);
+            self.order = Err(error.of_request(&order.method, &order.url, false));
+        }
+        self
+    }
+
+    fn with_timeouts(self, change: impl FnOnce(&mut Timeouts)) -> Self {
+        self.with(|order| change(&mut order.timeouts))
+    }
+}
+
+impl fmt::Debug for RequestBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.order {
+            Ok(order) => f.debug_tuple("RequestBuilder").field(order).finish(),
+            Err(error) => f.debug_tuple("RequestBuilder").field(error).finish(),
+        }
+    }
+}
+
+/// A name and a value for [`RequestBuilder::query`]: a pair of texts, or a
+/// reference to one.
+pub trait QueryPair {
+    /// The name.
+    fn name(&self) -> &str;
+    /// The value.
+    fn value(&self) -> &str;
+}
+
+impl<N: AsRef<str>, V: AsRef<str>> QueryPair for (N, V) {
+    fn name(&self) -> &str {
+        self.0.as_ref()
+    }
+
+    fn value(&self) -> &str {
+        self.1.as_ref()
+    }
+}
+
+impl<P: QueryPair> QueryPair for &P {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn value(&self) -> &str {
+        (**self).value()
+    }
+}
+
+fn with_query<P: QueryPair>(
+    url: &Uri,
+    pairs: impl IntoIterator<Item = P>,
+) -> Result<Uri, BoxError> {
+    let mut query = url.query().unwrap_or_default().to_owned();
+    let mut form = form_urlencoded::Serializer::new(&mut query);
+    for pair in pairs {
+        form.append_pair(pair.name(), pair.value());
+    }
+    form.finish();
+    let mut parts = url.clone().into_parts();
+    let mark = if query.is_empty() { "" } else { "?" };
+    parts.path_and_query = Some(format!("{}{mark}{query}", url.path()).try_into()?);
+    Ok(Uri::from_parts(parts)?)
+}
+
+/// The value of a Basic `Authorization` field.
+pub(crate) fn basic(user: &str, password: &str) -> Result<HeaderValue, Cause> {
+    // RFC 7617 §2: the first colon ends the user-id.
+    if user.contains(':') {
+        return Err(Cause::Header("a user-id for Basic has no colon".into()));
+    }
+    if user.chars().chain(password.chars()).any(char::is_control) {
+        return Err(Cause::Header(
+            "a user-id or password has no control characters".into(),
+        ));
+    }
+    sensitive(&format!(
+        "Basic {}",
+        STANDARD.encode(format!("{user}:{password}"))
+    ))
+}
+
+fn sensitive(text: &str) -> Result<HeaderValue, Cause> {
+    let mut value = HeaderValue::from_str(text).map_err(|error| Cause::Header(error.into()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn bad_header(error: impl Into<http::Error>) -> Cause {
+    Cause::Header(error.into().into())
+}

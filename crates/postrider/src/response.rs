@@ -1,0 +1,231 @@
+//! A response: its head, and its body as bytes, text, JSON or pieces.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, Uri, Version};
+use protocol::ResponseHead;
+
+use crate::connection::ConnectionInfo;
+use crate::error::{Cause, Error, Phase};
+use crate::incoming::ResponseBody;
+use crate::timings::Timings;
+
+/// The response to a request.
+///
+/// Its head has arrived; its body may still be on the way. A body that is
+/// dropped before its end closes the connection, unless what is left is short:
+/// then the connection is kept. [`discard`](Self::discard) reads it on purpose.
+pub struct Response {
+    head: ResponseHead,
+    /// The largest body that is read into one piece, in bytes.
+    max_collected: usize,
+    body: ResponseBody,
+}
+
+impl Response {
+    pub(crate) fn new(head: ResponseHead, max_collected: usize, body: ResponseBody) -> Self {
+        Self {
+            head,
+            max_collected,
+            body,
+        }
+    }
+
+    /// Reads the next piece of the body; `None` at its end.
+    ///
+    /// Trailers are skipped: [`into_body`](Self::into_body) gives them.
+    ///
+    /// # Errors
+    ///
+    /// When the connection fails or closes before the body's end, when the
+    /// body is not valid, and when the time between reads or in total is over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped: the next call goes on.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        poll_fn(|cx| self.body.poll_data(cx)).await
+    }
+
+    /// Reads the whole body.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`chunk`](Self::chunk); and [`ErrorKind::Limit`] for a body of
+    /// more than 64 MiB, or what
+    /// [`ClientBuilder::max_collected_body`] says instead.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the response, and with it what was read.
+    ///
+    /// [`ErrorKind::Limit`]: crate::ErrorKind::Limit
+    /// [`ClientBuilder::max_collected_body`]: crate::ClientBuilder::max_collected_body
+    pub async fn bytes(self) -> Result<Bytes, Error> {
+        let Self {
+            max_collected,
+            mut body,
+            ..
+        } = self;
+        body.collect(max_collected).await
+    }
+
+    /// Reads the whole body as text in UTF-8; bytes that are not become
+    /// U+FFFD, the replacement character.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`bytes`](Self::bytes).
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`bytes`](Self::bytes).
+    pub async fn text(self) -> Result<String, Error> {
+        let bytes = self.bytes().await?;
+        let text = String::from_utf8(bytes.into());
+        Ok(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    }
+
+    /// Reads the whole body as JSON.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`bytes`](Self::bytes); and [`ErrorKind::Decode`] where the
+    /// body is not the JSON of a `T`.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`bytes`](Self::bytes).
+    ///
+    /// [`ErrorKind::Decode`]: crate::ErrorKind::Decode
+    #[cfg(feature = "json")]
+    pub async fn json<T: serde::de::DeserializeOwned>(self) -> Result<T, Error> {
+        let Self {
+            max_collected,
+            mut body,
+            ..
+        } = self;
+        let bytes = body.collect(max_collected).await?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| body.error(Cause::Decode(error.into()), Phase::Decode))
+    }
+
+    /// Reads what is left of the body and drops it, so that the connection can
+    /// be used again.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`chunk`](Self::chunk).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the response.
+    pub async fn discard(mut self) -> Result<(), Error> {
+        while self.chunk().await?.is_some() {}
+        Ok(())
+    }
+
+    /// The body alone, an [`http_body::Body`] with its trailers.
+    #[must_use]
+    pub fn into_body(self) -> ResponseBody {
+        self.body
+    }
+
+    /// An error if the status is one of failure (4xx or 5xx), else the
+    /// response itself.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Status`](crate::ErrorKind::Status) with
+    /// [`Error::status`].
+    pub fn error_for_status(self) -> Result<Self, Error> {
+        let status = self.head.status;
+        if status.is_client_error() || status.is_server_error() {
+            Err(self.body.error(Cause::Status(status), Phase::Head))
+        } else {
+            Ok(self)
+        }
+    }
+
+    /// The status of the final response.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.head.status
+    }
+
+    /// The version that the server speaks.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.head.version
+    }
+
+    /// The response's header fields.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.head.headers
+    }
+
+    /// The response's header fields, to change or take them.
+    pub fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.head.headers
+    }
+
+    /// The URL that was asked for.
+    #[must_use]
+    pub fn url(&self) -> &Uri {
+        &self.body.subject().url
+    }
+
+    /// How many bytes of the body are still to be read, where that is known:
+    /// before the first is read, the whole body's length.
+    #[must_use]
+    pub fn content_length(&self) -> Option<u64> {
+        self.body.remaining()
+    }
+
+    /// The server's address; `None` where a connect function of the user's
+    /// own took the place of the network.
+    #[must_use]
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.connection().remote_addr()
+    }
+
+    /// The connection that carried the request.
+    #[must_use]
+    pub fn connection(&self) -> &ConnectionInfo {
+        &self.body.subject().connection
+    }
+
+    /// How long each phase took up to now.
+    #[must_use]
+    pub fn timings(&self) -> &Timings {
+        self.body.timings()
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.head.status)
+            .field("version", &self.head.version)
+            .field("headers", &self.head.headers)
+            .field("connection", self.connection())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The response in the types of the `http` crate, for what takes those.
+/// Its URL, timings and connection are not among them.
+impl From<Response> for http::Response<ResponseBody> {
+    fn from(response: Response) -> Self {
+        let Response { head, body, .. } = response;
+        let mut converted = Self::new(body);
+        *converted.status_mut() = head.status;
+        *converted.version_mut() = head.version;
+        *converted.headers_mut() = head.headers;
+        converted
+    }
+}

@@ -1,0 +1,179 @@
+//! The limits on time that a request may have, and the one timer that keeps them.
+
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep};
+
+use crate::error::Phase;
+
+/// Limits on time: the client's defaults, or one request's own.
+///
+/// A request's own limits replace the client's, each for itself. Without a
+/// limit there is no timer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Timeouts {
+    /// From `send` until a connection is in hand, as far as it must be dialled.
+    pub(crate) connect: Option<Duration>,
+    /// Between two writes of the request.
+    pub(crate) write: Option<Duration>,
+    /// From the request's last byte to the end of the response's head.
+    pub(crate) head: Option<Duration>,
+    /// Between two reads of the response.
+    pub(crate) read: Option<Duration>,
+    /// From `send` to the last byte of the response's body, everything included.
+    pub(crate) total: Option<Duration>,
+}
+
+impl Timeouts {
+    /// These limits, completed by `defaults` where they say nothing.
+    pub(crate) fn or(self, defaults: &Self) -> Self {
+        Self {
+            connect: self.connect.or(defaults.connect),
+            write: self.write.or(defaults.write),
+            head: self.head.or(defaults.head),
+            read: self.read.or(defaults.read),
+            total: self.total.or(defaults.total),
+        }
+    }
+
+    /// How long `phase` may last without progress.
+    fn of(&self, phase: Phase) -> Option<Duration> {
+        match phase {
+            Phase::Connect => self.connect,
+            Phase::Send => self.write,
+            // Silence before the head counts as a pause between reads where
+            // the head has no limit of its own.
+            Phase::Head => self.head.or(self.read),
+            Phase::Body => self.read,
+            _ => None,
+        }
+    }
+}
+
+/// A limit that was reached.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Elapsed {
+    pub(crate) phase: Phase,
+    pub(crate) limit: Duration,
+    pub(crate) scope: Scope,
+}
+
+/// Whether the phase's own limit was reached or the whole request's.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Scope {
+    Phase,
+    Total,
+}
+
+/// Keeps a request's limits. Without a limit it costs nothing: no clock is
+/// read and no timer made; the one `Sleep` is made when first needed.
+pub(crate) struct Watch {
+    timeouts: Timeouts,
+    started: Instant,
+    stage: Stage,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+/// The quiet time under watch: since when nothing has moved, in which phase.
+struct Stage {
+    phase: Phase,
+    progress: u64,
+    since: Instant,
+}
+
+impl Watch {
+    pub(crate) fn start(timeouts: Timeouts, started: Instant) -> Self {
+        Self {
+            timeouts,
+            started,
+            stage: Stage {
+                phase: Phase::Prepare,
+                progress: 0,
+                since: started,
+            },
+            sleep: None,
+        }
+    }
+
+    /// The watch, to be carried on by the response's body.
+    pub(crate) fn take(&mut self) -> Self {
+        let rest = Self::start(Timeouts::default(), self.started);
+        mem::replace(self, rest)
+    }
+
+    /// To be called whenever the request can't go on: ready when a limit is
+    /// reached. `progress` is any figure that changes when something moves.
+    pub(crate) fn poll_elapsed(
+        &mut self,
+        cx: &mut Context<'_>,
+        phase: Phase,
+        progress: u64,
+    ) -> Poll<Elapsed> {
+        let own = self.timeouts.of(phase);
+        // The head's own limit is for the whole head, however it drips in.
+        let whole_head = phase == Phase::Head && self.timeouts.head.is_some();
+        let progress = if whole_head { 0 } else { progress };
+        if own.is_none() && self.timeouts.total.is_none() {
+            return Poll::Pending;
+        }
+        if self.stage.phase != phase || self.stage.progress != progress {
+            // A dial's time runs from `send` on, the others' from now on.
+            let since = if phase == Phase::Connect {
+                self.started
+            } else {
+                Instant::now()
+            };
+            self.stage = Stage {
+                phase,
+                progress,
+                since,
+            };
+        }
+        let Some((deadline, elapsed)) = self.next_deadline(phase, own) else {
+            return Poll::Pending;
+        };
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if sleep.deadline() != deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        sleep.as_mut().poll(cx).map(|()| elapsed)
+    }
+
+    /// The total limit, if it is over. Needs a clock only where there is one.
+    pub(crate) fn total_elapsed(&self) -> Option<Elapsed> {
+        let limit = self.timeouts.total?;
+        let over = self.started.elapsed() >= limit;
+        over.then_some(Elapsed {
+            phase: Phase::Body,
+            limit,
+            scope: Scope::Total,
+        })
+    }
+
+    fn next_deadline(&self, phase: Phase, own: Option<Duration>) -> Option<(Instant, Elapsed)> {
+        let of = |since: Instant, limit: Option<Duration>, scope| {
+            // A limit too far away for the clock is no limit.
+            let limit = limit?;
+            Some((
+                since.checked_add(limit)?,
+                Elapsed {
+                    phase,
+                    limit,
+                    scope,
+                },
+            ))
+        };
+        let own = of(self.stage.since, own, Scope::Phase);
+        let total = of(self.started, self.timeouts.total, Scope::Total);
+        match (own, total) {
+            (Some(own), Some(total)) => Some(if total.0 < own.0 { total } else { own }),
+            (own, total) => own.or(total),
+        }
+    }
+}

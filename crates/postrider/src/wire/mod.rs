@@ -1,0 +1,13 @@
+//! Where tokio's I/O meets the protocol: the only place that does both.
+//!
+//! [`Transfer`] is one exchange on one connection, driven by whoever polls it:
+//! first the future of `send`, then the response's body. [`Upload`] is what is
+//! left to write of it, `fill` reads, `drain` finishes what a caller dropped.
+
+mod drain;
+mod fill;
+mod transfer;
+mod upload;
+
+pub(crate) use transfer::Transfer;
+pub(crate) use upload::{Upload, spare_head};

@@ -1,0 +1,258 @@
+//! One exchange on one connection, moved by whoever polls it.
+
+use std::io;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use http::StatusCode;
+use pool::Lease;
+use protocol::{Event, Exchange, KeepAlive, Outcome, Remaining};
+
+use super::drain;
+use super::fill::{SCRATCH, poll_fill};
+use super::upload::Upload;
+use crate::connection::Connection;
+use crate::error::{Cause, Sent};
+use crate::route::Key;
+
+/// An exchange in progress, with the connection that it has on lease.
+///
+/// Dropping it closes the connection; [`finish`](Self::finish),
+/// [`cancel`](Self::cancel) and [`discard`](Self::discard) give it back where
+/// that is proved to be safe.
+pub(crate) struct Transfer {
+    lease: Lease<Key, Box<Connection>>,
+    exchange: Exchange,
+    upload: Upload,
+    /// What the stream's counter said when the exchange began.
+    written_before: u64,
+    received: u64,
+    last_read: usize,
+    /// The engine is not asked before so many bytes are there.
+    hold: usize,
+}
+
+impl Transfer {
+    pub(crate) fn start(
+        lease: Lease<Key, Box<Connection>>,
+        exchange: Exchange,
+        upload: Upload,
+    ) -> Self {
+        let written_before = lease.stream.written();
+        Self {
+            lease,
+            exchange,
+            upload,
+            written_before,
+            received: 0,
+            last_read: 0,
+            hold: 0,
+        }
+    }
+
+    /// Writes what can be written, reads what has come, and gives the next
+    /// event of the response.
+    ///
+    /// Both directions move at every call: a server that answers before it
+    /// has read the upload is heard, and so is one whose answer lies behind a
+    /// write that failed.
+    pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, Cause>> {
+        loop {
+            let Connection { stream, buffer, .. } = &mut **self.lease;
+            if buffer.len() >= self.hold {
+                let event = self.exchange.receive(buffer).map_err(Cause::Protocol)?;
+                if let Some(event) = event {
+                    self.hold = 0;
+                    return Poll::Ready(Ok(event));
+                }
+            }
+            if let Poll::Ready(Err(cause)) = self.upload.poll(stream, &mut self.exchange, cx) {
+                return Poll::Ready(Err(cause));
+            }
+            let expected = expected(&self.exchange, buffer, self.hold, self.last_read);
+            match ready!(poll_fill(stream, buffer, expected, cx)) {
+                Ok(0) => return Poll::Ready(self.at_end()),
+                Ok(length) => {
+                    self.last_read = length;
+                    self.received += length as u64;
+                }
+                Err(error) => return Poll::Ready(Err(self.read_failed(error))),
+            }
+        }
+    }
+
+    /// The next event, if the bytes for it are here already.
+    pub(crate) fn buffered_event(&mut self) -> Result<Option<Event>, Cause> {
+        self.exchange
+            .receive(&mut self.lease.buffer)
+            .map_err(Cause::Protocol)
+    }
+
+    /// Lets a body of known length pile up, so that it comes as one piece.
+    pub(crate) fn hold_whole_body(&mut self) {
+        if let Remaining::Known(length) = self.exchange.body_remaining() {
+            self.hold = usize::try_from(length).unwrap_or(usize::MAX);
+        }
+    }
+
+    pub(crate) fn body_remaining(&self) -> Remaining {
+        self.exchange.body_remaining()
+    }
+
+    /// Whether the whole rest of the body is here already.
+    pub(crate) fn is_rest_buffered(&self) -> bool {
+        match self.exchange.body_remaining() {
+            Remaining::Known(length) => length <= self.lease.buffer.len() as u64,
+            _ => false,
+        }
+    }
+
+    /// How many bytes of a response have come.
+    pub(crate) fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// A figure that changes whenever a byte has moved.
+    pub(crate) fn progress(&self) -> u64 {
+        self.received.wrapping_add(self.lease.stream.written())
+    }
+
+    pub(crate) fn is_sent(&self) -> bool {
+        self.upload.is_sent()
+    }
+
+    /// How much of the request the socket has accepted.
+    pub(crate) fn sent(&self) -> Sent {
+        if self.lease.stream.written() == self.written_before {
+            Sent::Nothing
+        } else if self.is_sent() {
+            Sent::Wholly
+        } else {
+            Sent::Partly
+        }
+    }
+
+    /// Closes the connection, and keeps what was to be sent on it.
+    pub(crate) fn into_upload(self) -> Upload {
+        self.upload
+    }
+
+    /// Heeds the head of the final response: one that reports a failure, or
+    /// that ends the connection, ends the upload too (RFC 9112 §9.5).
+    pub(crate) fn heed(&mut self, status: StatusCode) {
+        if !self.upload.is_sent() && (self.is_closing() || status.as_u16() >= 300) {
+            self.upload.stop();
+            self.exchange.abandon();
+        }
+    }
+
+    /// Whether it is known that the connection can't be used again.
+    pub(crate) fn is_closing(&self) -> bool {
+        matches!(self.exchange.outcome(&[]), Outcome::Close(_))
+    }
+
+    /// The request is given up. A connection to which not one byte of it was
+    /// handed returns unharmed; any other closes.
+    pub(crate) fn cancel(self) {
+        if !self.upload.is_handed() {
+            self.lease.release();
+        }
+    }
+
+    /// The response is over: the connection goes back, if both halves are
+    /// done and nothing is left on it, or closes.
+    pub(crate) fn finish(mut self) {
+        if !self.upload.is_sent() {
+            // The last chance of an upload that the response has outrun.
+            let mut cx = Context::from_waker(Waker::noop());
+            let _ = self
+                .upload
+                .poll(&mut self.lease.stream, &mut self.exchange, &mut cx);
+        }
+        if self.upload.is_sent() && settle(&mut self.lease, &self.exchange) {
+            self.lease.release();
+        }
+    }
+
+    /// The caller wants no more of the response. A small rest is read by the
+    /// pool, a large one is not worth its connection.
+    pub(crate) fn discard(self) {
+        if !self.upload.is_sent() {
+            return;
+        }
+        let Self {
+            lease, exchange, ..
+        } = self;
+        drain::discard(lease, exchange);
+    }
+
+    fn at_end(&mut self) -> Result<Event, Cause> {
+        if self.received == 0 {
+            return Err(self
+                .upload
+                .take_failure()
+                .map_or(Cause::Closed, Cause::Write));
+        }
+        match self.exchange.receive_eof(&mut self.lease.buffer) {
+            Ok(Some(event)) => Ok(event),
+            Ok(None) => Err(Cause::Closed),
+            Err(error) => Err(Cause::Truncated(error)),
+        }
+    }
+
+    fn read_failed(&mut self, error: io::Error) -> Cause {
+        match self.upload.take_failure() {
+            Some(error) if self.received == 0 => Cause::Write(error),
+            _ => Cause::Read(error),
+        }
+    }
+}
+
+/// Whether the connection can carry another request; makes it ready to idle.
+pub(super) fn settle(connection: &mut Connection, exchange: &Exchange) -> bool {
+    let Some(idle_limit) = idle_limit(exchange.keep_alive()) else {
+        return false;
+    };
+    if exchange.outcome(&connection.buffer) != Outcome::Reusable
+        || connection.stream.has_unsent()
+        || !connection.stream.is_quiet()
+    {
+        return false;
+    }
+    connection.buffer = BytesMut::new();
+    connection.idle_limit = idle_limit;
+    true
+}
+
+/// The server's own word on how long it keeps the connection, less a margin
+/// for the way; `None` where it would be gone before it could be used.
+#[expect(
+    clippy::option_option,
+    reason = "the outer says whether, the inner how long"
+)]
+fn idle_limit(keep_alive: KeepAlive) -> Option<Option<Duration>> {
+    if keep_alive.max == Some(0) {
+        return None;
+    }
+    match keep_alive.timeout {
+        None => Some(None),
+        Some(timeout) if timeout <= Duration::from_secs(1) => None,
+        Some(timeout) => Some(Some(timeout - (timeout / 2).min(Duration::from_secs(2)))),
+    }
+}
+
+/// How many bytes the next reads may bring.
+pub(super) fn expected(
+    exchange: &Exchange,
+    buffer: &BytesMut,
+    hold: usize,
+    last_read: usize,
+) -> u64 {
+    match exchange.body_remaining() {
+        Remaining::Known(length) => length.max(hold as u64).saturating_sub(buffer.len() as u64),
+        // A scratch that came full says that there is much more.
+        Remaining::Unknown if last_read >= SCRATCH => u64::MAX,
+        Remaining::Unknown | Remaining::Nothing => 0,
+    }
+}

@@ -1,0 +1,325 @@
+//! What is left to write of a request: its head, and its body as it comes.
+
+use std::cell::Cell;
+use std::io::{self, IoSlice};
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use http::HeaderMap;
+use protocol::{Exchange, RequestError};
+use tokio::io::AsyncWrite;
+
+use crate::body::{BoxBody, BoxError, Content, Whole};
+use crate::error::Cause;
+
+/// Pieces up to this size are copied behind the bytes before them: one write
+/// of one piece of memory is cheaper than the gathering of three.
+const COPIED: usize = 16 * 1024;
+
+/// How much one poll writes before it lets other tasks run.
+const FAIR_SHARE: usize = 1024 * 1024;
+
+thread_local! {
+    /// The buffer of the last request's head, for the next one's.
+    static SPARE_HEAD: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// An empty buffer for a request's head, most often one that was used before.
+pub(crate) fn spare_head() -> Vec<u8> {
+    SPARE_HEAD.try_with(Cell::take).unwrap_or_default()
+}
+
+/// The writing half of an exchange.
+pub(crate) struct Upload {
+    staged: Staged,
+    source: Source,
+    handed: bool,
+}
+
+/// Where the bytes after the staged ones come from.
+enum Source {
+    /// A body of which more may come; `touched` once a piece was taken.
+    Body { body: BoxBody, touched: bool },
+    /// All is staged or written; the stream may still hold some of it.
+    Flushing,
+    /// The whole request is on its way.
+    Sent,
+    /// A write failed. The response may have come all the same, so the error
+    /// is told only when reading has given no response.
+    Failed(io::Error),
+    /// The server has answered, and wants no more of it.
+    Stopped,
+}
+
+/// Bytes ready to be written, in the order of the fields.
+#[derive(Default)]
+struct Staged {
+    front: Vec<u8>,
+    front_written: usize,
+    data: Bytes,
+    back: &'static [u8],
+}
+
+impl Upload {
+    /// The upload of a request whose head was encoded into `head`.
+    pub(crate) fn start(
+        exchange: &mut Exchange,
+        head: Vec<u8>,
+        content: Content,
+    ) -> Result<Self, RequestError> {
+        let mut staged = Staged {
+            front: head,
+            ..Staged::default()
+        };
+        let source = match content {
+            Content::Empty => {
+                exchange.finish(None, &mut staged.front)?;
+                Source::Flushing
+            }
+            Content::Bytes(bytes) if exchange.is_waiting() => Source::Body {
+                body: Box::pin(Whole(bytes)),
+                touched: false,
+            },
+            Content::Bytes(bytes) => {
+                staged.push(exchange, bytes)?;
+                staged.finish(exchange, None)?;
+                Source::Flushing
+            }
+            Content::Streaming(body) => Source::Body {
+                body,
+                touched: false,
+            },
+        };
+        Ok(Self {
+            staged,
+            source,
+            handed: false,
+        })
+    }
+
+    /// Whether any byte was handed to the stream, written or not.
+    pub(crate) fn is_handed(&self) -> bool {
+        self.handed
+    }
+
+    /// Whether the whole request was written and flushed.
+    pub(crate) fn is_sent(&self) -> bool {
+        matches!(self.source, Source::Sent)
+    }
+
+    /// Gives up what is not written yet.
+    pub(crate) fn stop(&mut self) {
+        if !self.is_sent() {
+            self.source = Source::Stopped;
+        }
+    }
+
+    /// The error of the write that failed, if one did.
+    pub(crate) fn take_failure(&mut self) -> Option<io::Error> {
+        match mem::replace(&mut self.source, Source::Stopped) {
+            Source::Failed(error) => Some(error),
+            source => {
+                self.source = source;
+                None
+            }
+        }
+    }
+
+    /// The body, if nothing was taken of it.
+    pub(crate) fn into_untouched(mut self) -> Option<BoxBody> {
+        match mem::replace(&mut self.source, Source::Stopped) {
+            Source::Body {
+                body,
+                touched: false,
+            } => Some(body),
+            _ => None,
+        }
+    }
+
+    /// Writes what can be written. Ready when there is nothing left to do,
+    /// which includes that a write has failed.
+    ///
+    /// # Errors
+    ///
+    /// Those of the caller's body, and of one unlike its declared length.
+    pub(crate) fn poll<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        exchange: &mut Exchange,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Cause>> {
+        match ready!(self.poll_upload(stream, exchange, cx)) {
+            Err(Cause::Write(error)) => {
+                self.source = Source::Failed(error);
+                Poll::Ready(Ok(()))
+            }
+            result => Poll::Ready(result),
+        }
+    }
+
+    fn poll_upload<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        exchange: &mut Exchange,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Cause>> {
+        if matches!(
+            self.source,
+            Source::Sent | Source::Failed(_) | Source::Stopped
+        ) {
+            return Poll::Ready(Ok(()));
+        }
+        let mut share = FAIR_SHARE;
+        loop {
+            while !self.staged.is_empty() {
+                if share == 0 {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                self.handed = true;
+                let written = ready!(self.staged.poll_write(stream, cx)).map_err(Cause::Write)?;
+                share = share.saturating_sub(written);
+            }
+            match &mut self.source {
+                Source::Body { .. } if exchange.is_waiting() => {
+                    return flush_and_wait(stream, cx);
+                }
+                Source::Body { body, touched } => match body.as_mut().poll_frame(cx) {
+                    Poll::Ready(frame) => {
+                        *touched = true;
+                        if self.staged.take(exchange, frame)? == Taken::End {
+                            self.source = Source::Flushing;
+                        }
+                    }
+                    Poll::Pending => return flush_and_wait(stream, cx),
+                },
+                Source::Flushing => {
+                    ready!(Pin::new(stream).poll_flush(cx)).map_err(Cause::Write)?;
+                    self.source = Source::Sent;
+                    self.staged.recycle();
+                    return Poll::Ready(Ok(()));
+                }
+                Source::Sent | Source::Failed(_) | Source::Stopped => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+}
+
+/// What was written must not wait for what is not there yet.
+fn flush_and_wait<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), Cause>> {
+    match Pin::new(stream).poll_flush(cx) {
+        Poll::Ready(Err(error)) => Poll::Ready(Err(Cause::Write(error))),
+        Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+    }
+}
+
+/// Whether a body had more to give.
+#[derive(Eq, PartialEq)]
+enum Taken {
+    Piece,
+    End,
+}
+
+impl Staged {
+    fn is_empty(&self) -> bool {
+        self.front_written == self.front.len() && self.data.is_empty() && self.back.is_empty()
+    }
+
+    /// Stages one frame of a body.
+    fn take(
+        &mut self,
+        exchange: &mut Exchange,
+        frame: Option<Result<http_body::Frame<Bytes>, BoxError>>,
+    ) -> Result<Taken, Cause> {
+        self.front.clear();
+        self.front_written = 0;
+        let Some(frame) = frame.transpose().map_err(Cause::RequestBody)? else {
+            self.finish(exchange, None).map_err(Cause::Request)?;
+            return Ok(Taken::End);
+        };
+        match frame.into_data() {
+            Ok(data) => {
+                self.push(exchange, data).map_err(Cause::Request)?;
+                Ok(Taken::Piece)
+            }
+            Err(frame) => {
+                let trailers = frame.into_trailers().ok();
+                self.finish(exchange, trailers.as_ref())
+                    .map_err(Cause::Request)?;
+                Ok(Taken::End)
+            }
+        }
+    }
+
+    fn push(&mut self, exchange: &mut Exchange, data: Bytes) -> Result<(), RequestError> {
+        let frame = exchange.frame(data.len())?;
+        self.front.extend_from_slice(frame.before());
+        if data.len() <= COPIED {
+            self.front.extend_from_slice(&data);
+            self.front.extend_from_slice(frame.after());
+        } else {
+            self.data = data;
+            self.back = frame.after();
+        }
+        Ok(())
+    }
+
+    /// Stages the body's end. What it takes is written after the data.
+    fn finish(
+        &mut self,
+        exchange: &mut Exchange,
+        trailers: Option<&HeaderMap>,
+    ) -> Result<(), RequestError> {
+        exchange.finish(trailers, &mut self.front)
+    }
+
+    fn poll_write<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let front = &self.front[self.front_written..];
+        let result = if self.data.is_empty() && self.back.is_empty() {
+            Pin::new(stream).poll_write(cx, front)
+        } else {
+            let slices = [
+                IoSlice::new(front),
+                IoSlice::new(&self.data),
+                IoSlice::new(self.back),
+            ];
+            Pin::new(stream).poll_write_vectored(cx, &slices)
+        };
+        let written = ready!(result)?;
+        if written == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        self.advance(written);
+        Poll::Ready(Ok(written))
+    }
+
+    fn advance(&mut self, written: usize) {
+        let of_front = written.min(self.front.len() - self.front_written);
+        self.front_written += of_front;
+        let of_data = (written - of_front).min(self.data.len());
+        self.data.advance(of_data);
+        self.back = self
+            .back
+            .get(written - of_front - of_data..)
+            .unwrap_or_default();
+    }
+
+    /// Leaves the buffer to the thread's next request, unless it is large.
+    fn recycle(&mut self) {
+        let mut front = mem::take(&mut self.front);
+        self.front_written = 0;
+        if front.capacity() <= 2 * COPIED {
+            front.clear();
+            let _ = SPARE_HEAD.try_with(|spare| spare.set(front));
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The promises that the types make.
+
+use std::time::Duration;
+
+use postrider::{Body, Client, Error, ErrorKind, Pending, Phase, Response, ResponseBody};
+
+fn is_send<T: Send>(_: &T) {}
+fn is_send_and_sync<T: Send + Sync>() {}
+fn is_send_type<T: Send>() {}
+
+#[test]
+fn the_client_is_shared_and_everything_public_can_change_threads() {
+    is_send_and_sync::<Client>();
+    is_send_and_sync::<Error>();
+    is_send_type::<Body>();
+    is_send_type::<Pending>();
+    is_send_type::<Response>();
+    is_send_type::<ResponseBody>();
+}
+
+#[test]
+fn every_public_future_can_change_threads() {
+    async fn all(client: &Client) -> Result<(), Error> {
+        let response = async || client.get("http://a.test/").send().await;
+        let mut first = response().await?;
+        is_send(&first.chunk());
+        let second = response().await?;
+        is_send(&second.bytes());
+        let third = response().await?;
+        is_send(&third.text());
+        let fourth = response().await?;
+        is_send(&fourth.json::<serde_json::Value>());
+        let fifth = response().await?;
+        is_send(&fifth.discard());
+        Ok(())
+    }
+    let client = Client::new();
+    is_send(&client.get("http://a.test/").send());
+    is_send(&client.execute(http::Request::new("body")));
+    drop(all(&client));
+}
+
+#[test]
+fn a_request_under_way_fits_into_a_kibibyte_and_an_error_into_a_pointer() {
+    assert!(
+        size_of::<Pending>() <= 1024,
+        "{} bytes",
+        size_of::<Pending>()
+    );
+    assert_eq!(size_of::<Error>(), size_of::<usize>());
+    assert_eq!(size_of::<Client>(), size_of::<usize>());
+}
+
+#[test]
+fn a_client_can_be_made_outside_a_runtime() {
+    static CLIENT: std::sync::LazyLock<Client> = std::sync::LazyLock::new(Client::new);
+    assert_eq!(CLIENT.stats().totals.connections(), 0);
+}
+
+#[test]
+fn a_request_polled_outside_a_runtime_is_an_error() {
+    let mut pending = Box::pin(Client::new().get("http://127.0.0.1:1/").send());
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let std::task::Poll::Ready(Err(error)) = pending.as_mut().poll(&mut cx) else {
+        panic!("it must fail at once");
+    };
+    assert_eq!(error.kind(), ErrorKind::Runtime);
+    assert_eq!(
+        error.to_string(),
+        "GET http://127.0.0.1:1/: no tokio runtime is running here"
+    );
+}
+
+#[tokio::test]
+async fn a_bad_url_is_an_error_at_send_and_never_a_wrong_port() {
+    let client = Client::new();
+    for (url, says) in [
+        ("http://h:65536/", "port"),
+        ("http://h:8x/", "port"),
+        ("http://[a.test]/", "host"),
+        ("http://a@b@c.test/", ""),
+        ("ftp://h/", "neither http nor https"),
+        ("/only/a/path", "neither http nor https"),
+        ("not a url", "invalid"),
+        ("", "empty"),
+    ] {
+        let error = client.get(url).send().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Request, "{url}: {error}");
+        assert_eq!(error.phase(), Phase::Prepare, "{url}: {error}");
+        assert!(!error.is_retry_safe());
+        assert!(error.to_string().contains("invalid URL"), "{url}: {error}");
+        assert!(error.to_string().contains(says), "{url}: {error}");
+    }
+    assert_eq!(client.stats().counters.dials, 0);
+}
+
+#[tokio::test]
+async fn a_url_may_be_anything_that_parses_to_one() {
+    let client = Client::builder()
+        .timeout(Duration::from_millis(1))
+        .build()
+        .unwrap();
+    drop(client.get("http://a.test/").send());
+    drop(client.get(String::from("http://a.test/")).send());
+    drop(client.get(http::Uri::from_static("http://a.test/")).send());
+    drop(client.get(b"http://a.test/".as_slice()).send());
+}
+
+#[test]
+fn what_a_builder_was_given_wrong_is_told_when_it_builds() {
+    let error = Client::builder()
+        .user_agent("two\nlines")
+        .build()
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Builder);
+    assert_eq!(
+        error.to_string(),
+        "the client can't be built: failed to parse header value"
+    );
+
+    let error = Client::builder()
+        .only_root_certificates("no certificate")
+        .build()
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Builder);
+    assert!(
+        error.to_string().starts_with("the client can't be built: "),
+        "{error}"
+    );
+}

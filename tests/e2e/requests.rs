@@ -1,0 +1,333 @@
+//! What a request looks like on the wire.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::HeaderMap;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
+use postrider::{Body, Client, ErrorKind, RequestBuilder};
+use testing::{Script, Server};
+
+use crate::support::{builder_of, client_of, ok, received};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The bytes of the one request that `build` makes.
+async fn sent(build: impl FnOnce(&Client) -> RequestBuilder) -> String {
+    let server = Arc::new(Server::in_memory([Script::respond(ok(""))]));
+    let client = client_of(&server);
+    build(&client).send().await.unwrap();
+    received(&server, 0)
+}
+
+#[tokio::test]
+async fn a_get_is_a_request_line_and_a_host() {
+    let bytes = sent(|client| client.get("http://a.test/x?y=1#fragment")).await;
+    assert_eq!(bytes, "GET /x?y=1 HTTP/1.1\r\nhost: a.test\r\n\r\n");
+}
+
+#[tokio::test]
+async fn a_port_is_named_only_if_it_is_not_the_default_and_ipv6_is_bracketed() {
+    for (url, host) in [
+        ("http://a.test:80/", "a.test"),
+        ("http://a.test:8080/", "a.test:8080"),
+        ("http://A.Test/", "a.test"),
+        ("http://[::1]/", "[::1]"),
+        ("http://[::1]:81/", "[::1]:81"),
+        ("http://127.0.0.1:443/", "127.0.0.1:443"),
+    ] {
+        let bytes = sent(|client| client.get(url)).await;
+        assert_eq!(
+            bytes,
+            format!("GET / HTTP/1.1\r\nhost: {host}\r\n\r\n"),
+            "{url}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn bodies_in_memory_have_their_length_and_go_out_with_the_head() {
+    let bytes = sent(|client| client.post("http://a.test/").body("hello")).await;
+    assert_eq!(
+        bytes,
+        "POST / HTTP/1.1\r\nhost: a.test\r\ncontent-length: 5\r\n\r\nhello"
+    );
+
+    let bytes = sent(|client| client.put("http://a.test/").body(vec![b'a'; 3])).await;
+    assert!(bytes.ends_with("content-length: 3\r\n\r\naaa"), "{bytes}");
+
+    let bytes = sent(|client| client.post("http://a.test/")).await;
+    assert!(bytes.ends_with("content-length: 0\r\n\r\n"), "{bytes}");
+
+    let bytes = sent(|client| client.delete("http://a.test/")).await;
+    assert!(!bytes.contains("content-length"), "{bytes}");
+}
+
+#[tokio::test]
+async fn a_stream_goes_out_chunked() {
+    let bytes = sent(|client| {
+        let pieces = ["one", "", "three"].map(|piece| Ok::<_, BoxError>(Bytes::from(piece)));
+        client
+            .post("http://a.test/")
+            .body(Body::stream(stream::iter(pieces)))
+    })
+    .await;
+    let body = "3\r\none\r\n5\r\nthree\r\n0\r\n\r\n";
+    assert_eq!(
+        bytes,
+        format!("POST / HTTP/1.1\r\nhost: a.test\r\ntransfer-encoding: chunked\r\n\r\n{body}")
+    );
+}
+
+#[tokio::test]
+async fn a_stream_with_a_declared_length_goes_out_as_it_is() {
+    let bytes = sent(|client| {
+        let pieces = ["one", "three"].map(|piece| Ok::<_, BoxError>(Bytes::from(piece)));
+        let body = Body::stream(stream::iter(pieces));
+        client
+            .post("http://a.test/")
+            .header("content-length", "8")
+            .body(body)
+    })
+    .await;
+    assert!(bytes.ends_with("\r\n\r\nonethree"), "{bytes}");
+    assert!(bytes.contains("content-length: 8\r\n"), "{bytes}");
+}
+
+#[tokio::test]
+async fn a_body_of_exact_size_has_that_length_and_trailers_follow_chunks() {
+    let bytes = sent(|client| {
+        client
+            .post("http://a.test/")
+            .body(Body::wrap(Full::new(Bytes::from("hi"))))
+    })
+    .await;
+    assert!(bytes.ends_with("content-length: 2\r\n\r\nhi"), "{bytes}");
+
+    let bytes = sent(|client| {
+        let mut trailers = HeaderMap::new();
+        trailers.insert("digest", "abc".parse().unwrap());
+        let frames =
+            [Frame::data(Bytes::from("hi")), Frame::trailers(trailers)].map(Ok::<_, BoxError>);
+        let body = StreamBody::new(stream::iter(frames)).boxed_unsync();
+        client.post("http://a.test/").body(Body::wrap(body))
+    })
+    .await;
+    assert!(
+        bytes.ends_with("2\r\nhi\r\n0\r\ndigest: abc\r\n\r\n"),
+        "{bytes}"
+    );
+}
+
+#[tokio::test]
+async fn a_large_body_in_memory_arrives_whole() {
+    let body: String = (0..200_000)
+        .map(|n| char::from(b'a' + (n % 26) as u8))
+        .collect();
+    let bytes = sent(|client| client.post("http://a.test/").body(body.clone())).await;
+    assert!(bytes.ends_with(&body));
+    assert!(bytes.contains("content-length: 200000\r\n"));
+}
+
+#[tokio::test]
+async fn a_body_unlike_its_declared_length_is_an_error_and_closes_the_connection() {
+    for (declared, pieces) in [("2", ["one", ""]), ("9", ["one", ""])] {
+        let server = Arc::new(Server::in_memory([Script::respond(ok(""))]));
+        let client = client_of(&server);
+        let pieces = pieces.map(|piece| Ok::<_, BoxError>(Bytes::from(piece)));
+        let error = client
+            .post("http://a.test/")
+            .header("content-length", declared)
+            .body(Body::stream(stream::iter(pieces)))
+            .send()
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Request, "{error}");
+        server.closed(0).await;
+        let whole = received(&server, 0);
+        let (_, body) = whole.split_once("\r\n\r\n").unwrap_or_default();
+        assert!(
+            body.len() <= declared.parse().unwrap(),
+            "{body} is too much"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_fails_is_the_callers_error_and_closes_the_connection() {
+    let server = Arc::new(Server::in_memory([Script::respond(ok(""))]));
+    let client = client_of(&server);
+    let pieces = [
+        Ok(Bytes::from("one")),
+        Err(BoxError::from("the disk is gone")),
+    ];
+    let body = Body::stream(stream::iter(pieces));
+    let error = client
+        .post("http://a.test/")
+        .body(body)
+        .send()
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RequestBody);
+    assert!(!error.is_retry_safe());
+    assert_eq!(
+        error.to_string(),
+        "POST http://a.test/: sending the request: the request body failed: the disk is gone"
+    );
+    server.closed(0).await;
+    assert_eq!(client.stats().totals.connections(), 0);
+}
+
+#[tokio::test]
+async fn headers_query_and_authorization_are_as_reqwests_users_know_them() {
+    let bytes = sent(|client| {
+        client
+            .get("http://a.test/find?q=1")
+            .header("x-one", "1")
+            .header("x-one", "2")
+            .query([("name", "a b&c"), ("n", "2")])
+            .basic_auth("user", Some("secret"))
+    })
+    .await;
+    assert!(
+        bytes.starts_with("GET /find?q=1&name=a+b%26c&n=2 HTTP/1.1\r\n"),
+        "{bytes}"
+    );
+    assert!(bytes.contains("x-one: 1\r\nx-one: 2\r\n"), "{bytes}");
+    assert!(
+        bytes.contains("authorization: Basic dXNlcjpzZWNyZXQ=\r\n"),
+        "{bytes}"
+    );
+
+    let bytes = sent(|client| client.get("http://a.test/").bearer_auth("t0ken")).await;
+    assert!(bytes.contains("authorization: Bearer t0ken\r\n"), "{bytes}");
+}
+
+#[tokio::test]
+async fn user_info_in_a_url_becomes_basic_authorization() {
+    let bytes = sent(|client| client.get("http://us%65r:secret@a.test/")).await;
+    assert!(bytes.contains("host: a.test\r\n"), "{bytes}");
+    assert!(
+        bytes.contains("authorization: Basic dXNlcjpzZWNyZXQ=\r\n"),
+        "{bytes}"
+    );
+}
+
+#[tokio::test]
+async fn json_is_written_and_named() {
+    let bytes = sent(|client| {
+        client
+            .post("http://a.test/")
+            .json(&serde_json::json!({"a": 1}))
+    })
+    .await;
+    assert!(
+        bytes.contains("content-type: application/json\r\n"),
+        "{bytes}"
+    );
+    assert!(bytes.ends_with("\r\n\r\n{\"a\":1}"), "{bytes}");
+}
+
+#[tokio::test]
+async fn default_headers_fill_in_what_a_request_lacks() {
+    let server = Arc::new(Server::in_memory([Script::respond_always(ok(""))]));
+    let mut defaults = HeaderMap::new();
+    defaults.insert("accept", "text/plain".parse().unwrap());
+    defaults.append("x-many", "1".parse().unwrap());
+    defaults.append("x-many", "2".parse().unwrap());
+    let client = builder_of(&server)
+        .default_headers(defaults)
+        .user_agent("orders/1.4")
+        .build()
+        .unwrap();
+    client
+        .get("http://a.test/")
+        .header("accept", "text/html")
+        .send()
+        .await
+        .unwrap();
+    let bytes = received(&server, 0);
+    assert!(bytes.contains("accept: text/html\r\n"), "{bytes}");
+    assert!(!bytes.contains("text/plain"), "{bytes}");
+    assert!(bytes.contains("x-many: 1\r\nx-many: 2\r\n"), "{bytes}");
+    assert!(bytes.contains("user-agent: orders/1.4\r\n"), "{bytes}");
+}
+
+#[tokio::test]
+async fn a_request_of_the_http_crate_is_executed() {
+    let server = Arc::new(Server::in_memory([Script::respond(ok("done"))]));
+    let client = client_of(&server);
+    let request = http::Request::patch("http://a.test/x")
+        .header("x-a", "b")
+        .body("body")
+        .unwrap();
+    let response = client.execute(request).await.unwrap();
+    assert_eq!(response.text().await.unwrap(), "done");
+    let bytes = received(&server, 0);
+    assert!(bytes.starts_with("PATCH /x HTTP/1.1\r\n"), "{bytes}");
+    assert!(bytes.contains("x-a: b\r\n"), "{bytes}");
+}
+
+#[tokio::test]
+async fn nothing_can_be_smuggled_through_a_header_and_the_error_says_so() {
+    let client = Client::new();
+    for (name, value) in [
+        ("x-a", "b\r\nx-c: d"),
+        ("x a", "b"),
+        ("", "b"),
+        ("x-a", "nul\0"),
+    ] {
+        let error = client
+            .get("http://a.test/")
+            .header(name, value)
+            .send()
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Request);
+        assert!(
+            error
+                .to_string()
+                .starts_with("GET http://a.test/: invalid header: "),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn contradictions_of_the_caller_are_errors_before_a_byte_is_sent() {
+    let server = Arc::new(Server::in_memory([Script::respond(ok(""))]));
+    let client = client_of(&server);
+    for (name, value) in [
+        ("content-length", "7"),
+        ("transfer-encoding", "gzip"),
+        ("host", "a b"),
+    ] {
+        let error = client
+            .post("http://a.test/")
+            .header(name, value)
+            .body("x")
+            .send()
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Request, "{name}: {error}");
+        assert!(error.to_string().contains("invalid request: "), "{error}");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn secrets_appear_in_no_debug_and_no_error() {
+    let client = Client::new();
+    let request = client
+        .get("http://user:canary@127.0.0.1:1/path?token=canary")
+        .basic_auth("user", Some("canary"))
+        .bearer_auth("canary");
+    assert!(!format!("{request:?}").contains("canary"), "{request:?}");
+    let error = request.send().await.unwrap_err();
+    assert!(
+        !format!("{error:?} {error}").contains("canary"),
+        "{error:?} {error}"
+    );
+}
