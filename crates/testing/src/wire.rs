@@ -88,9 +88,12 @@ impl Wire {
 impl Transport {
     fn drain(&self, received: &mut BytesMut) {
         let Self::Tcp(tcp) = self else { return };
-        let mut scratch = [0; 4096];
+        let mut scratch = [0; DRAIN_SIZE];
         // Past tokio's readiness flag: the question is what the kernel holds at this moment.
-        while let Ok(count @ 1..) = (&*SockRef::from(tcp)).read(&mut scratch) {
+        for _ in 0..DRAIN_READS {
+            let Ok(count @ 1..) = (&*SockRef::from(tcp)).read(&mut scratch) else {
+                return;
+            };
             received.extend_from_slice(scratch.get(..count).unwrap_or_default());
         }
     }
@@ -201,3 +204,9 @@ impl AsyncWrite for Wire {
         }
     }
 }
+
+const DRAIN_SIZE: usize = 4096;
+
+/// Eight MiB, more than a socket's buffer holds: a peer that goes on sending must not keep the
+/// close waiting.
+const DRAIN_READS: usize = 2048;

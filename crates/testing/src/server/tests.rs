@@ -339,6 +339,54 @@ async fn stop_waits_until_no_one_can_connect() {
 }
 
 #[tokio::test]
+async fn connections_can_be_made_outside_of_the_runtime() {
+    let server = Arc::new(Server::in_memory([Script::new().write("x").close()]));
+    let elsewhere = Arc::clone(&server);
+    let mut client = std::thread::spawn(move || elsewhere.connect())
+        .join()
+        .unwrap();
+    assert_eq!(read_all(&mut client).await, "x");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_connections_at_once_each_have_their_own_record() {
+    let server = Arc::new(Server::start([Script::respond(OK).close()]));
+    let clients: Vec<_> = (0..50)
+        .map(|number| {
+            let addr = server.addr();
+            tokio::spawn(async move {
+                let mut client = TcpStream::connect(addr).await.unwrap();
+                let request = format!("GET /{number} HTTP/1.1\r\n\r\n");
+                client.write_all(request.as_bytes()).await.unwrap();
+                assert_eq!(read_all(&mut client).await, OK);
+                request.into_bytes()
+            })
+        })
+        .collect();
+    let mut sent = Vec::new();
+    for client in clients {
+        sent.push(soon(client).await.unwrap());
+    }
+    let mut received: Vec<_> = (0..50).map(|number| server.received(number)).collect();
+    sent.sort();
+    received.sort();
+    assert_eq!(received, sent);
+}
+
+#[tokio::test]
+async fn without_a_script_the_server_only_listens() {
+    let server = Server::start([]);
+    let mut client = dial(&server).await;
+    client.write_all(b"anyone?").await.unwrap();
+    soon(server.received_at_least(0, 7)).await;
+    assert_eq!(server.received(0), b"anyone?");
+    assert_eq!(
+        client.try_read(&mut [0; 8]).unwrap_err().kind(),
+        ErrorKind::WouldBlock
+    );
+}
+
+#[tokio::test]
 async fn an_ipv6_server_has_a_bracketed_url() {
     let server = Server::start_on(
         (Ipv6Addr::LOCALHOST, 0).into(),
