@@ -155,3 +155,28 @@ fn content_length(head: &[u8]) -> Option<usize> {
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|at| at == needle)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Rest, content_length, head_end};
+    use crate::scenario;
+
+    #[test]
+    fn every_answer_is_read_to_its_end_at_any_split() {
+        let scenarios = scenario::all();
+        for case in scenarios.iter().flat_map(|scenario| &scenario.cases) {
+            let answer = (case.answer)();
+            let (head, framed) = answer.split_at(head_end(&answer).unwrap());
+            for piece in [1, 7, 4096, framed.len()] {
+                let mut body = Vec::new();
+                let mut rest = content_length(head).map_or(Rest::Size(0), Rest::Bytes);
+                for read in framed.chunks(piece) {
+                    assert!(!rest.is_over(), "{}: over too early", case.name);
+                    rest.take(read, &mut body);
+                }
+                assert!(rest.is_over(), "{}: not over", case.name);
+                assert_eq!(body, vec![b'x'; case.body], "{}", case.name);
+            }
+        }
+    }
+}
