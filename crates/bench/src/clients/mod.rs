@@ -4,7 +4,6 @@
 mod bare;
 mod hyper;
 mod hyper_util;
-#[cfg(feature = "postrider")]
 mod postrider;
 mod reqwest;
 mod ureq;
@@ -25,8 +24,7 @@ pub(crate) struct Client {
 /// Every client, as the table lists them.
 pub(crate) const ALL: &[Client] = &[
     bare::CLIENT,
-    #[cfg(feature = "postrider")]
-    postrider::CLIENT,
+        postrider::CLIENT,
     hyper::CLIENT,
     hyper_util::CLIENT,
     reqwest::CLIENT,
