@@ -24,7 +24,7 @@ pub(crate) struct Client {
 /// Every client, as the table lists them.
 pub(crate) const ALL: &[Client] = &[
     bare::CLIENT,
-        postrider::CLIENT,
+    postrider::CLIENT,
     hyper::CLIENT,
     hyper_util::CLIENT,
     reqwest::CLIENT,
