@@ -214,8 +214,7 @@ impl fmt::Display for ConnectError {
             (ConnectErrorKind::TimedOut { .. }, _) => {
                 write!(f, "{kind} after {}", Seconds(*elapsed))?;
             }
-            (ConnectErrorKind::Tls(TlsErrorKind::Refused), Some(cause))
-            | (ConnectErrorKind::Resolve | ConnectErrorKind::Custom, Some(cause)) => {
+            (ConnectErrorKind::Resolve | ConnectErrorKind::Custom, Some(cause)) => {
                 write!(f, "{}", Bounded(cause))?;
             }
             (ConnectErrorKind::Tls(tls), Some(cause)) => tls.explain(cause.as_ref(), f)?,

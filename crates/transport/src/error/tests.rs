@@ -1,1 +1,91 @@
+use std::net::SocketAddr;
 
+use super::*;
+use crate::endpoint::{Host, Security};
+
+fn endpoint() -> Endpoint {
+    Endpoint::new(Host::Name("a.test".into()), 443, Security::Tls)
+}
+
+fn text(failure: Failure) -> String {
+    ConnectError::new(failure, &endpoint(), Duration::from_millis(1234)).to_string()
+}
+
+fn attempt(n: u8, error: io::Error) -> Attempt {
+    Attempt {
+        addr: SocketAddr::from(([192, 0, 2, n], 443)),
+        started: Duration::ZERO,
+        elapsed: Duration::from_millis(7),
+        error: Some(Arc::new(error)),
+    }
+}
+
+fn of_kind(n: u8, kind: io::ErrorKind) -> Attempt {
+    attempt(n, kind.into())
+}
+
+#[test]
+fn unreachable_addresses_say_so() {
+    let attempts = vec![
+        of_kind(1, io::ErrorKind::HostUnreachable),
+        of_kind(2, io::ErrorKind::NetworkUnreachable),
+    ];
+    assert_eq!(
+        text(Failure::connecting(attempts)),
+        "could not connect to a.test:443: unreachable \
+         (192.0.2.1:443: host unreachable after 7 ms, \
+         192.0.2.2:443: network unreachable after 7 ms)"
+    );
+}
+
+#[test]
+fn failures_of_several_kinds_are_told_as_that() {
+    let attempts = vec![
+        of_kind(1, io::ErrorKind::ConnectionRefused),
+        of_kind(2, io::ErrorKind::PermissionDenied),
+    ];
+    let failure = Failure::connecting(attempts);
+    assert_eq!(failure.kind, ConnectErrorKind::Connect);
+    assert_eq!(
+        text(failure),
+        "could not connect to a.test:443: every address failed \
+         (192.0.2.1:443: connection refused after 7 ms, \
+         192.0.2.2:443: permission denied after 7 ms)"
+    );
+}
+
+#[test]
+fn addresses_that_the_kernel_gave_up_are_timed_out() {
+    let failure = Failure::connecting(vec![of_kind(1, io::ErrorKind::TimedOut)]);
+    assert_eq!(
+        text(failure),
+        "could not connect to a.test:443: timed out after 1.2 s \
+         (192.0.2.1:443: timed out after 7 ms)"
+    );
+}
+
+#[test]
+fn a_long_list_of_addresses_is_cut_and_a_long_text_too() {
+    let attempts = (0..100)
+        .map(|n| attempt(n, io::Error::other("x".repeat(10_000))))
+        .collect();
+    let text = text(Failure::connecting(attempts));
+    assert!(text.ends_with(", and 96 more)"), "{text}");
+    assert!(text.len() < 1024, "{}", text.len());
+}
+
+#[test]
+fn a_build_without_tls_names_the_feature() {
+    let failure = Failure::new(ConnectErrorKind::NoTlsProvider, Phase::Tls);
+    assert_eq!(
+        text(failure),
+        "TLS handshake with a.test:443 failed: this build has no TLS provider \
+         (feature `tls-ring`), and no TLS settings were given"
+    );
+}
+
+#[test]
+fn phases_have_names() {
+    let names = [Phase::Resolve, Phase::Connect, Phase::Tls].map(|phase| phase.to_string());
+    assert_eq!(names, ["resolve", "connect", "tls"]);
+}

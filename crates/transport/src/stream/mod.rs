@@ -234,6 +234,3 @@ impl<S: AsyncWrite + Unpin> Counted<S> {
         outcome
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -80,12 +80,13 @@ impl TlsErrorKind {
             Some(rustls::Error::AlertReceived(alert)) => {
                 write!(f, ": {}", Bounded(format_args!("{alert:?}")))
             }
+            // Where the kind says it all.
             Some(
-                error @ (rustls::Error::PeerIncompatible(_)
-                | rustls::Error::PeerMisbehaved(_)
-                | rustls::Error::General(_)),
-            ) => write!(f, ": {}", Bounded(error)),
-            Some(_) => Ok(()),
+                rustls::Error::InvalidCertificate(_)
+                | rustls::Error::NoCertificatesPresented
+                | rustls::Error::InvalidMessage(_),
+            ) if !matches!(self, Self::BadCertificate | Self::Refused) => Ok(()),
+            Some(error) => write!(f, ": {}", Bounded(error)),
             None => write!(f, ": {}", Bounded(cause)),
         }
     }
@@ -202,3 +203,6 @@ impl fmt::Display for TlsSettingsError {
 }
 
 impl Error for TlsSettingsError {}
+
+#[cfg(test)]
+mod tests;

@@ -61,9 +61,13 @@ pub(crate) enum HandshakeError {
 impl HandshakeError {
     fn from_io(error: io::Error) -> Self {
         match error.downcast::<rustls::Error>() {
-            Ok(error) => Self::Fatal(kind_of(&error), Some(Arc::new(error))),
+            Ok(error) => Self::from_rustls(error),
             Err(error) => Self::Transport(Arc::new(error)),
         }
+    }
+
+    pub(crate) fn from_rustls(error: rustls::Error) -> Self {
+        Self::Fatal(kind_of(&error), Some(Arc::new(error)))
     }
 
     /// Whether no other address of the host is worth a try.

@@ -46,7 +46,7 @@ impl Script {
 impl Supply for Script {
     async fn next(mut self) -> Option<(Self, Batch)> {
         let (at, batch) = self.answers.next()?;
-        tokio::time::sleep_until(self.began + ms(at)).await;
+        sleep_until(self.began + ms(at)).await;
         Some((self, batch))
     }
 }

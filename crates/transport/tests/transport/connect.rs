@@ -1,0 +1,289 @@
+//! Connecting by TCP: which address, with which options, and what is told of it.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use postrider_transport::{
+    ConnectErrorKind, Connector, Endpoint, Host, Keepalive, Phase, Security, is_public,
+};
+
+use crate::support::{closed_port, failure, knowing, listen, listen_at, plain, plain_at, soon};
+
+fn assert_send<T: Send>(value: T) -> T {
+    value
+}
+
+#[tokio::test]
+async fn a_literal_address_is_dialled_without_a_lookup() {
+    for local in ["127.0.0.1:0", "[::1]:0"] {
+        let (listener, addr) = listen_at(local).await;
+        let connector = Connector::builder().build();
+        let endpoint = plain_at(addr);
+        let connected = assert_send(connector.connect(&endpoint)).await.unwrap();
+        let (_, client) = listener.accept().await.unwrap();
+        let facts = connected.facts;
+        assert_eq!(facts.remote, Some(addr));
+        assert_eq!(facts.local, Some(client));
+        assert_eq!(facts.resolve, None);
+        assert!(facts.connect.is_some());
+        assert_eq!((facts.tls, facts.handshake), (None, None));
+        assert_eq!(facts.attempts.len(), 1);
+        assert!(facts.attempts[0].error.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_zone_goes_along_with_its_address() {
+    // Loopback is interface 1, and ::1 takes any zone.
+    let (_listener, addr) = listen_at("[::1]:0").await;
+    let host = Host::ZonedIp(Ipv6Addr::LOCALHOST, "1".into());
+    let endpoint = Endpoint::new(host, addr.port(), Security::Plain);
+    let connected = Connector::builder().build().connect(&endpoint).await;
+    assert!(
+        matches!(connected.unwrap().facts.remote, Some(SocketAddr::V6(addr)) if addr.scope_id() == 1)
+    );
+}
+
+#[tokio::test]
+async fn the_system_resolves_localhost() {
+    let (_listener, addr) = listen().await;
+    let connector = Connector::builder().build();
+    let connected = connector.connect(&plain("localhost", addr.port())).await;
+    let facts = connected.unwrap().facts;
+    assert_eq!(facts.remote, Some(addr));
+    assert!(facts.resolve.is_some());
+}
+
+#[tokio::test]
+async fn an_override_gives_addresses_and_keeps_a_port_of_its_own() {
+    let (_listener, addr) = listen().await;
+    let connector = knowing(&[addr]).build();
+    for name in ["a.test", "A.TEST", "a.test."] {
+        let connected = connector.connect(&plain(name, 9)).await.unwrap();
+        assert_eq!(connected.facts.remote, Some(addr));
+        assert_eq!(connected.facts.resolve, None);
+    }
+    let zero = SocketAddr::new(addr.ip(), 0);
+    let connector = knowing(&[zero]).build();
+    let connected = connector.connect(&plain("a.test", addr.port())).await;
+    assert_eq!(connected.unwrap().facts.remote, Some(addr));
+}
+
+#[tokio::test]
+async fn a_refused_connection_says_so() {
+    let addr = closed_port().await;
+    let connector = Connector::builder().build();
+    let error = failure(&connector, &plain_at(addr)).await;
+    assert_eq!(error.kind(), ConnectErrorKind::Refused);
+    assert_eq!(error.phase(), Phase::Connect);
+    assert_eq!(error.attempts().len(), 1);
+    assert!(!error.is_timeout());
+    let text = error.to_string();
+    let took = error.attempts()[0].elapsed.as_millis();
+    assert_eq!(
+        text,
+        format!(
+            "could not connect to {addr}: connection refused \
+             ({addr}: Connection refused (os error 111) after {took} ms)"
+        )
+    );
+    let source = std::error::Error::source(&error).unwrap();
+    assert_eq!(source.to_string(), "Connection refused (os error 111)");
+}
+
+#[tokio::test]
+async fn each_of_several_addresses_is_told_with_its_failure() {
+    let (v4, v6) = (closed_port().await, listen_at("[::1]:0").await.1);
+    let connector = knowing(&[v6, v4]).build();
+    let error = failure(&connector, &plain("a.test", 80)).await;
+    let tried: Vec<_> = error.attempts().iter().map(|a| a.addr).collect();
+    assert_eq!(tried, [v6, v4]);
+    let text = error.to_string();
+    assert!(
+        text.starts_with("could not connect to a.test:80: connection refused ("),
+        "{text}"
+    );
+    assert!(text.contains(&v4.to_string()) && text.contains(&v6.to_string()));
+}
+
+#[tokio::test]
+async fn an_address_that_refuses_does_not_hold_up_the_next() {
+    let (_listener, good) = listen_at("[::1]:0").await;
+    let connector = knowing(&[closed_port().await, good]).build();
+    let began = std::time::Instant::now();
+    let facts = connector.connect(&plain("a.test", 80)).await.unwrap().facts;
+    assert_eq!(facts.remote, Some(good));
+    assert!(began.elapsed() < Duration::from_millis(200));
+    assert_eq!(facts.attempts.len(), 2);
+}
+
+#[tokio::test]
+async fn an_unreachable_address_says_so() {
+    // A socket bound to loopback has no way to the rest of the world.
+    let connector = Connector::builder()
+        .local_address(Ipv4Addr::LOCALHOST.into())
+        .build();
+    let there = SocketAddr::from(([192, 0, 2, 1], 80));
+    let error = failure(&connector, &plain_at(there)).await;
+    let kind = error.kind();
+    let expected = [ConnectErrorKind::Unreachable, ConnectErrorKind::Connect];
+    assert!(expected.contains(&kind), "{error}");
+}
+
+#[tokio::test]
+async fn only_one_family_may_be_allowed() {
+    let (_v4, v4) = listen().await;
+    let (_v6, v6) = listen_at("[::1]:0").await;
+    let endpoint = plain("a.test", 80);
+    let only_ipv4 = knowing(&[v6, v4]).only_ipv4().build();
+    let only_ipv6 = knowing(&[v4, v6]).only_ipv6().build();
+    let remote = only_ipv4.connect(&endpoint).await.unwrap().facts.remote;
+    assert_eq!(remote, Some(v4));
+    let remote = only_ipv6.connect(&endpoint).await.unwrap().facts.remote;
+    assert_eq!(remote, Some(v6));
+
+    let error = failure(&only_ipv6, &plain_at(v4)).await;
+    assert_eq!(error.kind(), ConnectErrorKind::NoAddress);
+    let text = error.to_string();
+    assert_eq!(
+        text,
+        "could not resolve 127.0.0.1: the answer holds no address that may be used"
+    );
+}
+
+#[tokio::test]
+async fn a_local_address_is_used_and_decides_the_family() {
+    let (_v4, v4) = listen().await;
+    let (_v6, v6) = listen_at("[::1]:0").await;
+    let local = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+    let connector = knowing(&[v6, v4]).local_address(local).build();
+    let facts = connector.connect(&plain("a.test", 80)).await.unwrap().facts;
+    assert_eq!(facts.local.unwrap().ip(), local);
+    assert_eq!(facts.remote, Some(v4));
+}
+
+#[tokio::test]
+async fn a_filter_is_asked_about_every_address_wherever_it_comes_from() {
+    let (_listener, addr) = listen().await;
+    let mapped: IpAddr = "::ffff:127.0.0.1".parse().unwrap();
+    let connector = knowing(&[addr, SocketAddr::new(mapped, 0)])
+        .address_filter(|_, address| is_public(address))
+        .build();
+    let literal = Endpoint::new(Host::Ip(mapped), addr.port(), Security::Plain);
+    for (endpoint, host) in [
+        (plain("a.test", addr.port()), "a.test"),
+        (plain("localhost", addr.port()), "localhost"),
+        (plain_at(addr), "127.0.0.1"),
+        (literal, "[::ffff:127.0.0.1]"),
+    ] {
+        let error = failure(&connector, &endpoint).await;
+        assert_eq!(error.kind(), ConnectErrorKind::AddressRefused, "{error}");
+        assert_eq!(error.attempts().len(), 0);
+        let text = format!("could not resolve {host}: the address filter refused every address");
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[tokio::test]
+async fn addresses_that_pass_the_filter_are_used() {
+    let (_listener, addr) = listen_at("127.0.0.2:0").await;
+    let other = SocketAddr::from(([127, 0, 0, 3], addr.port()));
+    let connector = knowing(&[other, addr])
+        .address_filter(move |endpoint, address| {
+            endpoint.host == Host::Name("a.test".into()) && address == addr.ip()
+        })
+        .build();
+    let connected = connector.connect(&plain("a.test", 80)).await.unwrap();
+    assert_eq!(connected.facts.remote, Some(addr));
+    assert_eq!(connected.facts.attempts.len(), 1);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn options_are_set_before_the_hook_sees_the_socket() {
+    let (_listener, addr) = listen().await;
+    let seen = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&seen);
+    let connector = Connector::builder()
+        .keepalive(Keepalive::new(
+            Duration::from_secs(30),
+            Duration::from_secs(5),
+            3,
+        ))
+        .user_timeout(Duration::from_secs(20))
+        .interface("lo")
+        .send_buffer(32 * 1024)
+        .receive_buffer(64 * 1024)
+        .socket_hook(move |fd, to| {
+            let socket = socket2::SockRef::from(&fd);
+            assert_eq!(to, addr);
+            assert!(socket.tcp_nodelay()?);
+            assert_eq!(socket.tcp_keepalive_time()?, Duration::from_secs(30));
+            assert_eq!(socket.tcp_keepalive_interval()?, Duration::from_secs(5));
+            assert_eq!(socket.tcp_keepalive_retries()?, 3);
+            assert_eq!(socket.tcp_user_timeout()?, Some(Duration::from_secs(20)));
+            assert_eq!(socket.device()?, Some(b"lo".to_vec()));
+            // Linux doubles what it is asked for.
+            assert_eq!(socket.send_buffer_size()?, 64 * 1024);
+            assert_eq!(socket.recv_buffer_size()?, 128 * 1024);
+            assert!(socket.peer_addr().is_err());
+            counter.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        })
+        .build();
+    connector.connect(&plain_at(addr)).await.unwrap();
+    assert_eq!(seen.load(Ordering::SeqCst), 1);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn delay_can_be_allowed_and_keepalive_is_off_unless_set() {
+    let (_listener, addr) = listen().await;
+    let connector = Connector::builder()
+        .nodelay(false)
+        .socket_hook(|fd, _| {
+            let socket = socket2::SockRef::from(&fd);
+            assert!(!socket.tcp_nodelay()?);
+            assert!(!socket.keepalive()?);
+            Ok(())
+        })
+        .build();
+    connector.connect(&plain_at(addr)).await.unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_hook_that_fails_fails_the_attempt() {
+    let (_listener, addr) = listen().await;
+    let connector = Connector::builder()
+        .socket_hook(|_, _| Err(io::Error::other("no mark for you")))
+        .build();
+    let error = failure(&connector, &plain_at(addr)).await;
+    assert_eq!(error.kind(), ConnectErrorKind::Connect);
+    assert!(error.to_string().contains("no mark for you"), "{error}");
+}
+
+#[tokio::test]
+async fn a_dropped_connect_closes_its_socket() {
+    // Nobody accepts, so only the kernel knows of the connection.
+    let (listener, addr) = listen().await;
+    let connector = knowing(&[addr]).build();
+    let endpoint = plain("a.test", 80);
+    let mut connecting = Box::pin(connector.connect(&endpoint));
+    let once = std::future::poll_fn(|cx| {
+        let _ = connecting.as_mut().poll(cx);
+        std::task::Poll::Ready(())
+    });
+    once.await;
+    drop(connecting);
+    if let Ok(accepted) = tokio::time::timeout(Duration::from_millis(200), listener.accept()).await
+    {
+        let (mut socket, _) = accepted.unwrap();
+        let mut room = [0];
+        let read = tokio::io::AsyncReadExt::read(&mut socket, &mut room);
+        assert!(matches!(soon(read).await, Ok(0) | Err(_)));
+    }
+}

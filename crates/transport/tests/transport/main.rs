@@ -1,0 +1,27 @@
+//! What the crate promises, by its public interface and over real sockets of this machine.
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as tests do"
+)]
+
+mod connect;
+mod custom;
+mod names;
+mod plain_probe;
+mod support;
+
+#[cfg(feature = "tls-ring")]
+mod authority;
+#[cfg(feature = "tls-ring")]
+mod tls_connect;
+#[cfg(feature = "tls-ring")]
+mod tls_failures;
+#[cfg(not(feature = "tls-ring"))]
+mod tls_missing;
+#[cfg(feature = "tls-ring")]
+mod tls_probe;
+#[cfg(feature = "tls-ring")]
+mod tls_race;
+#[cfg(feature = "tls-ring")]
+mod tls_server;

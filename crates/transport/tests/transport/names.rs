@@ -1,0 +1,140 @@
+//! What a resolver's answers and failures become.
+
+use std::io;
+use std::time::Duration;
+
+use postrider_transport::{Answers, ConnectErrorKind, Connector, Phase, Resolve};
+
+use crate::support::{failure, listen, plain};
+
+struct By<F>(F);
+
+impl<F: Fn(&str) -> Answers + Send + Sync + 'static> Resolve for By<F> {
+    fn resolve(&self, name: &str) -> Answers {
+        (self.0)(name)
+    }
+}
+
+fn resolving(by: impl Fn(&str) -> Answers + Send + Sync + 'static) -> Connector {
+    Connector::builder().resolver(By(by)).build()
+}
+
+async fn assert_failure(connector: &Connector, kind: ConnectErrorKind, text: &str) {
+    let error = failure(connector, &plain("a.test", 80)).await;
+    assert_eq!(error.kind(), kind);
+    assert_eq!(error.phase(), Phase::Resolve);
+    assert_eq!(error.to_string(), text);
+}
+
+#[tokio::test]
+async fn a_resolver_of_the_users_own_is_asked_and_timed() {
+    let (_listener, addr) = listen().await;
+    let connector = resolving(move |name| {
+        assert_eq!(name, "a.test");
+        Answers::ready([([127, 0, 0, 1], 0).into()])
+    });
+    let endpoint = plain("a.test", addr.port());
+    let facts = connector.connect(&endpoint).await.unwrap().facts;
+    assert_eq!(facts.remote, Some(addr));
+    assert!(facts.resolve.is_some());
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_exist_is_not_found() {
+    let connector = resolving(|_| Answers::failed(io::ErrorKind::NotFound.into()));
+    let kind = ConnectErrorKind::NameNotFound;
+    assert_failure(&connector, kind, "could not resolve a.test: no such name").await;
+}
+
+#[tokio::test]
+async fn the_system_knows_no_name_of_the_reserved_domain() {
+    let connector = Connector::builder().build();
+    let error = failure(&connector, &plain("postrider-test.invalid", 80)).await;
+    // Without any name server the answer is that the resolver failed.
+    let kinds = [ConnectErrorKind::NameNotFound, ConnectErrorKind::Resolve];
+    assert!(kinds.contains(&error.kind()), "{error}");
+    assert!(
+        error
+            .to_string()
+            .starts_with("could not resolve postrider-test.invalid: ")
+    );
+}
+
+#[tokio::test]
+async fn a_resolver_that_fails_gives_the_reason() {
+    let connector = resolving(|_| Answers::failed(io::Error::other("server\r\nsaid no")));
+    let text = r"could not resolve a.test: server\r\nsaid no";
+    assert_failure(&connector, ConnectErrorKind::Resolve, text).await;
+}
+
+#[tokio::test]
+async fn an_answer_without_addresses_is_no_address() {
+    let connector = resolving(|_| Answers::ready([]));
+    let text = "could not resolve a.test: the answer holds no address that may be used";
+    assert_failure(&connector, ConnectErrorKind::NoAddress, text).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resolver_that_hangs_runs_into_the_timeout() {
+    let connector = resolving(|_| Answers::from_lookup(std::future::pending()));
+    let began = tokio::time::Instant::now();
+    let outcome = connector.connect(&plain("a.test", 80)).await;
+    let error = outcome.unwrap_err();
+    let phase = Phase::Resolve;
+    assert_eq!(error.kind(), ConnectErrorKind::TimedOut { phase });
+    assert!(error.is_timeout());
+    assert_eq!(began.elapsed().as_secs(), 10);
+    assert_eq!(
+        error.to_string(),
+        "could not resolve a.test: timed out after 10.0 s"
+    );
+}
+
+#[tokio::test]
+async fn a_resolver_that_panics_is_an_error() {
+    let connector = resolving(|_| panic!("oh"));
+    let text = "could not resolve a.test: user code panicked";
+    assert_failure(&connector, ConnectErrorKind::Panicked, text).await;
+}
+
+#[tokio::test]
+async fn a_resolver_that_fails_for_a_moment_is_covered_by_its_last_answer() {
+    let (_listener, addr) = listen().await;
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let connector = Connector::builder()
+        .resolver(By(move |_: &str| {
+            match asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+                0 => Answers::ready([([127, 0, 0, 1], 0).into()]),
+                _ => Answers::failed(io::Error::other("try again")),
+            }
+        }))
+        .resolve_cache(Duration::ZERO)
+        .build();
+    let endpoint = plain("a.test", addr.port());
+    connector.connect(&endpoint).await.unwrap();
+    connector.connect(&endpoint).await.unwrap();
+    assert_eq!(
+        failure(&connector, &plain("b.test", 80)).await.kind(),
+        ConnectErrorKind::Resolve
+    );
+}
+
+#[tokio::test]
+async fn without_stale_answers_a_failure_is_told_at_once() {
+    let (_listener, addr) = listen().await;
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let connector = Connector::builder()
+        .resolver(By(move |_: &str| {
+            match asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+                0 => Answers::ready([([127, 0, 0, 1], 0).into()]),
+                _ => Answers::failed(io::Error::other("try again")),
+            }
+        }))
+        .resolve_cache(Duration::ZERO)
+        .resolve_stale(Duration::ZERO)
+        .build();
+    let endpoint = plain("a.test", addr.port());
+    connector.connect(&endpoint).await.unwrap();
+    let error = failure(&connector, &endpoint).await;
+    assert_eq!(error.kind(), ConnectErrorKind::Resolve);
+}

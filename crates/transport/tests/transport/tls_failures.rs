@@ -1,0 +1,319 @@
+//! Every way in which a TLS handshake fails: its kind and its words.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use postrider_transport::{
+    ConnectError, ConnectErrorKind, Connector, Endpoint, Host, Phase, Security, TlsErrorKind,
+    TlsSettings,
+};
+use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose};
+use rustls::ServerConfig;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::authority::{Authority, expired, not_yet_valid, server, server_at};
+use crate::support::{failure, knowing, listen, reset};
+use crate::tls_server::{
+    both_versions, knowing_and_trusting, serve_one, server_config, tls, trusting,
+};
+
+/// What a client says that trusts the authority and asks for `a.test`.
+async fn failure_with(authority: &Authority, config: ServerConfig) -> ConnectError {
+    let (listener, addr) = listen().await;
+    let serving = serve_one(listener, config);
+    let connector = knowing_and_trusting(&[addr], authority).build();
+    let error = failure(&connector, &tls("a.test")).await;
+    assert!(serving.await.unwrap().is_err(), "the server is told");
+    assert_eq!(error.phase(), Phase::Tls);
+    assert_eq!(error.attempts().len(), 1);
+    let attempt = &error.attempts()[0];
+    assert_eq!(attempt.addr, addr);
+    assert!(attempt.error.is_some());
+    error
+}
+
+/// The failure of a server that does `serve` with the connection, and nothing else.
+async fn failure_of<S>(serve: impl FnOnce(TcpStream) -> S + Send + 'static) -> ConnectError
+where
+    S: Future<Output = ()> + Send,
+{
+    let (listener, addr) = listen().await;
+    let serving = tokio::spawn(async move {
+        let (socket, _) = listener.accept().await.unwrap();
+        serve(socket).await;
+    });
+    let connector = knowing_and_trusting(&[addr], &Authority::new())
+        .tls_timeout(Duration::from_millis(100))
+        .build();
+    let error = failure(&connector, &tls("a.test")).await;
+    serving.abort();
+    error
+}
+
+async fn failure_of_certificate(params: CertificateParams) -> ConnectError {
+    let authority = Authority::new();
+    let config = both_versions(&authority.issue(params));
+    failure_with(&authority, config).await
+}
+
+/// Compares without the list of addresses, of which port and time vary.
+fn assert_says(error: &ConnectError, kind: TlsErrorKind, words: &str) {
+    assert_eq!(error.kind(), ConnectErrorKind::Tls(kind), "{error}");
+    let text = error.to_string();
+    let text = text.split(" (127.0.0.1:").next().unwrap();
+    assert_eq!(
+        text,
+        format!("TLS handshake with a.test:443 failed: {words}")
+    );
+    assert!(error.to_string().len() < 1024);
+}
+
+#[tokio::test]
+async fn an_expired_certificate() {
+    let error = failure_of_certificate(expired(server(&["a.test"]))).await;
+    assert_eq!(error.kind(), ConnectErrorKind::Tls(TlsErrorKind::Expired));
+    let text = error.to_string();
+    let words = "TLS handshake with a.test:443 failed: the certificate has expired ";
+    let days = text.strip_prefix(words).unwrap();
+    let (days, _) = days.split_once(" days ago (").unwrap();
+    assert!(days.parse::<u32>().unwrap() > 1500);
+}
+
+#[tokio::test]
+async fn a_certificate_from_the_future() {
+    let error = failure_of_certificate(not_yet_valid(server(&["a.test"]))).await;
+    let kind = ConnectErrorKind::Tls(TlsErrorKind::NotYetValid);
+    assert_eq!(error.kind(), kind);
+    let words = "failed: the certificate is not yet valid for ";
+    assert!(error.to_string().contains(words), "{error}");
+}
+
+#[tokio::test]
+async fn a_certificate_for_other_names() {
+    let error = failure_of_certificate(server(&["b.test", "*.a.test"])).await;
+    let words = r#"the certificate is for other names: DnsName("b.test"), DnsName("*.a.test")"#;
+    assert_says(&error, TlsErrorKind::WrongName, words);
+}
+
+#[tokio::test]
+async fn a_great_many_other_names_are_cut() {
+    let names: Vec<_> = (0..200).map(|n| format!("name-{n}.test")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let error = failure_of_certificate(server(&names)).await;
+    let kind = ConnectErrorKind::Tls(TlsErrorKind::WrongName);
+    assert_eq!(error.kind(), kind);
+    assert!(error.to_string().len() < 400, "{error}");
+}
+
+/// RFC 9110 §4.3.4: the common name is no name of a server.
+#[tokio::test]
+async fn a_certificate_with_a_common_name_only() {
+    let mut params = server(&[]);
+    params.distinguished_name.push(DnType::CommonName, "a.test");
+    let error = failure_of_certificate(params).await;
+    let kind = ConnectErrorKind::Tls(TlsErrorKind::WrongName);
+    assert_eq!(error.kind(), kind, "{error}");
+}
+
+/// RFC 9525 §6.3: a wildcard stands for one whole label.
+#[tokio::test]
+async fn a_wildcard_stands_for_no_part_of_a_label_and_for_no_two() {
+    let authority = Authority::new();
+    for (pattern, name) in [("*.a.test", "x.y.a.test"), ("*.test", "a.b.test")] {
+        let (listener, addr) = listen().await;
+        let serving = serve_one(
+            listener,
+            both_versions(&authority.issue(server(&[pattern]))),
+        );
+        let connector = Connector::builder()
+            .resolve_override(name, [addr])
+            .tls(trusting(&authority))
+            .build();
+        let error = failure(&connector, &tls(name)).await;
+        let kind = ConnectErrorKind::Tls(TlsErrorKind::WrongName);
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(serving.await.unwrap().is_err());
+    }
+}
+
+/// RFC 9110 §4.3.5: an address stands in a certificate as an address.
+#[tokio::test]
+async fn an_address_is_verified_as_an_address() {
+    let authority = Authority::new();
+    let other = server_at(Ipv4Addr::new(127, 0, 0, 2).into());
+    for params in [other, server(&["localhost"])] {
+        let (listener, addr) = listen().await;
+        let serving = serve_one(listener, both_versions(&authority.issue(params)));
+        let connector = Connector::builder().tls(trusting(&authority)).build();
+        let host = Host::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let endpoint = Endpoint::new(host, addr.port(), Security::Tls);
+        let error = failure(&connector, &endpoint).await;
+        let kind = ConnectErrorKind::Tls(TlsErrorKind::WrongName);
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(serving.await.unwrap().is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_of_an_unknown_authority() {
+    let stranger = Authority::new();
+    let config = both_versions(&stranger.identity("a.test"));
+    let error = failure_with(&Authority::new(), config).await;
+    let words = "the certificate's issuer is not trusted";
+    assert_says(&error, TlsErrorKind::UnknownIssuer, words);
+}
+
+#[tokio::test]
+async fn the_public_roots_do_not_know_our_authority() {
+    let config = both_versions(&Authority::new().identity("a.test"));
+    let (listener, addr) = listen().await;
+    let serving = serve_one(listener, config);
+    let connector = knowing(&[addr]).build();
+    let error = failure(&connector, &tls("a.test")).await;
+    let kind = ConnectErrorKind::Tls(TlsErrorKind::UnknownIssuer);
+    assert_eq!(error.kind(), kind);
+    assert!(serving.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_certificate_for_clients() {
+    let mut params = server(&["a.test"]);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let error = failure_of_certificate(params).await;
+    let words = "the certificate is not meant for a server";
+    assert_says(&error, TlsErrorKind::WrongPurpose, words);
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_h2_only() {
+    let authority = Authority::new();
+    let mut config = both_versions(&authority.identity("a.test"));
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let error = failure_with(&authority, config).await;
+    assert_eq!(error.kind(), ConnectErrorKind::AlpnMismatch);
+    let words = "TLS handshake with a.test:443 failed: the server does not speak HTTP/1.1 (";
+    assert!(error.to_string().starts_with(words), "{error}");
+}
+
+/// A configuration of the user's own may offer more than we speak.
+#[tokio::test]
+async fn a_server_that_picks_h2_although_we_cannot() {
+    let authority = Authority::new();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(authority.der().into()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    client.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let mut config = both_versions(&authority.identity("a.test"));
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let (listener, addr) = listen().await;
+    let _serving = serve_one(listener, config);
+    let connector = knowing(&[addr])
+        .tls(TlsSettings::from_rustls(client.into()))
+        .build();
+    let error = failure(&connector, &tls("a.test")).await;
+    assert_eq!(error.kind(), ConnectErrorKind::AlpnMismatch);
+}
+
+#[tokio::test]
+async fn a_version_that_the_server_does_not_speak() {
+    let authority = Authority::new();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(authority.der().into()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS12])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let identity = authority.identity("a.test");
+    let config = server_config(&identity, &[&rustls::version::TLS13]);
+    let (listener, addr) = listen().await;
+    let _serving = serve_one(listener, config);
+    let connector = knowing(&[addr])
+        .tls(TlsSettings::from_rustls(client.into()))
+        .build();
+    let error = failure(&connector, &tls("a.test")).await;
+    let words = "no version or cipher in common: ProtocolVersion";
+    assert_says(&error, TlsErrorKind::Incompatible, words);
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_plain_http() {
+    let error = failure_of(|mut socket| async move {
+        let answer = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+        socket.write_all(answer).await.unwrap();
+        std::future::pending().await
+    })
+    .await;
+    let words = "what the server sent is no TLS";
+    assert_says(&error, TlsErrorKind::NotTls, words);
+}
+
+#[tokio::test]
+async fn a_server_that_sends_an_alert() {
+    let error = failure_of(|mut socket| async move {
+        // A fatal handshake_failure.
+        let alert = [21, 3, 3, 0, 2, 2, 40];
+        socket.write_all(&alert).await.unwrap();
+        std::future::pending().await
+    })
+    .await;
+    let words = "the server sent an alert: HandshakeFailure";
+    assert_says(&error, TlsErrorKind::Alert, words);
+}
+
+#[tokio::test]
+async fn a_server_that_closes() {
+    let error = failure_of(|mut socket| async move {
+        // Reading what was sent makes it an orderly end and no reset.
+        let _ = tokio::io::AsyncReadExt::read(&mut socket, &mut [0; 4096]).await;
+        drop(socket);
+    })
+    .await;
+    let words = "the connection ended during the handshake: tls handshake eof";
+    assert_says(&error, TlsErrorKind::Closed, words);
+}
+
+#[tokio::test]
+async fn a_server_that_resets() {
+    let error = failure_of(|socket| async move { reset(socket) }).await;
+    let kind = ConnectErrorKind::Tls(TlsErrorKind::Closed);
+    assert_eq!(error.kind(), kind, "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_stalls() {
+    let error = failure_of(|socket| async move {
+        let _open = socket;
+        std::future::pending().await
+    })
+    .await;
+    let phase = Phase::Tls;
+    assert_eq!(error.kind(), ConnectErrorKind::TimedOut { phase });
+    assert_eq!(error.phase(), Phase::Tls);
+    let text = error.to_string();
+    let words = "TLS handshake with a.test:443 failed: timed out after 1";
+    assert!(text.starts_with(words), "{text}");
+    assert!(text.contains("TLS handshake timed out after 1"), "{text}");
+}
+
+#[tokio::test]
+async fn a_name_that_no_certificate_can_hold() {
+    let (_listener, addr) = listen().await;
+    let connector = Connector::builder()
+        .resolve_override("a..test", [addr])
+        .build();
+    let error = failure(&connector, &tls("a..test")).await;
+    let kind = TlsErrorKind::InvalidServerName;
+    assert_eq!(error.kind(), ConnectErrorKind::Tls(kind));
+    let words =
+        "TLS handshake with a..test:443 failed: the host's name cannot stand in a certificate";
+    assert!(error.to_string().starts_with(words), "{error}");
+}

@@ -1,0 +1,257 @@
+//! Whether an idle TLS connection is alive, what it took, and how it says goodbye.
+
+use std::time::Duration;
+
+use postrider_transport::{Connector, Probe, Stream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio_rustls::server::TlsStream;
+
+use crate::authority::Authority;
+use crate::support::{dies, reset, soon};
+use crate::tls_server::{Server, acceptor, both_versions, tls, trusting};
+
+#[tokio::test]
+async fn session_tickets_are_not_data_and_are_taken_in() {
+    let server = Server::new().await;
+    let (mut stream, _far) = server.pair().await;
+    // Two tickets wait in the socket.
+    assert!(stream.is_quiet());
+    assert!(stream.is_alive(Probe::Kernel));
+    assert!(stream.is_quiet());
+    // That it took them in shows in the next connection.
+    let (next, _far) = server.connect().await;
+    assert!(next.facts.tls.unwrap().resumed);
+}
+
+#[tokio::test]
+async fn tickets_seen_by_the_flag_alone_are_not_data_either() {
+    let server = Server::new().await;
+    let (mut stream, mut far) = server.pair().await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert!(stream.is_alive(Probe::Flag));
+    exchange(&mut stream, &mut far).await;
+    assert!(stream.is_alive(Probe::Flag));
+}
+
+#[tokio::test]
+async fn a_probed_connection_serves_further_exchanges() {
+    let server = Server::new().await;
+    let (mut stream, mut far) = server.pair().await;
+    for care in [Probe::Kernel, Probe::Flag, Probe::Kernel] {
+        assert!(stream.is_alive(care));
+        exchange(&mut stream, &mut far).await;
+    }
+}
+
+#[tokio::test]
+async fn key_updates_are_not_data() {
+    let server = Server::new().await;
+    let (mut stream, mut far) = server.pair().await;
+    far.get_mut().1.refresh_traffic_keys().unwrap();
+    far.flush().await.unwrap();
+    assert!(stream.is_alive(Probe::Kernel));
+    exchange(&mut stream, &mut far).await;
+}
+
+#[tokio::test]
+async fn stray_data_is_death() {
+    let server = Server::new().await;
+    let (mut stream, mut far) = server.pair().await;
+    far.write_all(b"!").await.unwrap();
+    far.flush().await.unwrap();
+    assert!(!stream.is_alive(Probe::Kernel));
+    assert!(!stream.is_quiet());
+    assert!(!stream.is_alive(Probe::Flag));
+}
+
+#[tokio::test]
+async fn data_that_was_decrypted_and_left_is_death() {
+    let server = Server::new().await;
+    let (mut stream, mut far) = server.pair().await;
+    far.write_all(b"ab").await.unwrap();
+    far.flush().await.unwrap();
+    stream.read_exact(&mut [0]).await.unwrap();
+    assert!(!stream.is_quiet());
+    assert!(!stream.is_alive(Probe::Flag));
+    assert!(!stream.is_alive(Probe::Kernel));
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_tls_are_death() {
+    let server = Server::new().await;
+    let (mut stream, mut far) = server.pair().await;
+    far.get_mut().0.write_all(b"HTTP/1.1 408 ").await.unwrap();
+    assert!(!stream.is_alive(Probe::Kernel));
+    assert!(!stream.is_alive(Probe::Flag));
+}
+
+#[tokio::test]
+async fn an_error_that_a_read_met_is_remembered() {
+    let server = Server::new().await;
+    let (mut stream, mut far) = server.pair().await;
+    far.get_mut().0.write_all(b"HTTP/1.1 408 ").await.unwrap();
+    stream.read_exact(&mut [0]).await.unwrap_err();
+    assert!(!stream.is_alive(Probe::Flag));
+}
+
+#[tokio::test]
+async fn close_notify_is_death() {
+    let server = Server::new().await;
+    let (mut stream, mut far) = server.pair().await;
+    far.get_mut().1.send_close_notify();
+    far.flush().await.unwrap();
+    assert!(!stream.is_alive(Probe::Kernel));
+    assert!(!stream.is_quiet());
+}
+
+#[tokio::test]
+async fn an_end_without_close_notify_is_death() {
+    let server = Server::new().await;
+    let (mut stream, far) = server.pair().await;
+    drop(far);
+    dies(&mut stream).await;
+    assert!(!stream.is_alive(Probe::Kernel));
+}
+
+#[tokio::test]
+async fn a_half_closed_connection_is_dead() {
+    let server = Server::new().await;
+    let (mut stream, mut far) = server.pair().await;
+    far.get_mut().0.shutdown().await.unwrap();
+    assert!(!stream.is_alive(Probe::Kernel));
+}
+
+#[tokio::test]
+async fn a_reset_is_death() {
+    let server = Server::new().await;
+    let (mut stream, far) = server.pair().await;
+    reset(far.into_inner().0);
+    assert!(!stream.is_alive(Probe::Kernel));
+}
+
+#[tokio::test]
+async fn tls_1_2_is_probed_as_well() {
+    let server = Server::with_versions(&[&rustls::version::TLS12]).await;
+    let (mut stream, mut far) = server.pair().await;
+    assert!(stream.is_alive(Probe::Kernel));
+    exchange(&mut stream, &mut far).await;
+    assert!(stream.is_alive(Probe::Kernel));
+    far.write_all(b"!").await.unwrap();
+    assert!(!stream.is_alive(Probe::Kernel));
+}
+
+#[tokio::test]
+async fn what_the_socket_did_not_take_is_unsent_and_not_counted() {
+    let (mut stream, mut far) = narrow_pair().await;
+    let handshake = stream.written();
+    assert!(handshake > 0);
+    assert!(stream.is_flushed());
+
+    // TLS takes it all, and the pipe 64 bytes of it.
+    assert_eq!(stream.write(&[7; 1000]).await.unwrap(), 1000);
+    assert!(!stream.is_flushed());
+    assert!(stream.has_unsent());
+    assert_eq!(stream.written() - handshake, 64);
+
+    let mut room = [0; 1000];
+    let (flushed, read) = tokio::join!(stream.flush(), far.read_exact(&mut room));
+    flushed.unwrap();
+    read.unwrap();
+    assert!(stream.is_flushed());
+    assert_eq!(stream.written() - handshake, 1000 + 22);
+}
+
+#[tokio::test]
+async fn nothing_follows_an_abandoned_request() {
+    let (mut stream, far) = narrow_pair().await;
+    assert_eq!(stream.write(&[7; 1000]).await.unwrap(), 1000);
+    drop(stream);
+    let (mut pipe, _) = far.into_inner();
+    let mut rest = Vec::new();
+    soon(pipe.read_to_end(&mut rest)).await.unwrap();
+    assert_eq!(rest.len(), 64);
+}
+
+#[tokio::test]
+async fn closing_says_close_notify_without_waiting() {
+    let server = Server::new().await;
+    let (mut stream, mut far) = server.pair().await;
+    let before = stream.written();
+    stream.close();
+    let said = stream.written();
+    assert!(said > before);
+    assert_eq!(soon(far.read(&mut [0])).await.unwrap(), 0);
+    // Once is enough.
+    stream.close();
+    assert_eq!(stream.written(), said);
+}
+
+#[tokio::test]
+async fn dropping_says_close_notify() {
+    let server = Server::new().await;
+    let (stream, mut far) = server.pair().await;
+    drop(stream);
+    assert_eq!(soon(far.read(&mut [0])).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_stream_can_be_dropped_outside_its_runtime() {
+    let runtime = || {
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+    };
+    let runtime = runtime().unwrap();
+    let (stream, mut far) = runtime
+        .spawn(async { Server::new().await.pair().await })
+        .await
+        .unwrap();
+    std::thread::spawn(move || drop(stream)).join().unwrap();
+    let read = runtime.spawn(async move { far.read(&mut [0]).await });
+    assert_eq!(soon(read).await.unwrap().unwrap(), 0);
+    runtime.shutdown_background();
+}
+
+#[tokio::test]
+async fn shutting_down_waits_for_the_goodbye() {
+    let (mut stream, mut far) = narrow_pair().await;
+    assert_eq!(stream.write(&[7; 1000]).await.unwrap(), 1000);
+    let mut all = Vec::new();
+    let (shut, read) = tokio::join!(stream.shutdown(), far.read_to_end(&mut all));
+    shut.unwrap();
+    assert_eq!(read.unwrap(), 1000);
+}
+
+/// Both ends of a TLS connection over a pipe that holds 64 bytes.
+async fn narrow_pair() -> (Stream, TlsStream<DuplexStream>) {
+    let authority = Authority::new();
+    let (ours, theirs) = duplex(64);
+    let connector = Connector::builder().tls(trusting(&authority)).build();
+    let acceptor = acceptor(both_versions(&authority.identity("a.test")));
+    let endpoint = tls("a.test");
+    // The server is done only when its tickets are read, and they are with the first byte.
+    tokio::join!(
+        async {
+            let secured = connector.secure(Stream::custom(ours), &endpoint).await;
+            let mut stream = secured.unwrap().0;
+            stream.read_exact(&mut [0]).await.unwrap();
+            stream
+        },
+        async {
+            let mut far = acceptor.accept(theirs).await.unwrap();
+            far.write_all(b"x").await.unwrap();
+            far.flush().await.unwrap();
+            far
+        }
+    )
+}
+
+async fn exchange(stream: &mut Stream, far: &mut (impl AsyncRead + AsyncWriteExt + Unpin)) {
+    let mut room = [0; 4];
+    stream.write_all(b"ping").await.unwrap();
+    stream.flush().await.unwrap();
+    soon(far.read_exact(&mut room)).await.unwrap();
+    far.write_all(b"pong").await.unwrap();
+    far.flush().await.unwrap();
+    soon(stream.read_exact(&mut room)).await.unwrap();
+}
