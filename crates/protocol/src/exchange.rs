@@ -6,7 +6,6 @@ use crate::encode::{write_head, write_last_chunk};
 use crate::error::{Error, RequestError};
 use crate::framing::{self, Asked};
 use crate::limits::Limits;
-use crate::list::has_token;
 use crate::outcome::{CloseReason, KeepAlive, Outcome};
 use crate::plan::Plan;
 use crate::receiving::{BodyReader, BodyStep, Receiving};
@@ -312,46 +311,46 @@ impl Exchange {
     }
 
     fn accept(&mut self, head: Head) -> Result<Event, Error> {
-        let bytes = head.bytes;
-        let head = head.response;
-        if head.status.is_informational() && head.status != StatusCode::SWITCHING_PROTOCOLS {
-            return self.accept_informational(head, bytes);
+        let status = head.response.status;
+        if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
+            return self.accept_informational(head);
         }
-        let framing = framing::of_response(&head, &self.asked, &self.limits)?;
-        self.keep_alive = KeepAlive::of(&head.headers);
-        let spent = self.keep_alive.is_spent();
-        let spent = spent.then_some(CloseReason::KeepAliveSpent);
-        let reason = framing::close_reason(&head, framing).or(spent);
+        let Head {
+            response, steering, ..
+        } = head;
+        let framing = framing::of_response(&response, &steering, &self.asked, &self.limits)?;
+        let reason = framing::close_reason(response.version, &steering, framing);
+        self.keep_alive = steering.keep_alive;
         self.close = self.close.or(reason);
         self.receiving = Receiving::Body(BodyReader::start(framing));
-        Ok(Event::Head(head))
+        Ok(Event::Head(response))
     }
 
     /// RFC 9110 §15.2: any number of them; without bound, nobody could wait
     /// for the end.
-    fn accept_informational(&mut self, head: ResponseHead, bytes: usize) -> Result<Event, Error> {
+    fn accept_informational(&mut self, head: Head) -> Result<Event, Error> {
         self.informational.count += 1;
         if self.informational.count > self.limits.informational {
             return Err(Error::TooManyInformational {
                 limit: self.limits.informational as usize,
             });
         }
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let bytes = u32::try_from(head.bytes).unwrap_or(u32::MAX);
         self.informational.bytes = self.informational.bytes.saturating_add(bytes);
         if self.informational.bytes > self.limits.head_bytes {
             return Err(Error::InformationalTooLarge {
                 limit: self.limits.head_bytes as usize,
             });
         }
-        if head.status == StatusCode::CONTINUE {
+        if head.response.status == StatusCode::CONTINUE {
             self.proceed();
         }
         // RFC 9112 §9.6 does not except informational responses.
-        if has_token(&head.headers, &http::header::CONNECTION, "close") {
+        if head.steering.connection.close {
             self.close = self.close.or(Some(CloseReason::ResponseClose));
         }
         self.receiving = Receiving::Head(HeadReader::default());
-        Ok(Event::Informational(head))
+        Ok(Event::Informational(head.response))
     }
 
     fn end(&mut self) -> Event {

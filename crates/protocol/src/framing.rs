@@ -1,11 +1,12 @@
-use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
+use http::header::UPGRADE;
 use http::{HeaderMap, StatusCode, Version};
 
 use crate::error::Error;
 use crate::limits::{Leniency, Limits};
-use crate::list::{decimal, has_token, members};
+use crate::list::members;
 use crate::outcome::CloseReason;
 use crate::response::ResponseHead;
+use crate::steering::{Coding, Length, Steering};
 
 /// What of the request decides how the response to it is read.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -36,6 +37,7 @@ pub(crate) enum ResponseFraming {
 /// numbers. Informational responses other than 101 do not come here.
 pub(crate) fn of_response(
     head: &ResponseHead,
+    steering: &Steering,
     asked: &Asked,
     limits: &Limits,
 ) -> Result<ResponseFraming, Error> {
@@ -53,13 +55,13 @@ pub(crate) fn of_response(
     }
     // Rule 5 comes before rule 3: a length that is no number is an error even
     // where it would not count.
-    let length = content_length(&head.headers, limits)?;
-    if head.headers.contains_key(TRANSFER_ENCODING) {
+    let length = steering.length.checked()?;
+    if steering.coding != Coding::Absent {
         // Rules 3 and 4.
         if length.is_some() && limits.refuses(Leniency::LengthBesideChunked) {
             return Err(Error::LengthBesideChunked);
         }
-        return transfer_coding(head);
+        return transfer_coding(head.version, steering.coding);
     }
     Ok(match length {
         Some(0) => ResponseFraming::Nothing,
@@ -71,21 +73,23 @@ pub(crate) fn of_response(
 }
 
 /// What the head alone says against using the connection again.
-pub(crate) fn close_reason(head: &ResponseHead, framing: ResponseFraming) -> Option<CloseReason> {
-    let headers = &head.headers;
-    if framing == ResponseFraming::Tunnel {
-        Some(CloseReason::Upgraded)
-    } else if framing == ResponseFraming::Chunked && headers.contains_key(CONTENT_LENGTH) {
-        Some(CloseReason::LengthBesideChunked)
-    } else if has_token(headers, &CONNECTION, "close") {
-        Some(CloseReason::ResponseClose)
-    } else if framing == ResponseFraming::UntilClose {
-        Some(CloseReason::UntilClose)
-    } else if head.version == Version::HTTP_10 && !has_token(headers, &CONNECTION, "keep-alive") {
+pub(crate) fn close_reason(
+    version: Version,
+    steering: &Steering,
+    framing: ResponseFraming,
+) -> Option<CloseReason> {
+    let has_length = !matches!(steering.length, Length::Absent);
+    match framing {
+        ResponseFraming::Tunnel => Some(CloseReason::Upgraded),
+        ResponseFraming::Chunked if has_length => Some(CloseReason::LengthBesideChunked),
+        _ if steering.connection.close => Some(CloseReason::ResponseClose),
+        ResponseFraming::UntilClose => Some(CloseReason::UntilClose),
         // RFC 9112 §9.3.
-        Some(CloseReason::Http10)
-    } else {
-        None
+        _ if version == Version::HTTP_10 && !steering.connection.keep_alive => {
+            Some(CloseReason::Http10)
+        }
+        _ if steering.keep_alive.is_spent() => Some(CloseReason::KeepAliveSpent),
+        _ => None,
     }
 }
 
@@ -108,39 +112,11 @@ fn switch(head: &ResponseHead, asked: &Asked) -> Result<ResponseFraming, Error> 
 /// We ask for no coding, so `chunked` alone can come. Reading anything else
 /// until the connection closes, as rule 4 has it, would hand out bytes that
 /// nobody can decode.
-fn transfer_coding(head: &ResponseHead) -> Result<ResponseFraming, Error> {
-    // RFC 9112 §6.1: the framing of a HTTP/1.0 message with it is faulty.
-    if head.version == Version::HTTP_10 {
-        return Err(Error::TransferCodingInHttp10);
+fn transfer_coding(version: Version, coding: Coding) -> Result<ResponseFraming, Error> {
+    match coding {
+        // RFC 9112 §6.1: the framing of a HTTP/1.0 message with it is faulty.
+        _ if version == Version::HTTP_10 => Err(Error::TransferCodingInHttp10),
+        Coding::Chunked => Ok(ResponseFraming::Chunked),
+        Coding::Absent | Coding::Empty | Coding::Other => Err(Error::TransferCoding),
     }
-    let mut codings = members(&head.headers, &TRANSFER_ENCODING);
-    match (codings.next(), codings.next()) {
-        (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => {
-            Ok(ResponseFraming::Chunked)
-        }
-        _ => Err(Error::TransferCoding),
-    }
-}
-
-/// RFC 9112 §6.3, rule 5: a list of one number repeated is that number.
-fn content_length(headers: &HeaderMap, limits: &Limits) -> Result<Option<u64>, Error> {
-    let lines = headers.get_all(CONTENT_LENGTH).into_iter();
-    let mut members = lines
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
-        .map(crate::list::trim);
-    let Some(first) = members.next() else {
-        return Ok(None);
-    };
-    let length = decimal(first).ok_or(Error::ContentLength)?;
-    // Larger numbers are unsound in a good part of the software there is; no
-    // body has eight exabytes.
-    if i64::try_from(length).is_err() {
-        return Err(Error::ContentLength);
-    }
-    for other in members {
-        if limits.refuses(Leniency::RepeatedLength) || other != first {
-            return Err(Error::ContentLengths);
-        }
-    }
-    Ok(Some(length))
 }

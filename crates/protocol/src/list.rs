@@ -8,8 +8,12 @@ pub(crate) fn members<'a>(
     name: &HeaderName,
 ) -> impl Iterator<Item = &'a [u8]> {
     let lines = headers.get_all(name).into_iter();
-    lines
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+    lines.flat_map(|line| members_of(line.as_bytes()))
+}
+
+/// The members of one line.
+pub(crate) fn members_of(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|byte| *byte == b',')
         .map(trim)
         .filter(|member| !member.is_empty())
 }

@@ -1,10 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::HeaderMap;
-use http::header::HeaderName;
-
-use crate::list::{decimal, members, trim};
+use crate::list::{decimal, members_of, trim};
 
 /// What becomes of the connection after an exchange.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -78,21 +75,18 @@ pub struct KeepAlive {
 impl KeepAlive {
     /// `timeout=5, max=100`: parameters that are no number are ignored, as the
     /// field is but a hint.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
-        const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-        let mut keep_alive = Self::default();
-        for member in members(headers, &KEEP_ALIVE) {
+    pub(crate) fn read(&mut self, line: &[u8]) {
+        for member in members_of(line) {
             let mut parts = member.splitn(2, |byte| *byte == b'=').map(trim);
             let (Some(name), Some(value)) = (parts.next(), parts.next().and_then(decimal)) else {
                 continue;
             };
             if name.eq_ignore_ascii_case(b"timeout") {
-                keep_alive.timeout = Some(Duration::from_secs(value));
+                self.timeout = Some(Duration::from_secs(value));
             } else if name.eq_ignore_ascii_case(b"max") {
-                keep_alive.max = Some(value);
+                self.max = Some(value);
             }
         }
-        keep_alive
     }
 
     /// A second or less is over before the next request gets there.

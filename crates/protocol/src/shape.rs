@@ -1,0 +1,217 @@
+use std::cell::RefCell;
+
+use http::Version;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::layout::{Layout, Span};
+use crate::steering::Role;
+
+/// The names of a head, in order. A server sends the same ones again and
+/// again: a head of a shape that is known needs no general parser, and its map
+/// is ready but for the values, with nothing to hash and no name to allocate.
+/// That is more than half of what reading a head costs.
+#[derive(Debug)]
+struct Shape {
+    /// The names as they were sent, each with the colon and space behind it.
+    names: Box<[u8]>,
+    fields: Box<[Field]>,
+    /// Every value is empty.
+    map: HeaderMap,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Field {
+    /// Of the name, with the colon and space.
+    len: usize,
+    role: Role,
+}
+
+/// Names that are longer in sum are not remembered.
+const MOST_BYTES: usize = 512;
+/// Shapes that are remembered by each thread: 10 KiB at most.
+const SHAPES: usize = 4;
+
+thread_local! {
+    /// The one that was met last comes first.
+    static RECENT: RefCell<Vec<Shape>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Finds the parts of a head that is complete, without fault or looseness, and
+/// of the shape of another that came lately. Gives a map of its names, in
+/// their order, with empty values. All that is not so is `None`, and for the
+/// general parser to judge.
+pub(crate) fn recognise(text: &[u8], spans: &mut [Span]) -> Option<(Layout, HeaderMap)> {
+    let status_line = StatusLine::read(text)?;
+    let recognised = RECENT.try_with(|recent| {
+        let mut recent = recent.borrow_mut();
+        let (at, len) = recent.iter().enumerate().find_map(|(at, shape)| {
+            let len = shape.read(text, status_line.len, spans)?;
+            Some((at, len))
+        })?;
+        recent.get_mut(..=at)?.rotate_right(1);
+        let shape = recent.first()?;
+        let layout = Layout {
+            len,
+            status: status_line.status,
+            version: Version::HTTP_11,
+            reason: StatusLine::REASON..status_line.len - 2,
+            fields: shape.fields.len(),
+        };
+        Some((layout, shape.map.clone()))
+    });
+    // A thread that is ending has no memory.
+    recognised.unwrap_or_default()
+}
+
+/// Remembers the names of a head, unless one is there twice.
+pub(crate) fn remember(head: &[u8], spans: &[Span], headers: &HeaderMap) {
+    let names = spans.iter().map(|span| &head[span.name()]);
+    let len: usize = names.clone().map(<[u8]>::len).sum();
+    if len > MOST_BYTES || headers.keys().count() != headers.len() {
+        return;
+    }
+    let empty = |name: &HeaderName| (name.clone(), HeaderValue::from_static(""));
+    let map: HeaderMap = headers.keys().map(empty).collect();
+    // The order of a map is not promised: that of this one is seen here, and
+    // its clones have it, too.
+    let mut in_order = names.clone().zip(map.keys());
+    if !in_order.all(|(sent, name)| sent.eq_ignore_ascii_case(name.as_str().as_bytes())) {
+        return;
+    }
+    let roles = map.keys().map(Role::of);
+    let fields = names.clone().zip(roles).map(|(name, role)| Field {
+        len: name.len() + ": ".len(),
+        role,
+    });
+    let shape = Shape {
+        names: names
+            .clone()
+            .flat_map(|name| [name, b": "].concat())
+            .collect(),
+        fields: fields.collect(),
+        map,
+    };
+    let remembered = RECENT.try_with(|recent| {
+        let mut recent = recent.borrow_mut();
+        recent.truncate(SHAPES - 1);
+        recent.insert(0, shape);
+    });
+    // A thread that is ending need not remember.
+    remembered.unwrap_or_default();
+}
+
+/// `HTTP/1.1 200 OK`, the parts of which have their fixed places.
+struct StatusLine {
+    status: u16,
+    /// With the line end.
+    len: usize,
+}
+
+impl StatusLine {
+    /// Where the reason begins.
+    const REASON: usize = 13;
+
+    fn read(text: &[u8]) -> Option<Self> {
+        let rest = text.strip_prefix(b"HTTP/1.1 ")?;
+        let [
+            hundreds @ b'1'..=b'9',
+            tens @ b'0'..=b'9',
+            ones @ b'0'..=b'9',
+            b' ',
+            reason @ ..,
+        ] = rest
+        else {
+            return None;
+        };
+        let digit = |byte: &u8| u16::from(byte - b'0');
+        let end = reason
+            .iter()
+            .position(|byte| !matches!(byte, b' '..=b'~'))?;
+        reason[end..].starts_with(b"\r\n").then(|| Self {
+            status: digit(hundreds) * 100 + digit(tens) * 10 + digit(ones),
+            len: Self::REASON + end + 2,
+        })
+    }
+}
+
+impl Shape {
+    /// The length of the head, if it has the names of this shape: each with
+    /// one space before its value, and with no white space behind it.
+    fn read(&self, text: &[u8], status_line: usize, spans: &mut [Span]) -> Option<usize> {
+        let mut rest = text.get(status_line..)?;
+        let mut names = &self.names[..];
+        let spans = spans.get_mut(..self.fields.len())?;
+        for (span, field) in spans.iter_mut().zip(&self.fields) {
+            let (name, other_names) = names.split_at_checked(field.len)?;
+            let value = rest.strip_prefix(name)?;
+            let end = value_len(value)?;
+            let (value, after) = value.split_at(end);
+            if let [b' ' | b'\t', ..] | [.., b' ' | b'\t'] = value {
+                return None;
+            }
+            let start = text.len() - rest.len();
+            *span = Span::new(start, field.len - ": ".len(), end, field.role);
+            rest = after.strip_prefix(b"\r\n")?;
+            names = other_names;
+        }
+        let body = rest.strip_prefix(b"\r\n")?;
+        Some(text.len() - body.len())
+    }
+}
+
+/// The number of bytes before the first that no value has. They are looked at
+/// eight at a time: most of a head is values.
+fn value_len(text: &[u8]) -> Option<usize> {
+    let (words, _) = text.as_chunks();
+    let words = words.iter().take_while(|word| are_value_bytes(**word));
+    let checked = words.count() * 8;
+    let rest = text.get(checked..)?;
+    let end = rest.iter().position(|byte| !is_value_byte(*byte))?;
+    Some(checked + end)
+}
+
+/// Whether none of these is a control character. A tab counts as one here.
+const fn are_value_bytes(word: [u8; 8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let word = u64::from_ne_bytes(word);
+    // The high bit of a byte is set where subtracting borrows from it, and it
+    // had none itself.
+    let below_space = word.wrapping_sub(ONES * 0x20) & !word;
+    let deletes = word ^ (ONES * 0x7f);
+    let delete = deletes.wrapping_sub(ONES) & !deletes;
+    (below_space | delete) & HIGH == 0
+}
+
+/// RFC 9110 §5.5: visible, white space, or outside ASCII.
+const fn is_value_byte(byte: u8) -> bool {
+    matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{are_value_bytes, is_value_byte, value_len};
+
+    #[test]
+    fn eight_bytes_at_a_time_are_judged_as_one_by_one() {
+        for byte in 0..=u8::MAX {
+            for place in 0..8 {
+                let mut word = *b"aaaaaaaa";
+                word[place] = byte;
+                let is_value = is_value_byte(byte) && byte != b'\t';
+                assert_eq!(are_value_bytes(word), is_value, "{byte} at {place}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_ends_at_the_first_byte_that_is_none() {
+        for len in 0..30 {
+            let text = "v".repeat(len) + "\r\n";
+            assert_eq!(value_len(text.as_bytes()), Some(len));
+            assert_eq!(value_len(&text.as_bytes()[..len]), None);
+            let text = "\t\u{e9}".repeat(len) + "\u{7f}";
+            assert_eq!(value_len(text.as_bytes()), Some(3 * len));
+        }
+    }
+}
