@@ -75,6 +75,9 @@ mod stats;
 mod sweep;
 mod wait;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::WaitError;
 pub use lease::{Lease, Source};
 pub use manage::IdleFacts;

@@ -46,7 +46,7 @@ impl<K: Key, T: Reusable> Pool<K, T> {
         dial: F,
     ) -> Result<usize, WaitError<T::Error>>
     where
-        F: Fn() -> Fut + Clone + Send + 'static,
+        F: FnOnce() -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Result<T, T::Error>> + Send + 'static,
     {
         let shared = self.shared();

@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher, Hash, RandomState};
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::error::WaitError;
-use crate::lease::Lease;
+use crate::lease::{Lease, Source};
 use crate::ledger::{Asking, Ledger};
 use crate::policy::{KeyLimits, Policy};
 use crate::reusable::{Key, Reusable};
@@ -31,10 +32,11 @@ pub struct Pool<K: Key, T: Reusable> {
 }
 
 /// Makes a pool of more than a [`Policy`]; from [`Pool::builder`].
-pub struct Builder<K> {
+pub struct Builder<K, T> {
     policy: Policy,
     wall_clock: WallClock,
     limits: Limits<K>,
+    connection: PhantomData<fn() -> T>,
 }
 
 /// Closes the pool when it is dropped.
@@ -49,11 +51,12 @@ impl<K: Key, T: Reusable> Pool<K, T> {
     }
 
     /// A pool of more than a policy.
-    pub fn builder(policy: Policy) -> Builder<K> {
+    pub fn builder(policy: Policy) -> Builder<K, T> {
         Builder {
             limits: Limits::Same(policy.per_key),
             policy,
             wall_clock: WallClock::System,
+            connection: PhantomData,
         }
     }
 
@@ -81,8 +84,8 @@ impl<K: Key, T: Reusable> Pool<K, T> {
                 shared.update(|ledger, after| ledger.take_idle(key, runtime, now, after))?;
             let mut lease = Lease::new(Arc::clone(shared), taken);
             let idle_for = match lease.source() {
-                crate::Source::Idle { idle_for } => idle_for,
-                crate::Source::HandedOn | crate::Source::Dialled => Duration::ZERO,
+                Source::Idle { idle_for } => idle_for,
+                Source::HandedOn | Source::Dialled => Duration::ZERO,
             };
             if check(&mut lease, idle_for) {
                 return Some(lease);
@@ -143,7 +146,7 @@ impl<K: Key, T: Reusable> Pool<K, T> {
     }
 }
 
-impl<K: Key> Builder<K> {
+impl<K: Key, T: Reusable> Builder<K, T> {
     /// Gives each key limits of its own, instead of [`Policy::per_key`]. Asked, without a lock,
     /// whenever somebody joins the key's line; the latest answer holds.
     #[must_use]
@@ -167,7 +170,7 @@ impl<K: Key> Builder<K> {
     }
 
     /// Makes the pool. Needs no runtime.
-    pub fn build<T: Reusable>(self) -> Pool<K, T> {
+    pub fn build(self) -> Pool<K, T> {
         // The standard library's only source of chance.
         let seed = RandomState::new().hash_one("lifetimes");
         let ledger = Ledger::new(self.policy, seed);
@@ -208,7 +211,7 @@ impl<K: Key, T: Reusable> fmt::Debug for Pool<K, T> {
     }
 }
 
-impl<K> fmt::Debug for Builder<K> {
+impl<K, T> fmt::Debug for Builder<K, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("policy", &self.policy)

@@ -13,7 +13,7 @@ use crate::dial::DialTask;
 use crate::ledger::{After, Host, Ledger, Now};
 use crate::policy::KeyLimits;
 use crate::reusable::{Key, Reusable};
-use crate::sweep::sweep;
+use crate::sweep::{Watch, sweep};
 
 /// A dial that has not begun: the factory is called when it is first polled.
 pub(crate) type Dial<T> = Pin<Box<dyn Future<Output = Result<T, <T as Reusable>::Error>> + Send>>;
@@ -108,7 +108,7 @@ impl<K: Key, T: Reusable> Shared<K, T> {
             begin.runtime.spawn(task);
         }
         for (home, runtime) in sweepers {
-            runtime.spawn(sweep(Arc::downgrade(self), home, Arc::clone(&self.closed)));
+            runtime.spawn(sweep(Watch::new(self, home)));
         }
         if is_drained {
             self.drained.notify_waiters();

@@ -15,16 +15,9 @@ use crate::stats::Retirement;
 /// dials, until there are none of either.
 ///
 /// RFC 9112 §9.5 wants closes noticed: nothing idle stays in CLOSE_WAIT until the next request.
-pub(crate) async fn sweep<K: Key, T: Reusable>(
-    shared: Weak<Shared<K, T>>,
-    home: HomeIndex,
-    closed: Arc<Notify>,
-) {
-    let mut watch = Watch {
-        shared,
-        home,
-        is_over: false,
-    };
+pub(crate) async fn sweep<K: Key, T: Reusable>(mut watch: Watch<K, T>) {
+    let home = watch.home;
+    let closed = Arc::clone(&watch.closed);
     let mut due = None;
     loop {
         let tick = Instant::now() + EVERY;
@@ -44,11 +37,24 @@ pub(crate) async fn sweep<K: Key, T: Reusable>(
     }
 }
 
-/// Tells the ledger that a runtime has ended: that is what drops a sweeper before its time.
-struct Watch<K: Key, T: Reusable> {
+/// A sweeper's duty. It tells the ledger that a runtime has ended: that is what drops a sweeper
+/// before its time, or before it has ever been polled.
+pub(crate) struct Watch<K: Key, T: Reusable> {
     shared: Weak<Shared<K, T>>,
     home: HomeIndex,
+    closed: Arc<Notify>,
     is_over: bool,
+}
+
+impl<K: Key, T: Reusable> Watch<K, T> {
+    pub(crate) fn new(shared: &Arc<Shared<K, T>>, home: HomeIndex) -> Self {
+        Self {
+            shared: Arc::downgrade(shared),
+            home,
+            closed: Arc::clone(&shared.closed),
+            is_over: false,
+        }
+    }
 }
 
 impl<K: Key, T: Reusable> Drop for Watch<K, T> {

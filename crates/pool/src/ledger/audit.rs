@@ -1,1 +1,183 @@
+//! For tests: goes through the books and panics where they do not add up.
 
+use std::collections::HashMap;
+
+use super::entry::{EntryIndex, HomeIndex, LaneIndex};
+use super::line::WaiterState;
+use super::slot::SlotState;
+use super::{Host, Ledger};
+use crate::reusable::{Key, Reusable};
+use crate::stats::Counts;
+
+impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
+    /// Panics unless every count, list and limit holds.
+    pub(crate) fn audit(&self) {
+        self.audit_slots();
+        self.audit_lanes();
+        self.audit_limits();
+        self.audit_needs();
+        self.audit_counters();
+    }
+
+    /// Panics unless nothing at all is left.
+    pub(crate) fn audit_empty(&self) {
+        self.audit();
+        assert_eq!(self.totals, Counts::default());
+        assert_eq!(self.slots.len(), 0, "slots");
+        assert_eq!(self.waiters.len(), 0, "waiters");
+        assert_eq!(self.lanes.len(), 0, "lanes");
+        assert_eq!(self.entries.len(), 0, "entries");
+        assert_eq!(self.homes.len(), 0, "homes");
+        assert!(self.keys.is_empty());
+        assert!(self.needs.is_empty());
+    }
+
+    fn audit_slots(&self) {
+        let mut lanes: HashMap<LaneIndex, Tally> = HashMap::new();
+        for (_, slot) in self.slots.iter() {
+            let tally = lanes.entry(slot.lane).or_default();
+            match &slot.state {
+                SlotState::Dialling(_) => tally.dials += 1,
+                SlotState::Cancelled => tally.cancelled += 1,
+                SlotState::Lent => tally.lent += 1,
+                SlotState::Idle { .. } => tally.idle += 1,
+                SlotState::Looked(_) => {
+                    tally.idle += 1;
+                    tally.looked += 1;
+                }
+                SlotState::Doomed(_) => tally.idle += 1,
+            }
+        }
+        for (_, waiter) in self.waiters.iter() {
+            if let WaiterState::Waiting(waiting) = &waiter.state {
+                let tally = lanes.entry(waiting.lane).or_default();
+                tally.waiting += 1;
+                tally.attempted += usize::from(waiting.dial.is_none());
+            }
+        }
+        let mut totals = Counts::default();
+        let mut entries: HashMap<EntryIndex, Counts> = HashMap::new();
+        for (index, lane) in self.lanes.iter() {
+            let tally = lanes.remove(&index).unwrap_or_default();
+            let listed = Tally {
+                dials: lane.dials.len(),
+                cancelled: lane.slots - lane.dials.len() - lane.lent - lane.idle.len(),
+                lent: lane.lent,
+                idle: lane.idle.len(),
+                looked: lane.looked,
+                waiting: lane.line.len(),
+                attempted: lane.line.attempted(),
+            };
+            assert_eq!(listed, tally, "lane {index:?}");
+            tally.add_to(&mut totals);
+            tally.add_to(entries.entry(lane.entry).or_default());
+        }
+        assert!(lanes.is_empty(), "slots or waiters of forgotten lanes");
+        assert_eq!(self.totals, totals);
+        for (index, entry) in self.entries.iter() {
+            assert_eq!(Some(entry.counts), entries.remove(&index));
+            assert_eq!(self.keys.get(&entry.key), Some(&index));
+        }
+        assert_eq!(self.keys.len(), self.entries.len());
+    }
+
+    fn audit_lanes(&self) {
+        let mut homes: HashMap<HomeIndex, (usize, usize)> = HashMap::new();
+        for (index, lane) in self.lanes.iter() {
+            assert!(lane.slots > 0 || !lane.line.is_empty(), "an empty lane");
+            assert!(self.entries[lane.entry].lanes.contains(&index));
+            assert_eq!(lane.idle.oldest_first(&self.slots).count(), lane.idle.len());
+            // Who has dialled is covered by a dial, and no more than the surplus is dated.
+            assert!(
+                lane.line.attempted() <= lane.dials.len(),
+                "uncovered waiter"
+            );
+            let surplus = lane.dials.len().saturating_sub(lane.line.len());
+            assert_eq!(lane.surplus.len(), surplus, "surplus");
+            // Nobody waits beside an idle connection that he would take.
+            let available = lane.idle.oldest_first(&self.slots);
+            let mut available =
+                available.filter(|it| matches!(self.slots[*it].state, SlotState::Idle { .. }));
+            assert!(
+                lane.line.len_for_any() == 0 || available.next().is_none(),
+                "an idle connection and a waiter for any"
+            );
+            let (lanes, idle) = homes.entry(lane.home).or_default();
+            *lanes += 1;
+            *idle += lane.idle.len();
+        }
+        for (index, home) in self.homes.iter() {
+            let (lanes, idle) = homes.remove(&index).unwrap_or_default();
+            assert_eq!((home.lanes, home.idle.len()), (lanes, idle));
+            assert!(home.is_swept || !home.needs_sweeping(), "nobody sweeps");
+            assert!(home.is_swept || lanes > 0, "an unused home");
+            for (since, lane) in &home.surplus {
+                assert_eq!(self.lanes[*lane].surplus.front(), Some(since));
+            }
+        }
+        assert!(homes.is_empty());
+    }
+
+    fn audit_limits(&self) {
+        assert!(self.totals.connections() <= self.policy.max_connections.max(1));
+        for (_, entry) in self.entries.iter() {
+            let max = entry.limits.max_connections.max(1);
+            assert!(entry.counts.connections() <= max);
+        }
+    }
+
+    /// No wake-up is lost: whoever needs a dial either has no room for it, or it has begun.
+    fn audit_needs(&self) {
+        for (index, lane) in self.lanes.iter() {
+            let returning = lane.looked.min(lane.line.len_for_any());
+            let is_short = lane.line.len() > lane.dials.len() + returning;
+            let entry = &self.entries[lane.entry];
+            let key_is_full = entry.counts.connections() >= entry.limits.max_connections.max(1);
+            let all_is_full = self.totals.connections() >= self.policy.max_connections.max(1);
+            if is_short && lane.line.next_to_dial(&self.waiters).is_some() {
+                assert!(key_is_full || all_is_full, "a dial was forgotten");
+                let some_idle = self
+                    .slots
+                    .iter()
+                    .any(|(_, slot)| matches!(slot.state, SlotState::Idle { .. }));
+                assert!(key_is_full || !some_idle, "an idle one could make room");
+            }
+            if let Some(need) = lane.need {
+                assert!(self.needs.contains(&(need, index)));
+            }
+        }
+        let noted = self.lanes.iter().filter(|(_, lane)| lane.need.is_some());
+        assert_eq!(noted.count(), self.needs.len());
+    }
+
+    fn audit_counters(&self) {
+        let counters = &self.counters;
+        let ended = counters.dial_failures + counters.dials_cancelled + counters.closes.total();
+        let alive = self.totals.connections() as u64;
+        assert_eq!(
+            counters.dials,
+            ended + alive,
+            "dials, ends and what is alive"
+        );
+    }
+}
+
+#[derive(Debug, Default, Eq, PartialEq)]
+struct Tally {
+    dials: usize,
+    cancelled: usize,
+    lent: usize,
+    idle: usize,
+    looked: usize,
+    waiting: usize,
+    attempted: usize,
+}
+
+impl Tally {
+    fn add_to(&self, counts: &mut Counts) {
+        counts.dialling += self.dials + self.cancelled;
+        counts.lent += self.lent;
+        counts.idle += self.idle;
+        counts.waiting += self.waiting;
+    }
+}

@@ -33,33 +33,51 @@ pub(crate) enum DialState {
 }
 
 impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
-    /// Begins the dials that a key's waiters need and its limits allow.
-    pub(super) fn dial_for(&mut self, entry: EntryIndex, now: Now, after: &mut After<T, H>) {
-        while let Some(lane) = self.neediest_lane(entry) {
+    /// Notes which lanes of a key need a dial, and for whom.
+    pub(super) fn note_needs(&mut self, entry: EntryIndex) {
+        for position in 0..self.entries[entry].lanes.len() {
+            self.note_need(self.entries[entry].lanes[position]);
+        }
+    }
+
+    /// Begins the dials that are needed, in the order of coming over all keys, as far as there is
+    /// room.
+    pub(super) fn begin_dials(&mut self, now: Now, after: &mut After<T, H>) {
+        while let Some(&(_, lane)) = self.needs.first() {
             match self.make_room(lane, after) {
-                Room::Made => self.begin_dial(lane, now, after),
-                Room::FullForKey => return,
-                Room::FullInTotal => return self.starve(lane),
+                Room::Made => {
+                    self.begin_dial(lane, now, after);
+                    self.note_need(lane);
+                }
+                // Noted again when something changes for the key.
+                Room::FullForKey => self.forget_need(lane),
+                // Full for one is full for all.
+                Room::FullInTotal => return,
             }
         }
     }
 
-    /// Begins dials that wait for room under the total limit, in the order of coming.
-    pub(super) fn feed_starved(&mut self, now: Now, after: &mut After<T, H>) {
-        while let Some(&(_, lane)) = self.starved.first() {
-            self.unstarve(lane);
-            let entry = self.lanes[lane].entry;
-            self.dial_for(entry, now, after);
-            if self.lanes[lane].starved.is_some() {
-                return;
-            }
+    pub(super) fn forget_need(&mut self, index: LaneIndex) {
+        if let Some(ticket) = self.lanes[index].need.take() {
+            self.needs.remove(&(ticket, index));
         }
     }
 
-    pub(super) fn unstarve(&mut self, index: LaneIndex) {
-        if let Some(ticket) = self.lanes[index].starved.take() {
-            self.starved.remove(&(ticket, index));
-        }
+    /// Whether a connection that is about to be handed on within a lane must rather make room:
+    /// somebody came before the lane's head, and has no connection that could ever be returned to
+    /// him.
+    pub(super) fn owes_room(&self, lane: LaneIndex, head: WaiterIndex) -> bool {
+        let head = self.waiters[head].ticket;
+        let in_total = self.needs.first().is_some_and(|(ticket, other)| {
+            *ticket < head && self.entries[self.lanes[*other].entry].counts.connections() == 0
+        });
+        let entry = &self.entries[self.lanes[lane].entry];
+        let is_full = entry.counts.connections() >= entry.limits.max_connections.max(1);
+        let in_key = |other: &LaneIndex| {
+            self.lanes[*other].slots == 0
+                && self.need_of(*other).is_some_and(|ticket| ticket < head)
+        };
+        in_total || is_full && entry.lanes.iter().any(in_key)
     }
 
     /// Asked by a dial before it goes on; leaves a waker by which it is told of its cancellation.
@@ -176,24 +194,29 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         }
     }
 
-    /// The lane of a key in which somebody needs a dial, and has come first.
-    fn neediest_lane(&self, entry: EntryIndex) -> Option<LaneIndex> {
-        let lanes = self.entries[entry].lanes.iter().copied();
-        let needs = lanes.filter_map(|index| {
-            let lane = &self.lanes[index];
-            // What is being looked at will be back in a moment, for those who take it.
-            let returning = lane.looked.min(lane.line.len_for_any());
-            let is_short = lane.line.len() > lane.dials.len() + returning;
-            let next = lane.line.next_to_dial(&self.waiters).filter(|_| is_short)?;
-            Some((next, index))
-        });
-        needs
-            .min_by_key(|((ticket, _), _)| *ticket)
-            .map(|(_, lane)| lane)
+    fn note_need(&mut self, index: LaneIndex) {
+        let need = self.need_of(index);
+        if self.lanes[index].need == need {
+            return;
+        }
+        self.forget_need(index);
+        self.lanes[index].need = need;
+        self.needs.extend(need.map(|ticket| (ticket, index)));
+    }
+
+    /// Who is to dial next in a lane, if more wait there than dials are under way.
+    fn need_of(&self, index: LaneIndex) -> Option<Ticket> {
+        let lane = &self.lanes[index];
+        // What is being looked at will be back in a moment, for those who take it.
+        let returning = lane.looked.min(lane.line.len_for_any());
+        if lane.line.len() <= lane.dials.len() + returning {
+            return None;
+        }
+        let (ticket, _) = lane.line.next_to_dial(&self.waiters)?;
+        Some(ticket)
     }
 
     fn begin_dial(&mut self, index: LaneIndex, now: Now, after: &mut After<T, H>) {
-        self.unstarve(index);
         let lane = &mut self.lanes[index];
         let Some(waiter) = lane.line.pass(&self.waiters) else {
             return;
@@ -272,15 +295,6 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     fn has_prospects(&self, lane: LaneIndex) -> bool {
         let lane = &self.lanes[lane];
         !lane.dials.is_empty() || lane.lent > 0 || lane.looked > 0
-    }
-
-    fn starve(&mut self, index: LaneIndex) {
-        self.unstarve(index);
-        let lane = &mut self.lanes[index];
-        if let Some((ticket, _)) = lane.line.next_to_dial(&self.waiters) {
-            lane.starved = Some(ticket);
-            self.starved.insert((ticket, index));
-        }
     }
 }
 

@@ -55,8 +55,8 @@ pub(crate) struct Lane<I> {
     pub(crate) line: Line,
     /// For each dial that nobody waits for, since when that has been so.
     pub(crate) surplus: VecDeque<Instant>,
-    /// Under which ticket it stands among the starved.
-    pub(crate) starved: Option<Ticket>,
+    /// Who is to dial next here, if noted among the needs.
+    pub(crate) need: Option<Ticket>,
 }
 
 /// A runtime, as long as it has a lane or a sweeper.
@@ -121,7 +121,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             dials: List::new(),
             line: Line::new(),
             surplus: VecDeque::new(),
-            starved: None,
+            need: None,
         });
         self.entries[entry].lanes.push(lane);
         lane
@@ -157,7 +157,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         if !self.lanes.get(index).is_some_and(is_empty) {
             return;
         }
-        self.unstarve(index);
+        self.forget_need(index);
         let Some(lane) = self.lanes.remove(index) else {
             return;
         };

@@ -66,6 +66,9 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         if let Some(reason) = self.fate_at_return(slot, idle_limit, now) {
             after.debris.push(Debris::Connection(connection));
             self.retire(slot, Standing::Lent, reason);
+        } else if waiter.is_some_and(|waiter| self.owes_room(lane, waiter)) {
+            after.debris.push(Debris::Connection(connection));
+            self.retire(slot, Standing::Lent, Retirement::MadeRoom);
         } else if let Some(waiter) = waiter {
             self.deliver(waiter, slot, connection, Source::HandedOn, now, after);
         } else if !self.is_open {
@@ -116,18 +119,18 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 
     /// Does what follows from a change in a lane: dials, marks surplus ones, forgets the lane.
-    pub(super) fn settle(&mut self, lane: LaneIndex, now: Now, after: &mut After<T, H>) {
-        if let Some(known) = self.lanes.get(lane) {
-            let entry = known.entry;
-            if self.entries[entry].counts.waiting > 0 {
-                self.dial_for(entry, now, after);
+    pub(super) fn settle(&mut self, index: LaneIndex, now: Now, after: &mut After<T, H>) {
+        if let Some(lane) = self.lanes.get(index) {
+            let entry = lane.entry;
+            if self.entries[entry].counts.waiting > 0 || lane.need.is_some() {
+                self.note_needs(entry);
             }
         }
-        if !self.starved.is_empty() {
-            self.feed_starved(now, after);
+        if !self.needs.is_empty() {
+            self.begin_dials(now, after);
         }
-        self.mark_surplus(lane, now.mono, after);
-        self.forget_if_empty(lane, after);
+        self.mark_surplus(index, now.mono, after);
+        self.forget_if_empty(index, after);
         if !self.is_open {
             after.is_drained = self.is_drained();
         }

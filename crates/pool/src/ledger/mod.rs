@@ -41,8 +41,6 @@ mod wait;
 
 #[cfg(test)]
 mod audit;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use self::after::{After, Begin};
 pub(crate) use self::close::Among;
@@ -80,8 +78,8 @@ pub(crate) struct Ledger<K, T: Reusable, H: Host> {
     homes: Slab<OfHomes, Home<H>>,
     slots: Slab<OfSlots, Slot<T>>,
     waiters: Slab<OfWaiters, Waiter<T, H::Dial>>,
-    /// The lanes whose next dial waits for room under the limit in total, who came first first.
-    starved: BTreeSet<(Ticket, LaneIndex)>,
+    /// The lanes in which somebody is to dial as soon as there is room in total, first come first.
+    needs: BTreeSet<(Ticket, LaneIndex)>,
     totals: Counts,
     counters: Counters,
     is_open: bool,
@@ -100,7 +98,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             homes: Slab::new(),
             slots: Slab::new(),
             waiters: Slab::new(),
-            starved: BTreeSet::new(),
+            needs: BTreeSet::new(),
             totals: Counts::default(),
             counters: Counters::default(),
             is_open: true,

@@ -1,0 +1,178 @@
+//! Limits: who may dial, who makes room, who is refused.
+
+use super::stage::{Outcome, Stage, per_key, settled};
+use crate::{KeyLimits, Policy, Pool, Retirement, WaitError, Want};
+
+#[tokio::test(start_paused = true)]
+async fn connections_of_a_key_are_limited_dials_included() {
+    let stage = Stage::with(per_key(KeyLimits::default().with_max_connections(2)));
+    let lease = stage.fresh("a").await;
+    let mut asks: Vec<_> = (0..3).map(|_| stage.ask("a")).collect();
+    settled().await;
+    assert_eq!(stage.counts(), [0, 1, 1, 3]);
+    lease.release();
+    asks[0].lease().release();
+    asks[1].lease().release();
+    assert_eq!(asks[2].lease().uses(), 4);
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_may_have_limits_of_their_own() {
+    let builder = Pool::builder(Policy::default()).limits_of(|key: &&str| match *key {
+        "small" => KeyLimits::default().with_max_connections(1),
+        _ => KeyLimits::default().with_max_connections(3),
+    });
+    let stage = Stage::of(builder.build());
+    let asks: Vec<_> = (0..4)
+        .flat_map(|_| [stage.ask("small"), stage.ask("large")])
+        .collect();
+    assert_eq!(stage.counts(), [0, 0, 4, 8]);
+    drop(asks);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_of_another_key_makes_room_the_oldest_first() {
+    let stage = Stage::with(Policy::default().with_max_connections(2));
+    let old = stage.idle("a", 1).await[0];
+    let young = stage.idle("b", 1).await[0];
+    let _waiting = stage.ask("c");
+    assert_eq!(stage.closed(), [old]);
+    let _waiting_too = stage.ask("c");
+    assert_eq!(stage.closed(), [old, young]);
+    let closes = stage.pool.stats().counters.closes;
+    assert_eq!(closes.of(Retirement::MadeRoom), 2);
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_would_idle_makes_room_at_once_for_a_key_that_waits() {
+    let stage = Stage::with(Policy::default().with_max_connections(1));
+    let lease = stage.fresh("a").await;
+    let mut other = stage.ask("b");
+    settled().await;
+    assert_eq!(stage.counts(), [0, 1, 0, 1]);
+    lease.release();
+    settled().await;
+    stage.arrive(stage.dials()[0]).await;
+    other.lease();
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_key_starves_while_another_keeps_its_connections_busy() {
+    let stage = Stage::with(Policy::default().with_max_connections(1));
+    let lease = stage.fresh("busy").await;
+    let mut starving = stage.ask("starving");
+    let mut busy = stage.ask("busy");
+    settled().await;
+    // Who came first goes first, though the connection would serve the other key at once.
+    lease.release();
+    settled().await;
+    assert!(busy.is_pending());
+    stage.arrive(stage.dials()[0]).await;
+    let lease = starving.lease();
+    let mut starving = stage.ask("starving");
+    settled().await;
+    lease.release();
+    settled().await;
+    assert!(starving.is_pending());
+    stage.arrive(stage.dials()[0]).await;
+    busy.lease();
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_in_total_goes_to_whoever_came_first_whatever_the_key() {
+    let stage = Stage::with(Policy::default().with_max_connections(2));
+    let (one, two) = (stage.fresh("a").await, stage.fresh("a").await);
+    let _first = stage.ask("b");
+    let _second = stage.ask("a");
+    let _third = stage.ask("c");
+    drop(one);
+    let waiting = |key| {
+        let stats = stage.pool.stats();
+        let counts = stats.keys.iter().find(|(name, _)| *name == key);
+        counts.map_or(0, |(_, counts)| counts.dialling)
+    };
+    assert_eq!([waiting("a"), waiting("b"), waiting("c")], [0, 1, 0]);
+    drop(two);
+    assert_eq!([waiting("a"), waiting("b"), waiting("c")], [1, 1, 0]);
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_wants_a_fresh_connection_has_an_idle_one_of_its_key_make_room() {
+    let stage = Stage::with(per_key(KeyLimits::default().with_max_connections(2)));
+    let numbers = stage.idle("a", 2).await;
+    let mut fresh = stage.wait("a", Want::Fresh);
+    settled().await;
+    assert_eq!(stage.closed(), [numbers[0]]);
+    stage.arrive(stage.dials()[0]).await;
+    fresh.lease();
+    assert_eq!(stage.lease("a").map(|it| it.number), Some(numbers[1]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_released_beside_a_waiter_for_a_fresh_one_makes_room() {
+    let stage = Stage::with(per_key(KeyLimits::default().with_max_connections(1)));
+    let lease = stage.fresh("a").await;
+    let mut fresh = stage.wait("a", Want::Fresh);
+    settled().await;
+    lease.release();
+    settled().await;
+    stage.arrive(stage.dials()[0]).await;
+    fresh.lease();
+}
+
+#[tokio::test(start_paused = true)]
+async fn beyond_the_idle_limits_the_oldest_goes_never_the_freshest() {
+    let limits = KeyLimits::default().with_max_idle(2);
+    let stage = Stage::with(per_key(limits).with_max_idle(3));
+    let a = stage.idle("a", 3).await;
+    assert_eq!(stage.closed(), [a[0]]);
+    let b = stage.idle("b", 2).await;
+    assert_eq!(stage.closed(), [a[0], a[1]]);
+    assert_eq!(stage.counts(), [3, 0, 0, 0]);
+    assert_eq!(stage.lease("b").map(|it| it.number), Some(b[1]));
+    let closes = stage.pool.stats().counters.closes;
+    assert_eq!(closes.of(Retirement::OverIdleLimit), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_to_a_full_line_is_refused_at_once() {
+    let limits = KeyLimits::default()
+        .with_max_connections(1)
+        .with_max_waiting(2);
+    let stage = Stage::with(per_key(limits));
+    let lease = stage.fresh("a").await;
+    let (_first, _second) = (stage.ask("a"), stage.ask("a"));
+    let error = stage.ask("a").error();
+    assert!(matches!(error, WaitError::LineFull { limit: 2 }));
+    assert_eq!(stage.counts(), [0, 1, 0, 2]);
+    assert_eq!(stage.pool.stats().counters.waits_refused, 1);
+    lease.release();
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_dial_under_way_does_not_fill_the_line() {
+    let stage = Stage::with(per_key(KeyLimits::default().with_max_waiting(0)));
+    let asks: Vec<_> = (0..5).map(|_| stage.ask("a")).collect();
+    settled().await;
+    assert_eq!(stage.counts(), [0, 0, 5, 5]);
+    drop(asks);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_dial_gives_its_room_to_the_next_key() {
+    let stage = Stage::with(Policy::default().with_max_connections(1));
+    let mut first = stage.ask("a");
+    let mut second = stage.ask("b");
+    settled().await;
+    stage
+        .end_dial(stage.dials()[0], Outcome::Fall("refused"))
+        .await;
+    first.error();
+    stage.arrive(stage.dials()[0]).await;
+    second.lease();
+}

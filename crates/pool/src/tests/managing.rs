@@ -1,0 +1,290 @@
+//! Warming, closing, shutting down, statistics.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::stage::{Fall, Outcome, Stage, pass, per_key, seconds, settled};
+use crate::{Counts, KeyLimits, Policy, Pool, Retirement, Reusable, WaitError, Want};
+
+#[tokio::test(start_paused = true)]
+async fn warming_fills_up_to_the_number_wanted() {
+    let stage = Stage::with(Policy::default());
+    stage.idle("a", 1).await;
+    let stable = stage.stable.clone();
+    let dial = move || {
+        let stable = stable.clone();
+        async move { Ok(stable.horse()) }
+    };
+    assert_eq!(stage.pool.warm("a", 3, dial.clone()).await.ok(), Some(2));
+    assert_eq!(stage.counts(), [3, 0, 0, 0]);
+    assert_eq!(stage.pool.warm("a", 3, dial).await.ok(), Some(0));
+    assert_eq!(stage.lease("a").map(|it| it.uses()), Some(1));
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn warming_stays_within_the_limits() {
+    let limits = KeyLimits::default().with_max_connections(3);
+    let stage = Stage::with(per_key(limits));
+    let _held = stage.fresh("a").await;
+    let stable = stage.stable.clone();
+    let dial = move || {
+        let stable = stable.clone();
+        async move { Ok(stable.horse()) }
+    };
+    assert_eq!(stage.pool.warm("a", 10, dial).await.ok(), Some(2));
+    assert_eq!(stage.counts(), [2, 1, 0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn warming_reports_the_first_failure_and_keeps_what_was_made() {
+    let stage = Stage::with(Policy::default());
+    let warming = stage.pool.warm("a", 2, stage.stable.dial());
+    let mut warming = by_hand(warming);
+    assert!(warming.poll_once().is_pending());
+    settled().await;
+    let dials = stage.dials();
+    stage.arrive(dials[0]).await;
+    stage.end_dial(dials[1], Outcome::Fall("refused")).await;
+    let Poll::Ready(Err(WaitError::Dial(cause))) = warming.poll_once() else {
+        panic!("one dial failed")
+    };
+    assert_eq!(*cause, Fall("refused"));
+    assert_eq!(stage.counts(), [1, 0, 0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn idle_connections_are_closed_on_demand_all_or_those_of_a_key() {
+    let stage = Stage::with(Policy::default());
+    let a = stage.idle("a", 2).await;
+    stage.idle("b", 2).await;
+    assert_eq!(stage.pool.close_idle_for(&"a"), 2);
+    assert_eq!(stage.closed(), a);
+    assert_eq!(stage.pool.close_idle_for(&"unknown"), 0);
+    assert_eq!(stage.pool.close_idle(), 2);
+    assert_eq!(stage.counts(), [0, 0, 0, 0]);
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_idle_ones_reaches_those_that_are_being_looked_at() {
+    let stage = Stage::with(Policy::default());
+    stage.idle("a", 2).await;
+    let evicted = stage.pool.evict(|_, _, _| {
+        stage.pool.close_idle();
+        false
+    });
+    assert_eq!(evicted, 0);
+    assert_eq!(stage.counts(), [0, 0, 0, 0]);
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_predicate_picks_what_is_evicted_by_its_facts() {
+    let stage = Stage::with(Policy::default());
+    let a = stage.idle("a", 1).await;
+    pass(seconds(10)).await;
+    stage.lease("a").expect("one idles").release();
+    let b = stage.idle("b", 1).await;
+    pass(seconds(5)).await;
+    let mut seen = Vec::new();
+    let evicted = stage.pool.evict(|key, horse, facts| {
+        seen.push((*key, horse.number, facts.age, facts.idle_for, facts.uses));
+        facts.age > seconds(10)
+    });
+    seen.sort_unstable();
+    assert_eq!(
+        seen,
+        [
+            ("a", a[0], seconds(15), seconds(5), 2),
+            ("b", b[0], seconds(5), seconds(5), 1),
+        ]
+    );
+    assert_eq!((evicted, stage.closed()), (1, a));
+    let closes = stage.pool.stats().counters.closes;
+    assert_eq!(closes.of(Retirement::Evicted), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_predicate_that_panics_loses_nothing() {
+    let stage = Stage::with(Policy::default());
+    stage.idle("a", 3).await;
+    let pool = stage.pool.clone();
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        pool.evict(|_, _, _| panic!("as the test wants it"))
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(stage.counts(), [3, 0, 0, 0]);
+    assert!(stage.lease("a").is_some());
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_lets_running_requests_finish_and_starts_none() {
+    let stage = Stage::with(Policy::default());
+    stage.idle("a", 1).await;
+    let lease = stage.fresh("a").await;
+    let mut waiting = stage.ask("b");
+    settled().await;
+    let pool = stage.pool.clone();
+    let shutdown = tokio::spawn(async move { pool.shutdown(seconds(10)).await });
+    settled().await;
+    assert_eq!(stage.counts(), [0, 1, 1, 1]);
+    assert!(stage.lease("a").is_none());
+    assert!(matches!(stage.ask("a").error(), WaitError::ShutDown));
+    stage.arrive(stage.dials()[0]).await;
+    waiting.lease().release();
+    assert!(!shutdown.is_finished());
+    lease.release();
+    settled().await;
+    assert!(shutdown.is_finished());
+    assert_eq!(shutdown.await.ok(), Some(Counts::default()));
+    stage.audit_empty();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_runs_out_of_time_reports_what_is_left() {
+    let stage = Stage::with(Policy::default());
+    let lease = stage.fresh("a").await;
+    let mut waiting = stage.ask("b");
+    settled().await;
+    let begun = Instant::now();
+    let left = stage.pool.shutdown(seconds(3)).await;
+    assert_eq!(begun.elapsed(), seconds(3));
+    assert_eq!((left.lent, left.dialling, left.waiting), (1, 1, 1));
+    assert!(matches!(waiting.error(), WaitError::ShutDown));
+    settled().await;
+    assert_eq!(stage.counts(), [0, 1, 0, 0]);
+    lease.release();
+    pass(seconds(2)).await;
+    stage.audit_empty();
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_last_handle_closes_what_idles_and_ends_the_tasks() {
+    let tasks = || {
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks()
+    };
+    let stage = Stage::with(Policy::default());
+    let lease = stage.fresh("a").await;
+    stage.idle("a", 2).await;
+    drop(stage.ask("b"));
+    settled().await;
+    assert_eq!(tasks(), 2);
+    let Stage { pool, stable } = stage;
+    drop(pool);
+    settled().await;
+    assert_eq!(stable.records().closed.len(), 2);
+    assert_eq!(tasks(), 0);
+    // A running body finishes; then its connection closes.
+    lease.release();
+    assert_eq!(stable.records().closed.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_keeps_the_pool_open() {
+    let stage = Stage::with(Policy::default());
+    let mut ask = stage.ask("a");
+    settled().await;
+    let stable = stage.stable.clone();
+    drop(stage);
+    settled().await;
+    let sender = stable.records().dials.pop_first();
+    let (_, sender) = sender.expect("the dial goes on");
+    sender.send(Outcome::Arrive).expect("the dial goes on");
+    settled().await;
+    drop(ask.lease());
+}
+
+#[tokio::test(start_paused = true)]
+async fn statistics_add_up_and_name_each_key() {
+    let stage = Stage::with(Policy::default());
+    stage.idle("a", 2).await;
+    let _lent = stage.lease("a");
+    let _waiting = stage.ask("b");
+    settled().await;
+    pass(seconds(2)).await;
+    let stats = stage.pool.stats();
+    let mut keys = stats.keys.clone();
+    keys.sort_unstable_by_key(|(key, _)| *key);
+    let figures: Vec<_> = keys
+        .iter()
+        .map(|(key, it)| (*key, it.idle, it.lent, it.dialling, it.waiting))
+        .collect();
+    assert_eq!(figures, [("a", 1, 1, 0, 0), ("b", 0, 0, 1, 1)]);
+    assert_eq!(stats.totals.connections(), 3);
+    assert_eq!((stats.counters.dials, stats.counters.reuses), (3, 1));
+    stage.arrive(stage.dials()[0]).await;
+    let counters = stage.pool.stats().counters;
+    assert_eq!((counters.waits, counters.wait_time), (3, seconds(2)));
+}
+
+/// A connection that takes its time to say goodbye.
+struct Polite {
+    until: Duration,
+    sleep: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
+    has_said: Arc<AtomicBool>,
+}
+
+impl Reusable for Polite {
+    type Error = Fall;
+
+    fn has_ended(&mut self) -> bool {
+        false
+    }
+
+    fn idle_limit(&self) -> Option<Duration> {
+        None
+    }
+
+    fn poll_goodbye(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let until = self.until;
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(until)));
+        sleep.as_mut().poll(cx).map(|()| {
+            self.has_said.store(true, Ordering::SeqCst);
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_waits_for_goodbyes_within_its_deadline() {
+    for (takes, is_said, lasts) in [(2, true, 2), (20, false, 5)] {
+        let pool: Pool<u8, Polite> = Pool::new(Policy::default());
+        let has_said = Arc::new(AtomicBool::new(false));
+        let polite = Polite {
+            until: seconds(takes),
+            sleep: None,
+            has_said: Arc::clone(&has_said),
+        };
+        let lease = pool.wait(1, Want::Any, || async { Ok(polite) }).await;
+        lease.expect("dialled").release();
+        let begun = Instant::now();
+        pool.shutdown(seconds(5)).await;
+        assert_eq!(begun.elapsed(), seconds(lasts));
+        assert_eq!(has_said.load(Ordering::SeqCst), is_said);
+    }
+}
+
+/// A future that is polled by hand.
+struct ByHand<F>(std::pin::Pin<Box<F>>);
+
+fn by_hand<F: Future>(future: F) -> ByHand<F> {
+    ByHand(Box::pin(future))
+}
+
+impl<F: Future> ByHand<F> {
+    fn poll_once(&mut self) -> Poll<F::Output> {
+        self.0
+            .as_mut()
+            .poll(&mut Context::from_waker(std::task::Waker::noop()))
+    }
+}

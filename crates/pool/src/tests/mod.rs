@@ -1,0 +1,10 @@
+//! The pool as its users see it, on virtual time.
+
+mod cancel;
+mod dialling;
+mod lending;
+mod limits;
+mod managing;
+mod runtimes;
+mod stage;
+mod sweeping;

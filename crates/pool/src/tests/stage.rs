@@ -1,0 +1,286 @@
+//! The stage: horses for connections, dials that end when the test says so.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::{Lease, Policy, Pool, Reusable, Wait, WaitError, Want};
+
+pub(super) type Answer = Result<Lease<Station, Horse>, WaitError<Fall>>;
+pub(super) type Station = &'static str;
+
+/// A pool of horses, and everything that a test can do to it from outside.
+#[derive(Clone)]
+pub(super) struct Stage {
+    pub(super) pool: Pool<Station, Horse>,
+    pub(super) stable: Stable,
+}
+
+/// A connection. Its number is that of the dial that made it.
+#[derive(Debug)]
+pub(super) struct Horse {
+    pub(super) number: u32,
+    stable: Stable,
+}
+
+/// Why a dial failed.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) struct Fall(pub(super) &'static str);
+
+/// What is known of all horses.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stable(Arc<Mutex<Records>>);
+
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    /// The dials under way, by number in the order of their beginning.
+    pub(super) dials: BTreeMap<u32, oneshot::Sender<Outcome>>,
+    /// Horses whose peer has ended them.
+    pub(super) ended: BTreeSet<u32>,
+    /// Horses dropped, in that order.
+    pub(super) closed: Vec<u32>,
+    pub(super) idle_limit: Option<Duration>,
+    pub(super) looks: u32,
+    made: u32,
+}
+
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Arrive,
+    Fall(&'static str),
+    Panic,
+}
+
+impl Stage {
+    pub(super) fn with(policy: Policy) -> Self {
+        let builder = Pool::<Station, Horse>::builder(policy);
+        Self::of(builder.wall_clock(|| SystemTime::UNIX_EPOCH).build())
+    }
+
+    pub(super) fn of(pool: Pool<Station, Horse>) -> Self {
+        Self {
+            pool,
+            stable: Stable::default(),
+        }
+    }
+
+    /// Joins the line; the dial, once begun, waits for [`Stage::arrive`] or the like.
+    pub(super) fn wait(&self, key: Station, want: Want) -> Ask {
+        Ask::new(self.pool.wait(key, want, self.stable.dial()))
+    }
+
+    pub(super) fn ask(&self, key: Station) -> Ask {
+        self.wait(key, Want::Any)
+    }
+
+    /// A connection straight from its dial.
+    pub(super) async fn fresh(&self, key: Station) -> Lease<Station, Horse> {
+        let mut ask = self.wait(key, Want::Fresh);
+        settled().await;
+        let dial = self.dials().pop().expect("a dial has begun");
+        self.arrive(dial).await;
+        ask.lease()
+    }
+
+    /// That many idle connections, the last the most recently used.
+    pub(super) async fn idle(&self, key: Station, count: usize) -> Vec<u32> {
+        let mut leases = Vec::new();
+        for _ in 0..count {
+            leases.push(self.fresh(key).await);
+        }
+        let numbers = leases.iter().map(|lease| lease.number).collect();
+        leases.into_iter().for_each(Lease::release);
+        numbers
+    }
+
+    pub(super) fn lease(&self, key: Station) -> Option<Lease<Station, Horse>> {
+        self.pool.lease(key, Instant::now(), |_, _| true)
+    }
+
+    /// The numbers of the dials under way.
+    pub(super) fn dials(&self) -> Vec<u32> {
+        let mut records = self.stable.records();
+        // A dial that was cancelled has dropped its end.
+        records.dials.retain(|_, sender| !sender.is_closed());
+        records.dials.keys().copied().collect()
+    }
+
+    pub(super) async fn arrive(&self, dial: u32) {
+        self.end_dial(dial, Outcome::Arrive).await;
+    }
+
+    pub(super) async fn end_dial(&self, dial: u32, outcome: Outcome) {
+        let sender = self.stable.records().dials.remove(&dial);
+        let sender = sender.expect("the dial is under way");
+        sender
+            .send(outcome)
+            .expect("the dial has not been cancelled");
+        settled().await;
+    }
+
+    pub(super) fn closed(&self) -> Vec<u32> {
+        self.stable.records().closed.clone()
+    }
+
+    /// Idle, lent, dialling, waiting.
+    pub(super) fn counts(&self) -> [usize; 4] {
+        let totals = self.pool.totals();
+        [totals.idle, totals.lent, totals.dialling, totals.waiting]
+    }
+
+    pub(super) fn audit(&self) {
+        self.pool.shared().update(|ledger, _| ledger.audit());
+    }
+
+    pub(super) fn audit_empty(&self) {
+        self.pool.shared().update(|ledger, _| ledger.audit_empty());
+    }
+}
+
+impl Stable {
+    pub(super) fn records(&self) -> MutexGuard<'_, Records> {
+        self.0
+            .lock()
+            .expect("no test panics with the records in hand")
+    }
+
+    /// A dial that ends when it is told to.
+    pub(super) fn dial(
+        &self,
+    ) -> impl FnOnce() -> Pin<Box<dyn Future<Output = Result<Horse, Fall>> + Send>>
+    + Clone
+    + Send
+    + 'static
+    + use<> {
+        let stable = self.clone();
+        move || {
+            let (number, outcome) = stable.begin();
+            Box::pin(async move {
+                match outcome.await {
+                    Ok(Outcome::Arrive) => Ok(Horse { number, stable }),
+                    Ok(Outcome::Fall(why)) => Err(Fall(why)),
+                    Ok(Outcome::Panic) => panic!("a dial panics, as the test wants it"),
+                    Err(_) => Err(Fall("the test forgot the dial")),
+                }
+            })
+        }
+    }
+
+    pub(super) fn horse(&self) -> Horse {
+        let (number, _) = self.begin();
+        self.records().dials.remove(&number);
+        Horse {
+            number,
+            stable: self.clone(),
+        }
+    }
+
+    fn begin(&self) -> (u32, oneshot::Receiver<Outcome>) {
+        let (sender, receiver) = oneshot::channel();
+        let mut records = self.records();
+        records.made += 1;
+        let number = records.made;
+        records.dials.insert(number, sender);
+        (number, receiver)
+    }
+}
+
+impl Reusable for Horse {
+    type Error = Fall;
+
+    fn has_ended(&mut self) -> bool {
+        let mut records = self.stable.records();
+        records.looks += 1;
+        records.ended.contains(&self.number)
+    }
+
+    fn idle_limit(&self) -> Option<Duration> {
+        self.stable.records().idle_limit
+    }
+}
+
+impl Drop for Horse {
+    fn drop(&mut self) {
+        self.stable.records().closed.push(self.number);
+    }
+}
+
+/// A wait that is polled by hand, and only once it has been woken: a lost wake-up shows.
+pub(super) struct Ask {
+    wait: Wait<Station, Horse>,
+    flag: Arc<Flag>,
+}
+
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Ask {
+    fn new(wait: Wait<Station, Horse>) -> Self {
+        let flag = Arc::new(Flag(AtomicBool::new(true)));
+        Self { wait, flag }
+    }
+
+    /// The answer, if the wait has been woken for one.
+    pub(super) fn answer(&mut self) -> Option<Answer> {
+        if !self.flag.0.swap(false, Ordering::SeqCst) {
+            return None;
+        }
+        let waker = Waker::from(Arc::clone(&self.flag));
+        match Pin::new(&mut self.wait).poll(&mut Context::from_waker(&waker)) {
+            Poll::Pending => None,
+            Poll::Ready(answer) => Some(answer),
+        }
+    }
+
+    pub(super) fn lease(&mut self) -> Lease<Station, Horse> {
+        self.answer().expect("an answer").expect("a connection")
+    }
+
+    pub(super) fn error(&mut self) -> WaitError<Fall> {
+        self.answer().expect("an answer").expect_err("an error")
+    }
+
+    pub(super) fn is_pending(&mut self) -> bool {
+        self.answer().is_none()
+    }
+}
+
+/// Lets the pool's tasks run until they have nothing to do.
+pub(super) async fn settled() {
+    for _ in 0..6 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Lets time pass in steps short enough for the sweeper to come each time.
+pub(super) async fn pass(time: Duration) {
+    let until = Instant::now() + time;
+    loop {
+        settled().await;
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::advance(left.min(Duration::from_millis(250))).await;
+    }
+}
+
+pub(super) fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(super) fn per_key(limits: crate::KeyLimits) -> Policy {
+    Policy::default().with_per_key(limits)
+}
