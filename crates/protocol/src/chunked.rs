@@ -110,12 +110,41 @@ impl Chunked {
             if self.step == Step::Trailers {
                 return Ok(());
             }
+            if let Some((size, len)) = self.plain_line(input.get(cursor.read..), limits) {
+                self.step = Step::Data(size);
+                cursor.read += len;
+                continue;
+            }
             let Some(byte) = input.get(cursor.read) else {
                 return Ok(());
             };
             self.step = self.after(*byte, limits)?;
             cursor.read += 1;
         }
+    }
+
+    /// The size in a size line that is all there and nothing but a few digits,
+    /// as nearly all are, and the bytes up to the data. Anything else is for
+    /// the steps to read byte by byte.
+    fn plain_line(&self, text: Option<&[u8]>, limits: &Limits) -> Option<(u64, usize)> {
+        const DIGITS: usize = 8;
+        let text = text?;
+        let line = match self.step {
+            Step::Start => text,
+            Step::DataEnd => text.strip_prefix(b"\r\n")?,
+            _ => return None,
+        };
+        let mut size = 0;
+        for (at, byte) in line.iter().take(DIGITS + 1).enumerate() {
+            if let Some(digit) = hex(*byte) {
+                size = size << 4 | digit;
+                continue;
+            }
+            let after = line.get(at..)?.strip_prefix(b"\r\n")?;
+            let is_plain = size > 0 && at < limits.chunk_line_bytes as usize;
+            return is_plain.then(|| (size, text.len() - after.len()));
+        }
+        None
     }
 
     fn after(&mut self, byte: u8, limits: &Limits) -> Result<Step, Error> {

@@ -18,10 +18,10 @@ pub(crate) struct Steering {
 /// Which of these fields one is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Role {
+    None,
     Connection,
     ContentLength,
     KeepAlive,
-    None,
     TransferEncoding,
 }
 
