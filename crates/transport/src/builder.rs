@@ -211,11 +211,12 @@ impl ConnectorBuilder {
     /// Lets a function see each raw socket before it is connected to the address, to set what
     /// these options do not know. Its failure is the attempt's.
     #[cfg(unix)]
-    pub fn socket_hook(
-        mut self,
-        hook: impl Fn(std::os::fd::BorrowedFd<'_>, SocketAddr) -> io::Result<()> + Send + Sync + 'static,
-    ) -> Self {
-        self.sockets.hook = Some(Arc::new(hook));
+    pub fn socket_hook<F>(mut self, hook: F) -> Self
+    where
+        F: Fn(std::os::fd::BorrowedFd<'_>, SocketAddr) -> io::Result<()> + Send + Sync + 'static,
+    {
+        use std::os::fd::AsFd;
+        self.sockets.hook = Some(Arc::new(move |socket, addr| hook(socket.as_fd(), addr)));
         self
     }
 

@@ -46,12 +46,7 @@ pub(crate) struct SocketOptions {
     pub(crate) hook: Option<SocketHook>,
 }
 
-#[cfg(unix)]
-pub(crate) type SocketHook =
-    Arc<dyn Fn(std::os::fd::BorrowedFd<'_>, SocketAddr) -> io::Result<()> + Send + Sync>;
-/// There is no hook where there are no file descriptors.
-#[cfg(not(unix))]
-pub(crate) type SocketHook = Arc<dyn Fn() + Send + Sync>;
+pub(crate) type SocketHook = Arc<dyn Fn(&TcpSocket, SocketAddr) -> io::Result<()> + Send + Sync>;
 
 impl Default for SocketOptions {
     fn default() -> Self {
@@ -77,7 +72,7 @@ impl SocketOptions {
         };
         self.apply(&socket)?;
         if let Some(hook) = &self.hook {
-            run_hook(hook, &socket, addr)?;
+            hook(&socket, addr)?;
         }
         socket.connect(addr).await
     }
@@ -109,18 +104,6 @@ impl SocketOptions {
             None => Ok(()),
         }
     }
-}
-
-#[cfg(unix)]
-fn run_hook(hook: &SocketHook, socket: &TcpSocket, addr: SocketAddr) -> io::Result<()> {
-    use std::os::fd::AsFd;
-    hook(socket.as_fd(), addr)
-}
-
-#[cfg(not(unix))]
-fn run_hook(hook: &SocketHook, _: &TcpSocket, _: SocketAddr) -> io::Result<()> {
-    hook();
-    Ok(())
 }
 
 #[cfg(any(target_os = "android", target_os = "linux"))]

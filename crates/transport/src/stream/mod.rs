@@ -89,20 +89,16 @@ impl Stream {
         }
     }
 
-    /// Whether everything that was handed to `poll_write` has left this stream's buffers.
+    /// Whether something that was handed to `poll_write` still waits in this stream's buffers, as
+    /// TLS keeps ciphertext that the socket has no room for.
     ///
-    /// Only such a connection may serve another exchange.
-    pub fn is_flushed(&self) -> bool {
-        match &self.kind {
-            Kind::Tcp(_) => true,
-            Kind::Custom(custom) => custom.flushed,
-            Kind::Tls(session) => !session.has_ciphertext() && session.below().is_flushed(),
-        }
-    }
-
-    /// The opposite of [`is_flushed`](Self::is_flushed).
+    /// A connection that has unsent bytes must not serve another exchange.
     pub fn has_unsent(&self) -> bool {
-        !self.is_flushed()
+        match &self.kind {
+            Kind::Tcp(_) => false,
+            Kind::Custom(custom) => !custom.flushed,
+            Kind::Tls(session) => session.has_ciphertext() || session.below().has_unsent(),
+        }
     }
 
     /// Whether nothing was decrypted and left unread, and the peer has not said close_notify.

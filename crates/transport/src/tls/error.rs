@@ -182,6 +182,20 @@ pub enum TlsSettingsError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A revocation list cannot be read.
+    BadRevocationList {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The client certificate cannot be used with its key.
+    BadClientCertificate {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The client certificate's private key cannot be read.
+    BadKey,
+    /// The server name is neither a DNS name nor an address.
+    BadServerName,
     /// The provider supports no protocol version that we do.
     Unsupported {
         /// What it says.
@@ -197,6 +211,14 @@ impl fmt::Display for TlsSettingsError {
             Self::BadPem => f.write_str("a text is no PEM"),
             Self::EmptyPem => f.write_str("a text in PEM holds no certificate"),
             Self::BadCertificate { reason } => write!(f, "a root certificate is bad: {reason}"),
+            Self::BadRevocationList { reason } => write!(f, "a revocation list is bad: {reason}"),
+            Self::BadClientCertificate { reason } => {
+                write!(f, "the client certificate is bad: {reason}")
+            }
+            Self::BadKey => f.write_str("the client certificate's key cannot be read"),
+            Self::BadServerName => {
+                f.write_str("the server name is neither a DNS name nor an address")
+            }
             Self::Unsupported { reason } => write!(f, "the TLS provider will not do: {reason}"),
         }
     }

@@ -30,10 +30,13 @@ impl Handshake<'_> {
         stream: Stream,
         deadline: Instant,
     ) -> Result<(Stream, TlsFacts), HandshakeError> {
-        let name = server_name(self.host).ok_or(HandshakeError::Fatal(
-            ConnectErrorKind::Tls(TlsErrorKind::InvalidServerName),
-            None,
-        ))?;
+        let asked = self.settings.asked_name().cloned();
+        let name = asked
+            .or_else(|| server_name(self.host))
+            .ok_or(HandshakeError::Fatal(
+                ConnectErrorKind::Tls(TlsErrorKind::InvalidServerName),
+                None,
+            ))?;
         let connecting =
             TlsConnector::from(Arc::clone(self.settings.config())).connect(name, stream);
         let deadline = deadline.min(Instant::now() + self.timeout);

@@ -2,6 +2,7 @@ mod error;
 mod handshake;
 mod provider;
 mod settings;
+mod trust;
 
 pub use self::error::{TlsErrorKind, TlsSettingsError};
 pub(crate) use self::handshake::Handshake;

@@ -3,19 +3,24 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use rustls::client::Resumption;
-use rustls::pki_types::CertificateDer;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::version::TLS13;
+use rustls::{ClientConfig, DEFAULT_VERSIONS, KeyLogFile, SupportedProtocolVersion};
 
 use super::error::TlsSettingsError;
 use super::provider;
+use super::trust::{Encoded, Roots, Trust};
 use crate::bounded::Bounded;
+use crate::facts::TlsVersion;
 
-/// How to secure connections: whom to trust, and how to speak.
+/// How to secure connections: whom to trust, who we are, and how to speak.
 ///
 /// One value is one identity. Clones are equal and share their session store, so that sessions are
 /// resumed; two values built apart are different, even from the same options, and share nothing.
-/// That is what makes it fit for a pool's key.
+/// That is what makes it fit for a pool's key. To rotate a certificate, build new settings and use
+/// them for new connections.
 ///
 /// ```
 /// # #[cfg(feature = "tls-ring")] {
@@ -29,7 +34,12 @@ use crate::bounded::Bounded;
 /// ```
 #[derive(Clone)]
 pub struct TlsSettings {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     config: Arc<ClientConfig>,
+    asked_name: Option<ServerName<'static>>,
 }
 
 impl TlsSettings {
@@ -37,18 +47,22 @@ impl TlsSettings {
     /// TLS 1.2 and 1.3, ALPN `http/1.1`, sessions resumed.
     pub fn builder() -> TlsSettingsBuilder {
         TlsSettingsBuilder {
-            trusted: Trusted::WebPki,
-            added: Vec::new(),
+            trust: Trust::default(),
+            identity: None,
+            asked_name: None,
+            oldest: TlsVersion::Tls12,
+            sessions: SESSIONS,
+            key_log: KeyLogging::Off,
         }
     }
 
     /// Uses a rustls configuration as it is: the escape hatch for everything that the builder
-    /// does not know.
+    /// does not know, such as a verifier of your own.
     ///
     /// This is tied to **rustls 0.23** and changes with rustls. The configuration should offer
     /// `http/1.1` by ALPN, or nothing: a server that picks anything else fails the connection.
     pub fn from_rustls(config: Arc<ClientConfig>) -> Self {
-        Self { config }
+        Self::new(config, None)
     }
 
     /// The defaults, if this build has a provider.
@@ -56,14 +70,25 @@ impl TlsSettings {
         Self::builder().build().ok()
     }
 
-    pub(crate) fn config(&self) -> &Arc<ClientConfig> {
-        &self.config
+    pub(super) fn config(&self) -> &Arc<ClientConfig> {
+        &self.inner.config
+    }
+
+    /// The name to ask for in place of the host's.
+    pub(super) fn asked_name(&self) -> Option<&ServerName<'static>> {
+        self.inner.asked_name.as_ref()
+    }
+
+    fn new(config: Arc<ClientConfig>, asked_name: Option<ServerName<'static>>) -> Self {
+        Self {
+            inner: Arc::new(Inner { config, asked_name }),
+        }
     }
 }
 
 impl PartialEq for TlsSettings {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.config, &other.config)
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 }
 
@@ -71,7 +96,7 @@ impl Eq for TlsSettings {}
 
 impl Hash for TlsSettings {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        Arc::as_ptr(&self.config).hash(state);
+        Arc::as_ptr(&self.inner).hash(state);
     }
 }
 
@@ -82,41 +107,122 @@ impl fmt::Debug for TlsSettings {
 }
 
 /// Gathers [`TlsSettings`].
-#[derive(Debug)]
 #[must_use]
 pub struct TlsSettingsBuilder {
-    trusted: Trusted,
-    added: Vec<AddedRoots>,
+    trust: Trust,
+    identity: Option<Identity>,
+    asked_name: Option<String>,
+    oldest: TlsVersion,
+    sessions: usize,
+    key_log: KeyLogging,
 }
 
-#[derive(Debug)]
-enum Trusted {
-    WebPki,
-    OnlyAdded,
+/// Who we are to a server that asks.
+struct Identity {
+    chain: Encoded,
+    key: Vec<u8>,
 }
 
-#[derive(Debug)]
-enum AddedRoots {
-    Der(Vec<u8>),
-    Pem(Vec<u8>),
+enum KeyLogging {
+    Off,
+    ToFile,
 }
+
+/// How many servers' sessions are remembered. rustls keeps up to eight tickets for each.
+const SESSIONS: usize = 256;
 
 impl TlsSettingsBuilder {
     /// Trusts a root certificate of your own, in DER.
     pub fn add_root_der(mut self, certificate: impl Into<Vec<u8>>) -> Self {
-        self.added.push(AddedRoots::Der(certificate.into()));
+        self.trust.added.push(Encoded::Der(certificate.into()));
         self
     }
 
     /// Trusts every certificate in the text, in PEM.
     pub fn add_roots_pem(mut self, text: impl Into<Vec<u8>>) -> Self {
-        self.added.push(AddedRoots::Pem(text.into()));
+        self.trust.added.push(Encoded::Pem(text.into()));
         self
     }
 
     /// Trusts the added roots and no others.
     pub fn only_added_roots(mut self) -> Self {
-        self.trusted = Trusted::OnlyAdded;
+        self.trust.roots = Roots::OnlyAdded;
+        self
+    }
+
+    /// Refuses certificates that this revocation list names, in DER.
+    ///
+    /// Where any list is given, every certificate of a chain below its root must be covered by
+    /// one, and a list that is out of date fails the handshake.
+    pub fn add_revocation_list_der(mut self, list: impl Into<Vec<u8>>) -> Self {
+        self.trust.revoked.push(Encoded::Der(list.into()));
+        self
+    }
+
+    /// Refuses certificates that these revocation lists name, in PEM; see
+    /// [`add_revocation_list_der`](Self::add_revocation_list_der).
+    pub fn add_revocation_lists_pem(mut self, text: impl Into<Vec<u8>>) -> Self {
+        self.trust.revoked.push(Encoded::Pem(text.into()));
+        self
+    }
+
+    /// Accepts only servers whose public key is one of the pinned ones, besides everything else
+    /// that is asked of their certificates.
+    ///
+    /// A pin is the SHA-256 of the certificate's SubjectPublicKeyInfo in DER, as in RFC 7469. Pin
+    /// a spare key as well.
+    pub fn pin_public_key(mut self, sha256: [u8; 32]) -> Self {
+        self.trust.pins.push(sha256);
+        self
+    }
+
+    /// Shows a certificate to servers that ask for one: its chain, the own certificate first, and
+    /// its private key, both in PEM.
+    pub fn client_certificate_pem(
+        mut self,
+        chain: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.identity = Some(Identity {
+            chain: Encoded::Pem(chain.into()),
+            key: key.into(),
+        });
+        self
+    }
+
+    /// Asks for and verifies this name, a DNS name or an address, in place of the endpoint's
+    /// host.
+    pub fn server_name(mut self, name: &str) -> Self {
+        self.asked_name = Some(name.to_owned());
+        self
+    }
+
+    /// Speaks no version older than this. TLS 1.2 unless set.
+    pub fn oldest_version(mut self, oldest: TlsVersion) -> Self {
+        self.oldest = oldest;
+        self
+    }
+
+    /// For how many servers sessions are remembered, so that they can be resumed. 256 unless set;
+    /// zero resumes none.
+    pub fn remembered_sessions(mut self, servers: usize) -> Self {
+        self.sessions = servers;
+        self
+    }
+
+    /// Writes the secrets of every connection to the file that the environment variable
+    /// `SSLKEYLOGFILE` names, for a packet analyser. Whoever can read the file can read the
+    /// connections. Without the variable nothing is written.
+    pub fn log_keys_to_file(mut self) -> Self {
+        self.key_log = KeyLogging::ToFile;
+        self
+    }
+
+    /// **Dangerous**: believes any server, whatever its certificate says. Roots and revocation
+    /// lists then mean nothing; pinned keys still count. Anybody on the way can read and change
+    /// what is sent.
+    pub fn danger_accept_invalid_certificates(mut self) -> Self {
+        self.trust.roots = Roots::Anybody;
         self
     }
 
@@ -124,58 +230,76 @@ impl TlsSettingsBuilder {
     ///
     /// # Errors
     ///
-    /// If a certificate cannot be read, if no root is left to trust, or if this build has no TLS
-    /// provider.
+    /// If a certificate, a key, a list or the server name cannot be read, if no root is left to
+    /// trust, or if this build has no TLS provider.
     pub fn build(self) -> Result<TlsSettings, TlsSettingsError> {
         let provider = provider::built_in().ok_or(TlsSettingsError::NoProvider)?;
-        let roots = self.roots()?;
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+        if let Roots::Anybody = self.trust.roots {
+            tracing::warn!("TLS settings that accept invalid certificates were made");
+        }
+        let asked_name = self.asked_name.map(parse_name).transpose()?;
+        let verifier = self.trust.verifier(&provider)?;
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(versions_since(self.oldest))
             .map_err(unsupported)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        config.resumption = Resumption::in_memory_sessions(SESSIONS);
-        Ok(TlsSettings::from_rustls(Arc::new(config)))
-    }
-
-    fn roots(self) -> Result<RootCertStore, TlsSettingsError> {
-        let mut roots = RootCertStore::empty();
-        if let Trusted::WebPki = self.trusted {
-            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        }
-        for added in self.added {
-            add(&mut roots, added)?;
-        }
-        if roots.is_empty() {
-            return Err(TlsSettingsError::NoRoots);
-        }
-        Ok(roots)
-    }
-}
-
-/// How many servers' sessions are remembered. rustls keeps up to eight tickets for each.
-const SESSIONS: usize = 256;
-
-fn add(roots: &mut RootCertStore, added: AddedRoots) -> Result<(), TlsSettingsError> {
-    match added {
-        AddedRoots::Der(der) => roots
-            .add(CertificateDer::from(der))
-            .map_err(bad_certificate),
-        AddedRoots::Pem(text) => {
-            let mut found = false;
-            for certificate in CertificateDer::pem_slice_iter(&text) {
-                let certificate = certificate.map_err(|_| TlsSettingsError::BadPem)?;
-                roots.add(certificate).map_err(bad_certificate)?;
-                found = true;
+            // The rustls interface calls every verifier but its default one dangerous.
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
+        let mut config = match self.identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => {
+                let (chain, key) = identity.read(&provider)?;
+                let config = builder.with_client_auth_cert(chain, key);
+                config.map_err(bad_client_certificate)?
             }
-            found.then_some(()).ok_or(TlsSettingsError::EmptyPem)
+        };
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.resumption = match self.sessions {
+            0 => Resumption::disabled(),
+            servers => Resumption::in_memory_sessions(servers),
+        };
+        if let KeyLogging::ToFile = self.key_log {
+            config.key_log = Arc::new(KeyLogFile::new());
         }
+        Ok(TlsSettings::new(Arc::new(config), asked_name))
     }
 }
 
-fn bad_certificate(error: rustls::Error) -> TlsSettingsError {
-    TlsSettingsError::BadCertificate {
+impl Identity {
+    fn read(
+        &self,
+        provider: &CryptoProvider,
+    ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsSettingsError> {
+        let chain = self.chain.certificates()?;
+        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| TlsSettingsError::BadKey)?;
+        // A key that no signature can be made with is told apart from one that fits badly.
+        let loaded = provider.key_provider.load_private_key(key.clone_key());
+        loaded.map_err(|_| TlsSettingsError::BadKey)?;
+        Ok((chain, key))
+    }
+}
+
+impl fmt::Debug for TlsSettingsBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsSettingsBuilder").finish_non_exhaustive()
+    }
+}
+
+fn parse_name(name: String) -> Result<ServerName<'static>, TlsSettingsError> {
+    ServerName::try_from(name).map_err(|_| TlsSettingsError::BadServerName)
+}
+
+fn versions_since(oldest: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
+    static ONLY_TLS13: &[&SupportedProtocolVersion] = &[&TLS13];
+
+    match oldest {
+        TlsVersion::Tls12 => DEFAULT_VERSIONS,
+        TlsVersion::Tls13 => ONLY_TLS13,
+    }
+}
+
+fn bad_client_certificate(error: rustls::Error) -> TlsSettingsError {
+    TlsSettingsError::BadClientCertificate {
         reason: Bounded(error).to_string(),
     }
 }

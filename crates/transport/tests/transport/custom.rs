@@ -85,11 +85,11 @@ async fn a_stream_of_the_users_own_is_probed_by_reading() {
 async fn a_stream_that_buffers_is_flushed_when_it_says_so() {
     let (ours, mut theirs) = duplex(64);
     let mut stream = Stream::custom(BufWriter::new(ours));
-    assert!(stream.is_flushed());
+    assert!(!stream.has_unsent());
     stream.write_all(b"ping").await.unwrap();
-    assert!(!stream.is_flushed());
+    assert!(stream.has_unsent());
     stream.flush().await.unwrap();
-    assert!(stream.is_flushed());
+    assert!(!stream.has_unsent());
     assert_eq!(stream.written(), 4);
     let mut room = [0; 4];
     theirs.read_exact(&mut room).await.unwrap();

@@ -124,7 +124,7 @@ async fn every_byte_that_the_socket_took_is_counted() {
     assert!(tokio::io::AsyncWrite::is_write_vectored(&stream));
     assert_eq!(stream.write_vectored(&slices).await.unwrap(), 5);
     assert_eq!(stream.written(), 10);
-    assert!(stream.is_flushed());
+    assert!(!stream.has_unsent());
     let mut room = [0; 10];
     server.read_exact(&mut room).await.unwrap();
     assert_eq!(&room, b"12345abcde");

@@ -1,0 +1,247 @@
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::hash::{Hash, HashAlgorithm};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use super::error::TlsSettingsError;
+use crate::bounded::Bounded;
+
+/// Whom to believe.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trust {
+    pub(super) roots: Roots,
+    pub(super) added: Vec<Encoded>,
+    pub(super) revoked: Vec<Encoded>,
+    pub(super) pins: Vec<[u8; 32]>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Roots {
+    #[default]
+    WebPki,
+    OnlyAdded,
+    /// Everybody is believed.
+    Anybody,
+}
+
+/// Certificates or revocation lists, as the caller has them.
+#[derive(Clone, Debug)]
+pub(super) enum Encoded {
+    Der(Vec<u8>),
+    Pem(Vec<u8>),
+}
+
+impl Trust {
+    pub(super) fn verifier(
+        self,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Arc<dyn ServerCertVerifier>, TlsSettingsError> {
+        let verifier: Arc<dyn ServerCertVerifier> = match self.roots {
+            Roots::Anybody => Arc::new(Credulous(Arc::clone(provider))),
+            Roots::WebPki | Roots::OnlyAdded => self.web_pki(provider)?,
+        };
+        if self.pins.is_empty() {
+            return Ok(verifier);
+        }
+        let sha256 = sha256(provider).ok_or_else(|| TlsSettingsError::Unsupported {
+            reason: "no cipher suite with SHA-256".to_owned(),
+        })?;
+        Ok(Arc::new(Pinned {
+            verifier,
+            pins: self.pins,
+            sha256,
+        }))
+    }
+
+    /// The rules of the web: RFC 5280 with the names of RFC 9525.
+    fn web_pki(
+        &self,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Arc<WebPkiServerVerifier>, TlsSettingsError> {
+        let roots = Arc::new(self.root_store()?);
+        let provider = Arc::clone(provider);
+        let mut builder = WebPkiServerVerifier::builder_with_provider(roots, provider);
+        if !self.revoked.is_empty() {
+            builder = builder
+                .with_crls(self.revocation_lists()?)
+                .enforce_revocation_expiration();
+        }
+        builder
+            .build()
+            .map_err(|error| TlsSettingsError::BadRevocationList {
+                reason: Bounded(error).to_string(),
+            })
+    }
+
+    fn root_store(&self) -> Result<RootCertStore, TlsSettingsError> {
+        let mut roots = RootCertStore::empty();
+        if let Roots::WebPki = self.roots {
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+        for encoded in &self.added {
+            for certificate in encoded.certificates()? {
+                roots.add(certificate).map_err(bad_certificate)?;
+            }
+        }
+        if roots.is_empty() {
+            return Err(TlsSettingsError::NoRoots);
+        }
+        Ok(roots)
+    }
+
+    fn revocation_lists(
+        &self,
+    ) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsSettingsError> {
+        let mut lists = Vec::new();
+        for encoded in &self.revoked {
+            match encoded {
+                Encoded::Der(der) => lists.push(der.clone().into()),
+                Encoded::Pem(text) => lists.extend(all_in_pem(text)?),
+            }
+        }
+        Ok(lists)
+    }
+}
+
+impl Encoded {
+    pub(super) fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, TlsSettingsError> {
+        match self {
+            Self::Der(der) => Ok(vec![der.clone().into()]),
+            Self::Pem(text) => all_in_pem(text),
+        }
+    }
+}
+
+fn all_in_pem<T: PemObject>(text: &[u8]) -> Result<Vec<T>, TlsSettingsError> {
+    let all: Vec<T> = T::pem_slice_iter(text)
+        .collect::<Result<_, _>>()
+        .map_err(|_| TlsSettingsError::BadPem)?;
+    if all.is_empty() {
+        return Err(TlsSettingsError::EmptyPem);
+    }
+    Ok(all)
+}
+
+pub(super) fn bad_certificate(error: rustls::Error) -> TlsSettingsError {
+    TlsSettingsError::BadCertificate {
+        reason: Bounded(error).to_string(),
+    }
+}
+
+/// The provider's SHA-256, which it brings for its cipher suites.
+fn sha256(provider: &CryptoProvider) -> Option<&'static dyn Hash> {
+    provider
+        .cipher_suites
+        .iter()
+        .filter_map(|suite| suite.tls13())
+        .map(|suite| suite.common.hash_provider)
+        .find(|hash| hash.algorithm() == HashAlgorithm::SHA256)
+}
+
+/// Believes whom another verifier believes, if the server's key is a known one.
+struct Pinned {
+    verifier: Arc<dyn ServerCertVerifier>,
+    pins: Vec<[u8; 32]>,
+    sha256: &'static dyn Hash,
+}
+
+impl fmt::Debug for Pinned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pinned").finish_non_exhaustive()
+    }
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verified = self.verifier.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        )?;
+        let key = ParsedCertificate::try_from(end_entity)?.subject_public_key_info();
+        let digest = self.sha256.hash(&key);
+        if self.pins.iter().any(|pin| pin[..] == *digest.as_ref()) {
+            return Ok(verified);
+        }
+        Err(CertificateError::ApplicationVerificationFailure.into())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
+}
+
+/// Believes any certificate. That the peer holds its key is checked all the same.
+#[derive(Debug)]
+struct Credulous(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Credulous {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, cert, dss, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, cert, dss, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
