@@ -175,7 +175,7 @@ pub enum TlsSettingsError {
     NoRoots,
     /// A text is no PEM.
     BadPem,
-    /// A text in PEM holds no certificate.
+    /// A text in PEM holds nothing of what it should.
     EmptyPem,
     /// A certificate cannot be read.
     BadCertificate {
@@ -209,7 +209,7 @@ impl fmt::Display for TlsSettingsError {
             Self::NoProvider => f.write_str("this build has no TLS provider (feature `tls-ring`)"),
             Self::NoRoots => f.write_str("no root certificate is left to trust"),
             Self::BadPem => f.write_str("a text is no PEM"),
-            Self::EmptyPem => f.write_str("a text in PEM holds no certificate"),
+            Self::EmptyPem => f.write_str("a text in PEM holds no certificate or list"),
             Self::BadCertificate { reason } => write!(f, "a root certificate is bad: {reason}"),
             Self::BadRevocationList { reason } => write!(f, "a revocation list is bad: {reason}"),
             Self::BadClientCertificate { reason } => {

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
+    SanType, SerialNumber, date_time_ymd,
 };
 
 /// A certificate authority of our own.
@@ -13,10 +14,11 @@ pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
-/// A server's certificate and its key, in DER.
+/// A certificate and its key.
 pub(crate) struct Identity {
     pub(crate) certificate: Vec<u8>,
-    pub(crate) key: Vec<u8>,
+    pub(crate) certificate_pem: String,
+    pub(crate) key: KeyPair,
 }
 
 impl Authority {
@@ -52,7 +54,8 @@ impl Authority {
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Identity {
             certificate: certificate.der().to_vec(),
-            key: key.serialize_der(),
+            certificate_pem: certificate.pem(),
+            key,
         }
     }
 }
@@ -84,4 +87,27 @@ pub(crate) fn not_yet_valid(mut params: CertificateParams) -> CertificateParams 
     params.not_before = date_time_ymd(2090, 1, 1);
     params.not_after = date_time_ymd(2091, 1, 1);
     params
+}
+
+/// A revocation list of the authority's, good for the years given, that names these serials.
+pub(crate) fn revocation_list(authority: &Authority, serials: &[u64], until_year: i32) -> Vec<u8> {
+    let list = CertificateRevocationListParams {
+        this_update: date_time_ymd(2020, 1, 1),
+        next_update: date_time_ymd(until_year, 1, 1),
+        crl_number: SerialNumber::from(1),
+        issuing_distribution_point: None,
+        revoked_certs: serials.iter().map(|serial| revoked(*serial)).collect(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    let list = list.signed_by(&authority.issuer).unwrap();
+    list.der().to_vec()
+}
+
+fn revoked(serial: u64) -> RevokedCertParams {
+    RevokedCertParams {
+        serial_number: SerialNumber::from(serial),
+        revocation_time: date_time_ymd(2020, 1, 1),
+        reason_code: None,
+        invalidity_date: None,
+    }
 }

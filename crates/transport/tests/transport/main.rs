@@ -25,3 +25,5 @@ mod tls_probe;
 mod tls_race;
 #[cfg(feature = "tls-ring")]
 mod tls_server;
+#[cfg(feature = "tls-ring")]
+mod tls_settings;

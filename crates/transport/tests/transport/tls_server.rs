@@ -83,7 +83,7 @@ pub(crate) fn server_config(
 ) -> ServerConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let chain = vec![CertificateDer::from(identity.certificate.clone())];
-    let key = PrivateKeyDer::try_from(identity.key.clone()).unwrap();
+    let key = PrivateKeyDer::try_from(identity.key.serialize_der()).unwrap();
     ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
         .unwrap()

@@ -1,0 +1,325 @@
+//! What TLS can be told: whom to refuse, who we are, what to ask for.
+
+use std::sync::Arc;
+
+use postrider_transport::{
+    ConnectError, ConnectErrorKind, Connected, TlsErrorKind, TlsSettings, TlsSettingsBuilder,
+    TlsSettingsError, TlsVersion,
+};
+use rcgen::{ExtendedKeyUsagePurpose, PublicKeyData, SerialNumber};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::authority::{Authority, Identity, expired, revocation_list, server};
+use crate::support::{knowing, listen, soon};
+use crate::tls_server::{Server, both_versions, serve_one, server_config, tls};
+
+/// Connects with the settings to a server of this identity.
+async fn connect_to(
+    config: ServerConfig,
+    settings: TlsSettings,
+) -> Result<Connected, Box<ConnectError>> {
+    let (listener, addr) = listen().await;
+    let serving = serve_one(listener, config);
+    let connector = knowing(&[addr]).tls(settings).build();
+    let endpoint = tls("a.test");
+    let outcome = soon(connector.connect(&endpoint)).await;
+    assert_eq!(serving.await.unwrap().is_ok(), outcome.is_ok());
+    outcome.map_err(Box::new)
+}
+
+fn trusting(authority: &Authority) -> TlsSettingsBuilder {
+    TlsSettings::builder()
+        .add_root_der(authority.der())
+        .only_added_roots()
+}
+
+fn with_serial(authority: &Authority, serial: u64) -> Identity {
+    let mut params = server(&["a.test"]);
+    params.serial_number = Some(SerialNumber::from(serial));
+    authority.issue(params)
+}
+
+fn kind(outcome: Result<Connected, Box<ConnectError>>) -> ConnectErrorKind {
+    outcome.unwrap_err().kind()
+}
+
+#[tokio::test]
+async fn a_revoked_certificate_is_refused_and_others_of_the_list_are_not() {
+    let authority = Authority::new();
+    let list = revocation_list(&authority, &[7, 8], 2090);
+    let settings = trusting(&authority)
+        .add_revocation_list_der(list)
+        .build()
+        .unwrap();
+    let good = both_versions(&with_serial(&authority, 6));
+    connect_to(good, settings.clone()).await.unwrap();
+    let revoked = both_versions(&with_serial(&authority, 7));
+    let error = connect_to(revoked, settings).await.unwrap_err();
+    let kind = ConnectErrorKind::Tls(TlsErrorKind::Revoked);
+    assert_eq!(error.kind(), kind);
+    let words = "TLS handshake with a.test:443 failed: the certificate was revoked (";
+    assert!(error.to_string().starts_with(words), "{error}");
+}
+
+#[tokio::test]
+async fn where_lists_are_given_one_must_cover_the_certificate() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let list = revocation_list(&other, &[], 2090);
+    let settings = trusting(&authority)
+        .add_revocation_list_der(list)
+        .build()
+        .unwrap();
+    let config = both_versions(&authority.identity("a.test"));
+    let outcome = connect_to(config, settings).await;
+    let expected = ConnectErrorKind::Tls(TlsErrorKind::UnknownRevocation);
+    assert_eq!(kind(outcome), expected);
+}
+
+#[tokio::test]
+async fn a_list_that_is_out_of_date_fails_the_handshake() {
+    let authority = Authority::new();
+    let list = revocation_list(&authority, &[], 2021);
+    let settings = trusting(&authority)
+        .add_revocation_list_der(list)
+        .build()
+        .unwrap();
+    let config = both_versions(&authority.identity("a.test"));
+    let outcome = connect_to(config, settings).await;
+    let expected = ConnectErrorKind::Tls(TlsErrorKind::ExpiredRevocationList);
+    assert_eq!(kind(outcome), expected);
+}
+
+#[tokio::test]
+async fn only_a_pinned_key_is_accepted() {
+    let authority = Authority::new();
+    let identity = authority.identity("a.test");
+    let pin = sha256(&identity.key.subject_public_key_info());
+    let pinned = |pin| trusting(&authority).pin_public_key(pin);
+
+    let settings = pinned([0; 32]).pin_public_key(pin).build().unwrap();
+    connect_to(both_versions(&identity), settings)
+        .await
+        .unwrap();
+    let settings = pinned([0; 32]).build().unwrap();
+    let error = connect_to(both_versions(&identity), settings).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ConnectErrorKind::Tls(TlsErrorKind::Refused));
+    let words = "the verifier refused the certificate";
+    assert!(error.to_string().contains(words), "{error}");
+
+    // A pin excuses nothing else.
+    let stale = authority.issue(expired(server(&["a.test"])));
+    let pin = sha256(&stale.key.subject_public_key_info());
+    let outcome = connect_to(both_versions(&stale), pinned(pin).build().unwrap()).await;
+    assert_eq!(kind(outcome), ConnectErrorKind::Tls(TlsErrorKind::Expired));
+}
+
+fn sha256(data: &[u8]) -> [u8; 32] {
+    let suite = rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
+    let suite = suite.tls13().unwrap();
+    let digest = suite.common.hash_provider.hash(data);
+    digest.as_ref().try_into().unwrap()
+}
+
+#[tokio::test]
+async fn danger_accepts_any_certificate_but_no_stranger_to_a_pin() {
+    let stranger = Authority::new().issue(expired(server(&["b.test"])));
+    let dangerous = || TlsSettings::builder().danger_accept_invalid_certificates();
+    for version in rustls::ALL_VERSIONS {
+        let config = server_config(&stranger, &[version]);
+        connect_to(config, dangerous().build().unwrap())
+            .await
+            .unwrap();
+    }
+    let pinned = dangerous().pin_public_key([0; 32]).build().unwrap();
+    let outcome = connect_to(both_versions(&stranger), pinned).await;
+    assert_eq!(kind(outcome), ConnectErrorKind::Tls(TlsErrorKind::Refused));
+}
+
+#[tokio::test]
+async fn another_name_than_the_hosts_can_be_asked_for() {
+    let authority = Authority::new();
+    let (listener, addr) = listen().await;
+    let serving = serve_one(listener, both_versions(&authority.identity("b.test")));
+    let settings = trusting(&authority).server_name("b.test").build().unwrap();
+    let connector = knowing(&[addr]).tls(settings).build();
+    connector.connect(&tls("a.test")).await.unwrap();
+    let far = serving.await.unwrap().unwrap();
+    assert_eq!(far.get_ref().1.server_name(), Some("b.test"));
+}
+
+#[tokio::test]
+async fn an_old_version_can_be_refused() {
+    let authority = Authority::new();
+    let settings = trusting(&authority)
+        .oldest_version(TlsVersion::Tls13)
+        .build()
+        .unwrap();
+    let identity = authority.identity("a.test");
+    let config = server_config(&identity, &[&rustls::version::TLS12]);
+    let outcome = connect_to(config, settings.clone()).await;
+    let expected = ConnectErrorKind::Tls(TlsErrorKind::Incompatible);
+    assert_eq!(kind(outcome), expected);
+    connect_to(both_versions(&identity), settings)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_shown_and_can_be_rotated() {
+    let authority = Authority::new();
+    let config = asking_for_certificates(&authority);
+    let server = Server::with(&authority, config).await;
+    let addr = server.listener.local_addr().unwrap();
+    for _ in 0..2 {
+        let client = client(&authority);
+        let settings = trusting(&authority)
+            .client_certificate_pem(client.certificate_pem.clone(), client.key.serialize_pem())
+            .build()
+            .unwrap();
+        let connector = knowing(&[addr]).tls(settings).build();
+        let endpoint = tls("a.test");
+        let (connected, far) = tokio::join!(connector.connect(&endpoint), async {
+            let (socket, _) = server.listener.accept().await.unwrap();
+            server.acceptor.accept(socket).await.unwrap()
+        });
+        // Sessions of the certificate before must not stand for this one.
+        assert!(!connected.unwrap().facts.tls.unwrap().resumed);
+        let shown = far.get_ref().1.peer_certificates().unwrap();
+        assert_eq!(shown[0].as_ref(), client.certificate);
+    }
+}
+
+/// In TLS 1.3 the client is done before the server has looked at its certificate.
+#[tokio::test]
+async fn a_missing_client_certificate_is_an_alert_at_the_first_read() {
+    let authority = Authority::new();
+    let (listener, addr) = listen().await;
+    let serving = serve_one(listener, asking_for_certificates(&authority));
+    let connector = knowing(&[addr])
+        .tls(trusting(&authority).build().unwrap())
+        .build();
+    let connected = connector.connect(&tls("a.test")).await.unwrap();
+    let mut stream = connected.stream;
+    let error = soon(stream.read(&mut [0])).await.unwrap_err();
+    assert!(error.to_string().contains("CertificateRequired"), "{error}");
+    assert!(serving.await.unwrap().is_err());
+}
+
+fn client(authority: &Authority) -> Identity {
+    let mut params = server(&["client.test"]);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    authority.issue(params)
+}
+
+fn asking_for_certificates(authority: &Authority) -> ServerConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.der().into()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .build()
+            .unwrap();
+    let identity = authority.identity("a.test");
+    let key = identity.key.serialize_der().try_into().unwrap();
+    ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(vec![identity.certificate.into()], key)
+        .unwrap()
+}
+
+#[tokio::test]
+async fn sessions_are_not_resumed_where_none_are_remembered() {
+    let authority = Authority::new();
+    let mut server = Server::with(&authority, both_versions(&authority.identity("a.test"))).await;
+    let addr = server.listener.local_addr().unwrap();
+    let settings = trusting(&authority).remembered_sessions(0).build().unwrap();
+    server.connector = knowing(&[addr]).tls(settings).build();
+    for _ in 0..2 {
+        let (connected, mut far) = server.connect().await;
+        assert!(!connected.facts.tls.unwrap().resumed);
+        let mut stream = connected.stream;
+        far.write_all(b"x").await.unwrap();
+        far.flush().await.unwrap();
+        stream.read_exact(&mut [0]).await.unwrap();
+    }
+}
+
+#[test]
+fn keys_are_logged_on_request_only() {
+    let file = std::env::temp_dir().join(format!("postrider-keys-{}", std::process::id()));
+    let run = |test: &str| {
+        let status = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--ignored", test])
+            .env("SSLKEYLOGFILE", &file)
+            .stdout(std::process::Stdio::null())
+            .status();
+        assert!(status.unwrap().success());
+    };
+    run("tls_settings::child_that_logs_no_keys");
+    assert!(!file.exists());
+    run("tls_settings::child_that_logs_keys");
+    let logged = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert!(logged.contains("CLIENT_TRAFFIC_SECRET_0 "), "{logged}");
+}
+
+#[tokio::test]
+#[ignore = "run by keys_are_logged_on_request_only, with a variable in its environment"]
+async fn child_that_logs_keys() {
+    let authority = Authority::new();
+    let settings = trusting(&authority).log_keys_to_file().build().unwrap();
+    let config = both_versions(&authority.identity("a.test"));
+    connect_to(config, settings).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "run by keys_are_logged_on_request_only, with a variable in its environment"]
+async fn child_that_logs_no_keys() {
+    let authority = Authority::new();
+    let settings = trusting(&authority).build().unwrap();
+    let config = both_versions(&authority.identity("a.test"));
+    connect_to(config, settings).await.unwrap();
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused() {
+    fn error(builder: TlsSettingsBuilder) -> String {
+        let error: TlsSettingsError = builder.build().unwrap_err();
+        error.to_string()
+    }
+    let builder = TlsSettings::builder;
+    assert_eq!(
+        error(builder().only_added_roots()),
+        "no root certificate is left to trust"
+    );
+    assert_eq!(
+        error(builder().add_roots_pem("nothing here")),
+        "a text in PEM holds no certificate or list"
+    );
+    let broken = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
+    assert_eq!(error(builder().add_roots_pem(broken)), "a text is no PEM");
+    let bad = error(builder().add_root_der([1, 2, 3]));
+    assert!(bad.starts_with("a root certificate is bad: "), "{bad}");
+    let bad = error(builder().add_revocation_list_der([1, 2, 3]));
+    assert!(bad.starts_with("a revocation list is bad: "), "{bad}");
+    assert_eq!(
+        error(builder().server_name("no name")),
+        "the server name is neither a DNS name nor an address"
+    );
+
+    let authority = Authority::new();
+    let (one, other) = (client(&authority), client(&authority));
+    let identity = |key: String| builder().client_certificate_pem(one.certificate_pem.clone(), key);
+    assert!(identity(one.key.serialize_pem()).build().is_ok());
+    assert_eq!(
+        error(identity("nothing here".to_owned())),
+        "the client certificate's key cannot be read"
+    );
+    let bad = error(identity(other.key.serialize_pem()));
+    assert!(bad.starts_with("the client certificate is bad: "), "{bad}");
+}
