@@ -4,7 +4,9 @@ use std::hash::Hash;
 use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::authority_error::AuthorityError;
 use crate::list::decimal;
+use crate::user_info::{UserInfo, is_name_byte, is_unreserved};
 
 /// A host and a port that were checked: what a connection is made to and what
 /// the `Host` field says.
@@ -254,85 +256,6 @@ impl fmt::Display for Scheme {
     }
 }
 
-/// The user information of a URL, still percent-encoded. Never sent as such:
-/// it becomes Basic authorization, or an error (RFC 9110 §4.2.4).
-///
-/// Its `Debug` shows none of it.
-#[derive(Clone, Copy, Eq, PartialEq)]
-pub struct UserInfo<'a> {
-    /// What stands before the first colon.
-    pub user: &'a str,
-    /// What stands behind it.
-    pub password: Option<&'a str>,
-}
-
-impl<'a> UserInfo<'a> {
-    /// `None` for the empty text of `http://@host/`.
-    fn parse(text: &'a str) -> Result<Option<Self>, AuthorityError> {
-        if !is_user_info(text.as_bytes()) {
-            return Err(AuthorityError::UserInfo);
-        }
-        Ok(match text.split_once(':') {
-            Some((user, password)) => Some(Self {
-                user,
-                password: Some(password),
-            }),
-            None if text.is_empty() => None,
-            None => Some(Self {
-                user: text,
-                password: None,
-            }),
-        })
-    }
-}
-
-impl fmt::Debug for UserInfo<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("UserInfo(..)")
-    }
-}
-
-/// Why a text is no [`Authority`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum AuthorityError {
-    /// Brackets around something else than an IPv6 address, or text behind them.
-    Brackets,
-    /// A character that is part of no host name.
-    HostCharacter(char),
-    /// An empty label, one of more than 63 characters, or a name of more than 253.
-    Label,
-    /// There is no host.
-    NoHost,
-    /// The host is not ASCII; map it by IDNA first.
-    NotAscii,
-    /// The port is not a number from 0 to 65535.
-    Port,
-    /// There are two `@`.
-    TwoAtSigns,
-    /// The user information has a character that must be percent-encoded.
-    UserInfo,
-}
-
-impl fmt::Display for AuthorityError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Brackets => f.write_str("the brackets of the host hold no ipv6 address"),
-            Self::HostCharacter(character) => {
-                write!(f, "the host has the invalid character {character:?}")
-            }
-            Self::Label => f.write_str("a label of the host name is empty or too long"),
-            Self::NoHost => f.write_str("there is no host"),
-            Self::NotAscii => f.write_str("the host name is not ascii"),
-            Self::Port => f.write_str("the port is not a number from 0 to 65535"),
-            Self::TwoAtSigns => f.write_str("there is more than one '@'"),
-            Self::UserInfo => f.write_str("the user information has an invalid character"),
-        }
-    }
-}
-
-impl std::error::Error for AuthorityError {}
-
 /// `text` is empty or starts at the colon.
 fn parse_port(text: &str) -> Result<Option<u16>, AuthorityError> {
     let Some(digits) = text.strip_prefix(':') else {
@@ -377,26 +300,5 @@ fn write_port(port: u16, out: &mut Vec<u8>) {
     out.extend_from_slice(itoa::Buffer::new().format(port).as_bytes());
 }
 
-/// Letters, digits and hyphens, and the underscore that service names carry.
-const fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')
-}
-
-/// RFC 3986 §2.3.
-const fn is_unreserved(byte: u8) -> bool {
-    is_name_byte(byte) || byte == b'~'
-}
-
-/// RFC 3986 §3.2.1: unreserved, sub-delims, ":" and percent-encoded octets.
-fn is_user_info(mut text: &[u8]) -> bool {
-    loop {
-        text = match text {
-            [] => return true,
-            [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                rest
-            }
-            [byte, rest @ ..] if is_unreserved(*byte) || b"!$&'()*+,;=:".contains(byte) => rest,
-            _ => return false,
-        };
-    }
-}
+#[cfg(test)]
+mod tests;

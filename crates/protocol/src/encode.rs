@@ -1,6 +1,7 @@
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{HeaderMap, Uri};
 
+use crate::list::trim;
 use crate::plan::{Plan, RequestFraming};
 use crate::request::{RequestHead, Target};
 
@@ -130,7 +131,7 @@ fn write_line(name: &[u8], value: &HeaderValue, out: &mut Vec<u8>) {
 /// White space around a value is no part of it (RFC 9110 §5.5).
 fn write_value(value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b": ");
-    out.extend_from_slice(crate::list::trim(value));
+    out.extend_from_slice(trim(value));
     out.extend_from_slice(b"\r\n");
 }
 

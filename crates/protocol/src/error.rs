@@ -2,8 +2,6 @@ use std::fmt;
 
 use http::header::HeaderName;
 
-use crate::authority::AuthorityError;
-
 /// What is wrong with a response: the peer broke the rules, passed a limit, or
 /// went away too early. The connection must be closed.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -102,6 +100,36 @@ pub enum Error {
     Upgrade,
 }
 
+impl Error {
+    /// Whether more came than [`Limits`](crate::Limits) allow: the response
+    /// may be sound, and be read with other limits.
+    #[must_use]
+    pub const fn is_limit(&self) -> bool {
+        matches!(
+            self,
+            Self::ChunkExtensionsTooLarge { .. }
+                | Self::ChunkLineTooLong { .. }
+                | Self::HeadTooLarge { .. }
+                | Self::InformationalTooLarge { .. }
+                | Self::LineTooLong { .. }
+                | Self::TooManyFields { .. }
+                | Self::TooManyInformational { .. }
+                | Self::TooManyTrailers { .. }
+                | Self::TrailersTooLarge { .. }
+        )
+    }
+
+    /// Whether the connection ended too early: the fault of the network or of
+    /// a peer that gave up, and not of what was sent.
+    #[must_use]
+    pub const fn is_truncation(&self) -> bool {
+        matches!(
+            self,
+            Self::BodyTruncated { .. } | Self::Closed | Self::HeadTruncated
+        )
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -171,101 +199,3 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
-
-/// What is wrong with a request: the caller's fault. Where it comes from
-/// [`Exchange::start`](crate::Exchange::start), no byte was written.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum RequestError {
-    /// The rest of the body was given up before.
-    Abandoned,
-    /// `*` is a target of OPTIONS only (RFC 9112 §3.2.4).
-    Asterisk,
-    /// The method has no body: CONNECT or TRACE.
-    Body,
-    /// The body has more bytes than declared.
-    BodyTooLong {
-        /// How many more.
-        surplus: u64,
-    },
-    /// The body ended before its declared length.
-    BodyTooShort {
-        /// How many bytes are missing.
-        missing: u64,
-    },
-    /// A body of unknown length for a server that knows only HTTP/1.0.
-    ChunkedToHttp10,
-    /// CONNECT goes with the authority form of the target, and nothing else does.
-    Connect,
-    /// `Content-Length` as given is no number, is given twice, or contradicts
-    /// the body.
-    ContentLength,
-    /// `Expect: 100-continue` without a body to wait with (RFC 9110 §10.1.1).
-    ExpectWithoutBody,
-    /// `Host` as given is not one valid host.
-    Host(AuthorityError),
-    /// `Host` is given more than once.
-    Hosts,
-    /// The target has a character that must not be sent, or no leading `/`.
-    Target,
-    /// `TE` lists `chunked`, which it never does (RFC 9112 §7.4).
-    TeChunked,
-    /// A field that must not be in a trailer (RFC 9110 §6.5.1).
-    Trailer(HeaderName),
-    /// Trailers behind a body that is not chunked.
-    TrailersWithoutChunked,
-    /// `Transfer-Encoding` as given is not `chunked`, or contradicts the body.
-    TransferEncoding,
-}
-
-impl fmt::Display for RequestError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Abandoned => f.write_str("the rest of the request body was given up"),
-            Self::Asterisk => f.write_str("the target '*' is for the method OPTIONS only"),
-            Self::Body => f.write_str("the request method takes no body"),
-            Self::BodyTooLong { surplus } => {
-                write!(
-                    f,
-                    "the request body is {surplus} bytes longer than declared"
-                )
-            }
-            Self::BodyTooShort { missing } => {
-                write!(
-                    f,
-                    "the request body is {missing} bytes shorter than declared"
-                )
-            }
-            Self::ChunkedToHttp10 => {
-                f.write_str("an http/1.0 server takes no request body of unknown length")
-            }
-            Self::Connect => {
-                f.write_str("the method CONNECT and an authority as target need each other")
-            }
-            Self::ContentLength => {
-                f.write_str("the content-length given is invalid or contradicts the request body")
-            }
-            Self::ExpectWithoutBody => f.write_str("'expect: 100-continue' needs a request body"),
-            Self::Host(_) => f.write_str("the host field given is not a valid host"),
-            Self::Hosts => f.write_str("the host field is given more than once"),
-            Self::Target => f.write_str("the request target has an invalid character"),
-            Self::TeChunked => f.write_str("the field te must not list chunked"),
-            Self::Trailer(name) => write!(f, "the field {name} must not be a trailer"),
-            Self::TrailersWithoutChunked => {
-                f.write_str("trailers need a request body of unknown length")
-            }
-            Self::TransferEncoding => f.write_str(
-                "the transfer-encoding given is not chunked or contradicts the request body",
-            ),
-        }
-    }
-}
-
-impl std::error::Error for RequestError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Host(error) => Some(error),
-            _ => None,
-        }
-    }
-}

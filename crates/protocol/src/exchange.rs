@@ -3,13 +3,14 @@ use http::header::UPGRADE;
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::encode::{write_head, write_last_chunk};
-use crate::error::{Error, RequestError};
+use crate::error::Error;
 use crate::framing::{self, Asked};
 use crate::limits::Limits;
 use crate::outcome::{CloseReason, KeepAlive, Outcome};
 use crate::plan::Plan;
 use crate::receiving::{BodyReader, BodyStep, Receiving};
 use crate::request::RequestHead;
+use crate::request_error::RequestError;
 use crate::response::{Head, HeadReader, ResponseHead};
 use crate::sending::{Body, Frame, Sending, check_trailers};
 
@@ -302,6 +303,14 @@ impl Exchange {
             }
             (Receiving::Done, None) => Outcome::Reusable,
         }
+    }
+
+    /// What is known already to speak against using the connection again; the
+    /// [`outcome`](Self::outcome) at the end may know more. An upload need not
+    /// go on when the peer closes after its response.
+    #[must_use]
+    pub const fn close_reason(&self) -> Option<CloseReason> {
+        self.close
     }
 
     /// What the response said of how long the connection will be kept.

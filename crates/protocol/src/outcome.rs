@@ -5,7 +5,6 @@ use crate::list::{decimal, members_of, trim};
 
 /// What becomes of the connection after an exchange.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
 pub enum Outcome {
     /// The response is not over.
     NotYet,

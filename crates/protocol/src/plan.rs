@@ -4,9 +4,10 @@ use http::header::{
 use http::{HeaderMap, Method, Version};
 
 use crate::authority::Authority;
-use crate::error::RequestError;
-use crate::list::{decimal, has_token};
+use crate::authority_error::AuthorityError;
+use crate::list::{decimal, has_token, members, trim};
 use crate::request::{BodyLength, RequestHead, Target};
+use crate::request_error::RequestError;
 
 /// What was decided of a request before a byte of it is written.
 #[derive(Debug)]
@@ -80,7 +81,7 @@ fn check_host(head: &RequestHead<'_>) -> Result<(), RequestError> {
     if given.next().is_some() {
         return Err(RequestError::Hosts);
     }
-    let not_ascii = crate::authority::AuthorityError::NotAscii;
+    let not_ascii = AuthorityError::NotAscii;
     let text = host.to_str().map_err(|_| RequestError::Host(not_ascii))?;
     match Authority::parse_host(text, head.authority.scheme()) {
         Ok(_) => Ok(()),
@@ -174,7 +175,7 @@ fn expectation(headers: &HeaderMap, framing: RequestFraming) -> Result<Expectati
 fn unlisted(headers: &HeaderMap) -> Result<Vec<&'static str>, RequestError> {
     let mut unlisted = Vec::new();
     if headers.contains_key(TE) {
-        if crate::list::members(headers, &TE).any(is_chunked_coding) {
+        if members(headers, &TE).any(is_chunked_coding) {
             return Err(RequestError::TeChunked);
         }
         if !has_token(headers, &CONNECTION, "te") {
@@ -190,5 +191,5 @@ fn unlisted(headers: &HeaderMap) -> Result<Vec<&'static str>, RequestError> {
 fn is_chunked_coding(member: &[u8]) -> bool {
     let end = member.iter().position(|byte| *byte == b';');
     let name = member.get(..end.unwrap_or(member.len()));
-    name.is_some_and(|name| crate::list::trim(name).eq_ignore_ascii_case(b"chunked"))
+    name.is_some_and(|name| trim(name).eq_ignore_ascii_case(b"chunked"))
 }

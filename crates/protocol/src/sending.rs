@@ -1,8 +1,8 @@
 use http::HeaderMap;
 use http::header::{self, HeaderName};
 
-use crate::error::RequestError;
 use crate::plan::{Expectation, Plan, RequestFraming};
+use crate::request_error::RequestError;
 
 /// The sending half of an exchange.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,6 +1,6 @@
 //! The decoder agrees with one that was written straight from the grammar.
 
-use postrider_protocol::{Error, Outcome};
+use postrider_protocol::Outcome;
 
 use super::drive::{HELD, Then, exchange, read};
 use super::splits::cuts;
@@ -24,21 +24,11 @@ pub fn check(data: &[u8]) {
             assert_eq!(reading.leftover, expected.rest);
         }
         (Some(expected), Some(Err(error))) => {
-            assert!(is_limit(&error), "{error}");
+            assert!(error.is_limit(), "{error}");
             assert!(expected.data.starts_with(&reading.body));
         }
         (None, Some(Ok(_))) => panic!("what breaks the grammar was taken"),
         (None, Some(Err(_))) => {}
         (_, None) => panic!("the response did not end"),
     }
-}
-
-fn is_limit(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::ChunkLineTooLong { .. }
-            | Error::ChunkExtensionsTooLarge { .. }
-            | Error::TrailersTooLarge { .. }
-            | Error::TooManyTrailers { .. }
-    )
 }
