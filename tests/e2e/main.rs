@@ -2,6 +2,8 @@
 //! record every byte, and against hyper's server.
 
 mod api;
+mod cancellation;
+mod echo;
 mod keep_alive;
 mod requests;
 mod responses;
