@@ -35,6 +35,9 @@ pub struct ConnectorBuilder {
     sockets: SocketOptions,
 }
 
+/// Longer than anybody means, and short enough to be added to any instant.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 impl ConnectorBuilder {
     pub(crate) fn new() -> Self {
         Self {
@@ -54,13 +57,13 @@ impl ConnectorBuilder {
 
     /// The time for everything, from the name to the end of the TLS handshake. 10 s unless set.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
+        self.connect_timeout = timeout.min(LONGEST);
         self
     }
 
     /// The time for each TLS handshake, within the connect timeout. 5 s unless set.
     pub fn tls_timeout(mut self, timeout: Duration) -> Self {
-        self.tls_timeout = timeout;
+        self.tls_timeout = timeout.min(LONGEST);
         self
     }
 
@@ -146,14 +149,14 @@ impl ConnectorBuilder {
     /// unless set; less than 10 ms is taken as 10 ms.
     pub fn attempt_delay(mut self, delay: Duration) -> Self {
         // RFC 8305 §5: never less than 10 ms.
-        self.race.attempt_delay = delay.max(Duration::from_millis(10));
+        self.race.attempt_delay = delay.clamp(Duration::from_millis(10), LONGEST);
         self
     }
 
     /// How long IPv4 addresses wait for IPv6 ones, where a resolver gives them apart (RFC 8305
     /// §3). 50 ms unless set.
     pub fn resolution_delay(mut self, delay: Duration) -> Self {
-        self.race.resolution_delay = delay;
+        self.race.resolution_delay = delay.min(LONGEST);
         self
     }
 
@@ -227,6 +230,11 @@ impl ConnectorBuilder {
             Some(IpAddr::V6(_)) => self.families.without_ipv4(),
             None => self.families,
         };
+        let mut race = self.race;
+        if families != Families::Both {
+            // There is no other family to wait for.
+            race.resolution_delay = Duration::ZERO;
+        }
         let road = match self.function {
             Some(function) => Road::Custom(function),
             None => Road::Network(Network {
@@ -240,7 +248,7 @@ impl ConnectorBuilder {
                     filter: self.filter,
                     families,
                 },
-                race: self.race,
+                race,
                 sockets: Arc::new(self.sockets),
             }),
         };

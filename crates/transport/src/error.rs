@@ -268,7 +268,7 @@ impl fmt::Display for ConnectErrorKind {
             Self::Tls(tls) => return tls.fmt(f),
             Self::AlpnMismatch => "the server does not speak HTTP/1.1",
             Self::NoTlsProvider => {
-                "this build has no TLS provider (feature `tls-ring`), and no TLS settings were given"
+                "this build has no TLS provider (feature `tls-ring` or `tls-aws-lc-rs`), and no TLS settings were given"
             }
             Self::Custom => "the connect function failed",
             Self::Panicked => "user code panicked",

@@ -44,6 +44,9 @@ pub struct TlsFacts {
     pub version: TlsVersion,
     /// The cipher suite's name in the registry of RFC 8446, such as `TLS13_AES_128_GCM_SHA256`.
     pub cipher: &'static str,
+    /// The group of the key exchange, such as `X25519MLKEM768`; a session resumed in TLS 1.2 had
+    /// none.
+    pub key_exchange: Option<&'static str>,
     /// The protocol that the server chose by ALPN (RFC 7301), if it chose one.
     pub alpn: Option<&'static str>,
     /// Whether an earlier session was resumed, which saves the certificate and a signature.

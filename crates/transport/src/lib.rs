@@ -38,9 +38,13 @@
 //!
 //! # Features
 //!
-//! - `tls-ring` (default): TLS with the *ring* provider. Without a provider, a connector needs
-//!   settings by [`TlsSettings::from_rustls`]; `https` fails with
-//!   [`ConnectErrorKind::NoTlsProvider`] otherwise.
+//! - `tls-ring` (default): TLS with the *ring* provider. It knows no post-quantum key exchange.
+//! - `tls-aws-lc-rs`: TLS with the aws-lc-rs provider, which prefers the post-quantum key exchange
+//!   X25519MLKEM768. It is used where both are on; that both are linked harms nothing, since the
+//!   provider is always named and never the process's default.
+//!
+//! Without a provider, a connector needs settings by [`TlsSettings::from_rustls`]; a secure
+//! endpoint fails with [`ConnectErrorKind::NoTlsProvider`] otherwise.
 
 mod bounded;
 mod builder;

@@ -80,7 +80,7 @@ fn a_build_without_tls_names_the_feature() {
     assert_eq!(
         text(failure),
         "TLS handshake with a.test:443 failed: this build has no TLS provider \
-         (feature `tls-ring`), and no TLS settings were given"
+         (feature `tls-ring` or `tls-aws-lc-rs`), and no TLS settings were given"
     );
 }
 

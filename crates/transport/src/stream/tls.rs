@@ -31,10 +31,7 @@ impl TlsSession {
         }
         let (below, session) = self.stream.get_mut();
         session.send_close_notify();
-        if session.wants_write() {
-            // Nobody is left to hear of a failure.
-            let _ = session.write_tls(&mut Now(below));
-        }
+        offer(session, below);
     }
 
     pub(super) fn is_alive(&mut self, care: Probe) -> bool {
@@ -52,7 +49,10 @@ impl TlsSession {
             match session.read_tls(&mut Now(below)) {
                 Ok(0) => return false,
                 Ok(taken) => fed += taken,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    offer(session, below);
+                    return true;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return false,
             }
@@ -82,6 +82,14 @@ impl TlsSession {
 impl Drop for TlsSession {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// Offers what the session has to say of itself to the stream below, once: close_notify, or that
+/// it will not renegotiate (TLS 1.2). A failure will show in whatever comes next, if anything does.
+fn offer(session: &mut ClientConnection, below: &mut Stream) {
+    if session.wants_write() {
+        let _ = session.write_tls(&mut Now(below));
     }
 }
 

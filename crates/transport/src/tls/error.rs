@@ -206,7 +206,9 @@ pub enum TlsSettingsError {
 impl fmt::Display for TlsSettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoProvider => f.write_str("this build has no TLS provider (feature `tls-ring`)"),
+            Self::NoProvider => f.write_str(
+                "this build has no TLS provider (feature `tls-ring` or `tls-aws-lc-rs`)",
+            ),
             Self::NoRoots => f.write_str("no root certificate is left to trust"),
             Self::BadPem => f.write_str("a text is no PEM"),
             Self::EmptyPem => f.write_str("a text in PEM holds no certificate or list"),

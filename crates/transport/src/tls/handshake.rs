@@ -138,6 +138,9 @@ fn facts(session: &ClientConnection) -> Result<TlsFacts, HandshakeError> {
             .negotiated_cipher_suite()
             .and_then(|suite| suite.suite().as_str())
             .unwrap_or("unknown"),
+        key_exchange: session
+            .negotiated_key_exchange_group()
+            .and_then(|group| group.name().as_str()),
         alpn,
         resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
     })

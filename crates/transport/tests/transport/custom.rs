@@ -1,6 +1,7 @@
 //! A connect function of the user's own, in the network's place.
 
 use std::io;
+use std::time::Duration;
 
 use postrider_transport::{ConnectErrorKind, Connector, Phase, Probe, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter, DuplexStream, duplex};
@@ -63,6 +64,16 @@ async fn a_function_that_hangs_runs_into_the_timeout() {
         error.to_string(),
         "could not connect to a.test:80: timed out after 10.0 s"
     );
+}
+
+#[tokio::test]
+async fn a_timeout_may_be_as_long_as_it_likes() {
+    let connector = Connector::builder()
+        .connect_timeout(Duration::MAX)
+        .tls_timeout(Duration::MAX)
+        .connect_with(|_| async { Ok(duplex(64).0) })
+        .build();
+    connector.connect(&plain("a.test", 80)).await.unwrap();
 }
 
 #[tokio::test]

@@ -8,6 +8,8 @@
 mod connect;
 mod custom;
 mod names;
+#[cfg(feature = "interop")]
+mod netns;
 mod plain_probe;
 mod support;
 
@@ -17,8 +19,10 @@ mod authority;
 mod tls_connect;
 #[cfg(feature = "tls-ring")]
 mod tls_failures;
-#[cfg(not(feature = "tls-ring"))]
+#[cfg(not(any(feature = "tls-aws-lc-rs", feature = "tls-ring")))]
 mod tls_missing;
+#[cfg(all(feature = "tls-aws-lc-rs", feature = "tls-ring"))]
+mod tls_post_quantum;
 #[cfg(feature = "tls-ring")]
 mod tls_probe;
 #[cfg(feature = "tls-ring")]

@@ -20,7 +20,7 @@ async fn a_secure_endpoint_is_a_clear_error_before_anything_is_dialled() {
         error.to_string(),
         format!(
             "TLS handshake with {addr} failed: this build has no TLS provider \
-             (feature `tls-ring`), and no TLS settings were given"
+             (feature `tls-ring` or `tls-aws-lc-rs`), and no TLS settings were given"
         )
     );
 }
@@ -31,6 +31,6 @@ fn settings_cannot_be_built() {
     assert!(matches!(error, TlsSettingsError::NoProvider));
     assert_eq!(
         error.to_string(),
-        "this build has no TLS provider (feature `tls-ring`)"
+        "this build has no TLS provider (feature `tls-ring` or `tls-aws-lc-rs`)"
     );
 }

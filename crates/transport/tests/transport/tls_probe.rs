@@ -50,6 +50,7 @@ async fn key_updates_are_not_data() {
     far.get_mut().1.refresh_traffic_keys().unwrap();
     far.flush().await.unwrap();
     assert!(stream.is_alive(Probe::Kernel));
+    assert!(!stream.has_unsent());
     exchange(&mut stream, &mut far).await;
 }
 
