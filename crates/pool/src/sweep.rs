@@ -124,8 +124,8 @@ fn cancel_overdue<K: Key, T: Reusable>(
 
 /// One bounded round through the idle connections, a few at a time.
 fn visit<K: Key, T: Reusable>(shared: &Arc<Shared<K, T>>, home: HomeIndex) {
-    let idle = shared.update(|ledger, _| ledger.begin_round(home));
-    let mut left = idle.min(A_TICK);
+    let round = shared.update(|ledger, _| ledger.round(home));
+    let mut left = round.min(A_TICK);
     while left > 0 {
         let mut outing = Outing {
             shared,
@@ -136,10 +136,10 @@ fn visit<K: Key, T: Reusable>(shared: &Arc<Shared<K, T>>, home: HomeIndex) {
             ledger.look(home, left.min(AT_ONCE), now, &mut outing.sights, after)
         });
         outing.look_at_each();
-        left -= steps;
-        if steps < AT_ONCE {
+        if steps == 0 {
             return;
         }
+        left -= steps;
     }
 }
 

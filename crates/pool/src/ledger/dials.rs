@@ -63,21 +63,22 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         }
     }
 
-    /// Whether a connection that is about to be handed on within a lane must rather make room:
-    /// somebody came before the lane's head, and has no connection that could ever be returned to
-    /// him.
+    /// Whether a connection that is about to be handed on to a lane's `head` must rather make room:
+    /// the dial that its room would be for is that of somebody who came earlier, and whom no
+    /// returned connection would ever serve.
     pub(super) fn owes_room(&self, lane: LaneIndex, head: WaiterIndex) -> bool {
-        let head = self.waiters[head].ticket;
-        let in_total = self.needs.first().is_some_and(|(ticket, other)| {
-            *ticket < head && self.entries[self.lanes[*other].entry].counts.connections() == 0
-        });
-        let entry = &self.entries[self.lanes[lane].entry];
-        let is_full = entry.counts.connections() >= entry.limits.max_connections.max(1);
-        let in_key = |other: &LaneIndex| {
-            self.lanes[*other].slots == 0
-                && self.need_of(*other).is_some_and(|ticket| ticket < head)
+        let entry = self.lanes[lane].entry;
+        let lanes = self.entries[entry].lanes.iter();
+        let in_key = lanes.filter_map(|other| Some((self.need_of(*other)?, *other)));
+        let next = in_key.chain(self.needs.first().copied()).min();
+        let Some((_, needy)) = next.filter(|(it, _)| *it < self.waiters[head].ticket) else {
+            return false;
         };
-        in_total || is_full && entry.lanes.iter().any(in_key)
+        let other = &self.lanes[needy];
+        // In the same lane, who came before the first who takes any wants a fresh one.
+        needy == lane
+            || other.slots == 0
+                && (other.entry == entry || self.entries[other.entry].counts.connections() == 0)
     }
 
     /// Asked by a dial before it goes on; leaves a waker by which it is told of its cancellation.

@@ -118,8 +118,11 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         }
     }
 
-    /// Does what follows from a change in a lane: dials, marks surplus ones, forgets the lane.
+    /// Does what follows from a change in a lane: dates surplus dials, begins those that are
+    /// needed, forgets the lane if it is empty.
     pub(super) fn settle(&mut self, index: LaneIndex, now: Now, after: &mut After<T, H>) {
+        // First, as making room for a dial may forget the lane.
+        self.mark_surplus(index, now.mono, after);
         if let Some(lane) = self.lanes.get(index) {
             let entry = lane.entry;
             if self.entries[entry].counts.waiting > 0 || lane.need.is_some() {
@@ -129,7 +132,6 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         if !self.needs.is_empty() {
             self.begin_dials(now, after);
         }
-        self.mark_surplus(index, now.mono, after);
         self.forget_if_empty(index, after);
         if !self.is_open {
             after.is_drained = self.is_drained();

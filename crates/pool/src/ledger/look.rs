@@ -22,8 +22,9 @@ pub(crate) struct Sight<T> {
 }
 
 impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
-    /// Goes on with the round through a runtime's idle connections, by `steps` at most: closes
-    /// those whose time is over and hands out the others to be looked at. Gives the steps made.
+    /// Goes on with the round through a runtime's idle connections, by `steps` at most, and begins
+    /// anew at its end: closes those whose time is over and hands out the others to be looked at.
+    /// Gives the steps made.
     pub(crate) fn look(
         &mut self,
         home: HomeIndex,
@@ -33,7 +34,11 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         after: &mut After<T, H>,
     ) -> usize {
         for step in 0..steps {
-            let Some(slot) = self.homes[home].idle.pass(&self.slots) else {
+            let idle = &mut self.homes[home].idle;
+            if idle.mark().is_none() {
+                idle.rewind();
+            }
+            let Some(slot) = idle.pass(&self.slots) else {
                 return step;
             };
             let SlotState::Idle { rest, .. } = self.slots[slot].state else {
@@ -51,13 +56,9 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         steps
     }
 
-    /// Begins a new round if the last one is over, and tells how many connections there are.
-    pub(crate) fn begin_round(&mut self, home: HomeIndex) -> usize {
-        let idle = &mut self.homes[home].idle;
-        if idle.mark().is_none() {
-            idle.rewind();
-        }
-        idle.len()
+    /// How many steps a whole round through a runtime's idle connections takes.
+    pub(crate) fn round(&self, home: HomeIndex) -> usize {
+        self.homes[home].idle.len()
     }
 
     /// Hands out all idle connections, each with its key.

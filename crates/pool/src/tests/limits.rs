@@ -125,6 +125,21 @@ async fn a_connection_released_beside_a_waiter_for_a_fresh_one_makes_room() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_wants_a_fresh_connection_does_not_starve_behind_those_who_take_any() {
+    let stage = Stage::with(per_key(KeyLimits::default().with_max_connections(1)));
+    let lease = stage.fresh("a").await;
+    let mut fresh = stage.wait("a", Want::Fresh);
+    let mut any = stage.ask("a");
+    settled().await;
+    lease.release();
+    settled().await;
+    assert!(any.is_pending());
+    stage.arrive(stage.dials()[0]).await;
+    fresh.lease().release();
+    any.lease();
+}
+
+#[tokio::test(start_paused = true)]
 async fn beyond_the_idle_limits_the_oldest_goes_never_the_freshest() {
     let limits = KeyLimits::default().with_max_idle(2);
     let stage = Stage::with(per_key(limits).with_max_idle(3));

@@ -5,6 +5,8 @@ mod dialling;
 mod lending;
 mod limits;
 mod managing;
+mod model;
+mod reference;
 mod runtimes;
 mod stage;
 mod sweeping;

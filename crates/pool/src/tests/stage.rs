@@ -76,6 +76,12 @@ impl Stage {
         Ask::new(self.pool.wait(key, want, self.stable.dial()))
     }
 
+    /// The same, with a dial of this number.
+    pub(super) fn ask_as(&self, number: u32, key: Station, want: Want) -> Ask {
+        let dial = self.stable.dial_as(number);
+        Ask::new(self.pool.wait(key, want, dial))
+    }
+
     pub(super) fn ask(&self, key: Station) -> Ask {
         self.wait(key, Want::Any)
     }
@@ -161,12 +167,28 @@ impl Stable {
     + use<> {
         let stable = self.clone();
         move || {
-            let (number, outcome) = stable.begin();
+            let number = stable.number();
+            Box::pin(async move { stable.dial_as(number)().await })
+        }
+    }
+
+    /// The same, with a number chosen by the test.
+    pub(super) fn dial_as(
+        &self,
+        number: u32,
+    ) -> impl FnOnce() -> Pin<Box<dyn Future<Output = Result<Horse, Fall>> + Send>>
+    + Send
+    + 'static
+    + use<> {
+        let stable = self.clone();
+        move || {
+            let (sender, outcome) = oneshot::channel();
+            stable.records().dials.insert(number, sender);
             Box::pin(async move {
                 match outcome.await {
                     Ok(Outcome::Arrive) => Ok(Horse { number, stable }),
                     Ok(Outcome::Fall(why)) => Err(Fall(why)),
-                    Ok(Outcome::Panic) => panic!("a dial panics, as the test wants it"),
+                    Ok(Outcome::Panic) => std::panic::resume_unwind(Box::new("a dial panics")),
                     Err(_) => Err(Fall("the test forgot the dial")),
                 }
             })
@@ -174,21 +196,16 @@ impl Stable {
     }
 
     pub(super) fn horse(&self) -> Horse {
-        let (number, _) = self.begin();
-        self.records().dials.remove(&number);
         Horse {
-            number,
+            number: self.number(),
             stable: self.clone(),
         }
     }
 
-    fn begin(&self) -> (u32, oneshot::Receiver<Outcome>) {
-        let (sender, receiver) = oneshot::channel();
+    fn number(&self) -> u32 {
         let mut records = self.records();
         records.made += 1;
-        let number = records.made;
-        records.dials.insert(number, sender);
-        (number, receiver)
+        records.made
     }
 }
 
@@ -242,6 +259,10 @@ impl Ask {
             Poll::Pending => None,
             Poll::Ready(answer) => Some(answer),
         }
+    }
+
+    pub(super) fn is_woken(&self) -> bool {
+        self.flag.0.load(Ordering::SeqCst)
     }
 
     pub(super) fn lease(&mut self) -> Lease<Station, Horse> {

@@ -1,0 +1,445 @@
+//! The reference that the pool is held against: the same promises, written down as naively as
+//! possible, in vectors that are searched from end to end. One runtime, time in milliseconds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::stage::Station;
+use crate::Want;
+
+/// The rules of a run. Lifetimes have no jitter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) max_connections: usize,
+    pub(super) max_idle: usize,
+    pub(super) key_max_connections: usize,
+    pub(super) key_max_idle: usize,
+    pub(super) key_max_waiting: usize,
+    pub(super) idle_timeout: u64,
+    pub(super) lifetime: u64,
+    pub(super) max_uses: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Reference {
+    rules: Rules,
+    pub(super) now: u64,
+    /// Oldest first.
+    pub(super) idle: Vec<Conn>,
+    pub(super) lent: Vec<Conn>,
+    /// Oldest first.
+    pub(super) dials: Vec<Dial>,
+    /// All keys together, in the order of coming.
+    pub(super) line: Vec<Waiter>,
+    /// What waiters have been given.
+    pub(super) given: BTreeMap<u32, Given>,
+    pub(super) closed: BTreeSet<u32>,
+    /// Since when a connection's peer has ended it.
+    pub(super) ended: BTreeMap<u32, u64>,
+    /// For each key, since when its surplus dials are surplus.
+    surplus: BTreeMap<Station, Vec<u64>>,
+    last: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Conn {
+    pub(super) number: u32,
+    pub(super) key: Station,
+    born: u64,
+    since: u64,
+    uses: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dial {
+    /// Also that of the waiter whose dial it is, and of the connection that comes of it.
+    pub(super) number: u32,
+    key: Station,
+    /// Who had come when it began.
+    begun: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiter {
+    pub(super) number: u32,
+    key: Station,
+    want: Want,
+    has_dialled: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Given {
+    Idle { number: u32, idle_for: u64 },
+    HandedOn { number: u32 },
+    Dialled { number: u32 },
+    Failed,
+    Panicked,
+    LineFull,
+}
+
+impl Reference {
+    pub(super) fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            now: 0,
+            idle: Vec::new(),
+            lent: Vec::new(),
+            dials: Vec::new(),
+            line: Vec::new(),
+            given: BTreeMap::new(),
+            closed: BTreeSet::new(),
+            ended: BTreeMap::new(),
+            surplus: BTreeMap::new(),
+            last: 0,
+        }
+    }
+
+    /// The idle connection that a lease gets, with how long it has idled.
+    pub(super) fn lease(&mut self, key: Station) -> Option<(u32, u64)> {
+        let found = loop {
+            let Some(conn) = self.take_newest(key) else {
+                break None;
+            };
+            if self.ended.contains_key(&conn.number) {
+                self.close(conn);
+                continue;
+            }
+            break Some(self.lend(conn));
+        };
+        self.follow();
+        found
+    }
+
+    pub(super) fn wait(&mut self, number: u32, key: Station, want: Want) {
+        self.last = number;
+        if want == Want::Any
+            && let Some(conn) = self.take_newest(key)
+        {
+            let (given, idle_for) = self.lend(conn);
+            let given = Given::Idle {
+                number: given,
+                idle_for,
+            };
+            self.given.insert(number, given);
+            return self.follow();
+        }
+        self.line.push(Waiter {
+            number,
+            key,
+            want,
+            has_dialled: false,
+        });
+        self.follow();
+        let waiting = self.line.iter().filter(|it| it.key == key).count();
+        let held_back = waiting.saturating_sub(self.dials_of(key));
+        let has_dialled = self
+            .line
+            .iter()
+            .any(|it| it.number == number && it.has_dialled);
+        if !has_dialled && held_back > self.rules.key_max_waiting {
+            self.line.retain(|it| it.number != number);
+            self.given.insert(number, Given::LineFull);
+            self.follow();
+        }
+    }
+
+    /// A waiter leaves, perhaps with something given to it but not fetched.
+    pub(super) fn leave(&mut self, number: u32) {
+        self.line.retain(|it| it.number != number);
+        match self.given.remove(&number) {
+            Some(
+                Given::Idle { number, .. } | Given::HandedOn { number } | Given::Dialled { number },
+            ) => {
+                let lent = self.lent.iter_mut().find(|it| it.number == number);
+                lent.expect("what was given is lent").uses -= 1;
+                self.release(number);
+            }
+            Some(Given::Failed | Given::Panicked | Given::LineFull) | None => self.follow(),
+        }
+    }
+
+    pub(super) fn release(&mut self, number: u32) {
+        let conn = self.take_lent(number);
+        let head = self.line.iter();
+        let head = head
+            .filter(|it| it.key == conn.key && it.want == Want::Any)
+            .map(|it| it.number)
+            .next();
+        let is_spent =
+            conn.born + self.rules.lifetime <= self.now || conn.uses >= self.rules.max_uses;
+        match head {
+            _ if is_spent => self.close(conn),
+            Some(head) if self.owes_room(conn, head) => self.close(conn),
+            Some(head) => {
+                let (number, _) = self.lend(conn);
+                self.give(head, Given::HandedOn { number });
+            }
+            None => self.lay_down(conn),
+        }
+        self.follow();
+    }
+
+    /// A lease is dropped.
+    pub(super) fn drop_lease(&mut self, number: u32) {
+        let conn = self.take_lent(number);
+        self.close(conn);
+        self.follow();
+    }
+
+    pub(super) fn dial_arrives(&mut self, number: u32) {
+        let dial = self.take_dial(number);
+        let conn = Conn {
+            number,
+            key: dial.key,
+            born: self.now,
+            since: self.now,
+            uses: 0,
+        };
+        let own = self.line.iter();
+        let own = own
+            .filter(|it| it.number == number && it.want == Want::Fresh)
+            .map(|it| it.number)
+            .next();
+        let recipient = own.or_else(|| {
+            let mut line = self.line.iter().filter(|it| it.key == dial.key);
+            line.next().map(|it| it.number)
+        });
+        match recipient {
+            Some(waiter) => {
+                self.lend(conn);
+                self.give(waiter, Given::Dialled { number });
+            }
+            None => self.lay_down(conn),
+        }
+        self.follow();
+    }
+
+    /// A dial fails or panics, as `how` says.
+    pub(super) fn dial_falls(&mut self, number: u32, how: Given) {
+        let dial = self.take_dial(number);
+        let of_key = |it: &&Waiter| it.key == dial.key;
+        let dialled: Vec<_> = self
+            .line
+            .iter()
+            .filter(of_key)
+            .filter(|it| it.has_dialled)
+            .map(|it| it.number)
+            .collect();
+        if dialled.len() > self.dials_of(dial.key) {
+            let own = dialled.iter().find(|it| **it == number);
+            let unlucky = *own.unwrap_or(&dialled[0]);
+            self.give(unlucky, how);
+        }
+        let has_lent = self.lent.iter().any(|it| it.key == dial.key);
+        if how == Given::Failed && self.dials_of(dial.key) == 0 && !has_lent {
+            let early: Vec<_> = self
+                .line
+                .iter()
+                .filter(of_key)
+                .filter(|it| it.number <= dial.begun)
+                .map(|it| it.number)
+                .collect();
+            for waiter in early {
+                self.give(waiter, how);
+            }
+        }
+        self.follow();
+    }
+
+    pub(super) fn close_idle(&mut self, is_meant: impl Fn(&Conn) -> bool) {
+        for conn in self.idle.clone() {
+            if is_meant(&conn) {
+                self.take_idle(conn.number);
+                self.close(conn);
+            }
+        }
+        self.follow();
+    }
+
+    /// The sweeper has closed an idle connection: was it right?
+    pub(super) fn swept(&mut self, number: u32) {
+        let conn = self.take_idle(number);
+        let dead = self.dead_since(&conn);
+        assert!(dead <= self.now, "{conn:?} was closed at {}", self.now);
+        self.close(conn);
+        self.follow();
+    }
+
+    /// A dial has been cancelled: was it the right one, at the right time?
+    pub(super) fn cancelled(&mut self, number: u32) {
+        let dial = self.take_dial(number);
+        let younger = self.dials.iter().filter(|it| it.key == dial.key);
+        let younger = younger.filter(|it| (it.begun, it.number) > (dial.begun, number));
+        assert_eq!(younger.count(), 0, "not the youngest was cancelled");
+        let surplus = self.surplus.get_mut(dial.key).expect("there is surplus");
+        let since = surplus.remove(0);
+        assert!(since + GRACE <= self.now, "cancelled within its grace");
+        self.follow();
+    }
+
+    /// The sweeper comes once a second: has it forgotten anything?
+    pub(super) fn check_sweeper(&self) {
+        for conn in &self.idle {
+            let dead = self.dead_since(conn);
+            assert!(
+                self.now < dead.saturating_add(A_TICK),
+                "{conn:?} idles at {}",
+                self.now
+            );
+        }
+        for (key, since) in &self.surplus {
+            let overdue = since.iter().find(|it| *it + GRACE + A_TICK <= self.now);
+            assert_eq!(overdue, None, "a surplus dial of {key} goes on");
+        }
+    }
+
+    /// Begins the dials that are needed and possible, and brings the surplus up to date.
+    fn follow(&mut self) {
+        while let Some(waiter) = self.next_dial() {
+            let key = self.line[waiter].key;
+            if self.connections_of(key) >= self.rules.key_max_connections {
+                let victim = self.idle.iter().find(|it| it.key == key);
+                self.make_way(*victim.expect("who wants it fresh makes this one go"));
+            }
+            if self.connections() >= self.rules.max_connections {
+                self.make_way(self.idle[0]);
+            }
+            self.line[waiter].has_dialled = true;
+            self.dials.push(Dial {
+                number: self.line[waiter].number,
+                key,
+                begun: self.last,
+            });
+        }
+        for key in KEYS {
+            let waiting = self.line.iter().filter(|it| it.key == key).count();
+            let surplus = self.dials_of(key).saturating_sub(waiting);
+            let now = self.now;
+            self.surplus.entry(key).or_default().resize(surplus, now);
+        }
+    }
+
+    /// The position of the waiter that dials next, if there is one and room for it.
+    fn next_dial(&self) -> Option<usize> {
+        let (waiter, _) = self.needy().next()?;
+        let is_possible = self.connections() < self.rules.max_connections || !self.idle.is_empty();
+        is_possible.then_some(waiter)
+    }
+
+    /// Who needs a dial that its key's limit allows, in the order of coming.
+    fn needy(&self) -> impl Iterator<Item = (usize, &Waiter)> {
+        let firsts = self.line.iter().enumerate().filter(|(position, waiter)| {
+            let before = &self.line[..*position];
+            let is_first = !before
+                .iter()
+                .any(|it| it.key == waiter.key && !it.has_dialled);
+            !waiter.has_dialled && is_first
+        });
+        firsts.filter(|(_, waiter)| {
+            let key = waiter.key;
+            let waiting = self.line.iter().filter(|it| it.key == key).count();
+            let has_room = self.connections_of(key) < self.rules.key_max_connections;
+            let can_make_room =
+                waiter.want == Want::Fresh && self.idle.iter().any(|it| it.key == key);
+            waiting > self.dials_of(key) && (has_room || can_make_room)
+        })
+    }
+
+    fn owes_room(&self, conn: Conn, head: u32) -> bool {
+        let mut needy = self.needy();
+        needy.next().is_some_and(|(_, first)| {
+            let is_hopeless = first.key == conn.key || self.connections_of(first.key) == 0;
+            first.number < head && is_hopeless
+        })
+    }
+
+    fn take_newest(&mut self, key: Station) -> Option<Conn> {
+        loop {
+            let newest = self.idle.iter().rev().find(|it| it.key == key)?.number;
+            let conn = self.take_idle(newest);
+            if self.expires(&conn) > self.now {
+                return Some(conn);
+            }
+            self.close(conn);
+        }
+    }
+
+    fn lend(&mut self, mut conn: Conn) -> (u32, u64) {
+        conn.uses += 1;
+        self.lent.push(conn);
+        (conn.number, self.now - conn.since)
+    }
+
+    fn lay_down(&mut self, mut conn: Conn) {
+        conn.since = self.now;
+        self.idle.push(conn);
+        let of_key: Vec<_> = self.idle.iter().filter(|it| it.key == conn.key).collect();
+        if of_key.len() > self.rules.key_max_idle {
+            self.make_way(*of_key[0]);
+        }
+        if self.idle.len() > self.rules.max_idle {
+            self.make_way(self.idle[0]);
+        }
+    }
+
+    fn make_way(&mut self, conn: Conn) {
+        self.take_idle(conn.number);
+        self.close(conn);
+    }
+
+    fn give(&mut self, waiter: u32, given: Given) {
+        self.line.retain(|it| it.number != waiter);
+        self.given.insert(waiter, given);
+    }
+
+    fn close(&mut self, conn: Conn) {
+        assert!(self.closed.insert(conn.number), "closed twice");
+    }
+
+    fn take_idle(&mut self, number: u32) -> Conn {
+        let position = self.idle.iter().position(|it| it.number == number);
+        self.idle.remove(position.expect("it idles"))
+    }
+
+    fn take_lent(&mut self, number: u32) -> Conn {
+        let position = self.lent.iter().position(|it| it.number == number);
+        self.lent.remove(position.expect("it is lent"))
+    }
+
+    fn take_dial(&mut self, number: u32) -> Dial {
+        let position = self.dials.iter().position(|it| it.number == number);
+        self.dials.remove(position.expect("it is dialled"))
+    }
+
+    fn expires(&self, conn: &Conn) -> u64 {
+        let by_idling = conn.since + self.rules.idle_timeout;
+        by_idling.min(conn.born + self.rules.lifetime)
+    }
+
+    fn dead_since(&self, conn: &Conn) -> u64 {
+        let ended = self.ended.get(&conn.number);
+        let ended = ended.map_or(u64::MAX, |ended| *ended.max(&conn.since));
+        ended.min(self.expires(conn))
+    }
+
+    fn connections(&self) -> usize {
+        self.idle.len() + self.lent.len() + self.dials.len()
+    }
+
+    fn connections_of(&self, key: Station) -> usize {
+        let idle = self.idle.iter().filter(|it| it.key == key).count();
+        let lent = self.lent.iter().filter(|it| it.key == key).count();
+        idle + lent + self.dials_of(key)
+    }
+
+    fn dials_of(&self, key: Station) -> usize {
+        self.dials.iter().filter(|it| it.key == key).count()
+    }
+}
+
+pub(super) const KEYS: [Station; 3] = ["a", "b", "c"];
+
+/// The policy's default.
+const GRACE: u64 = 5_000;
+
+/// Once a second, rounded up to the next quarter.
+const A_TICK: u64 = 1_250;
