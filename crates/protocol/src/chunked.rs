@@ -1,9 +1,9 @@
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 use crate::error::Error;
 use crate::limits::{Leniency, Limits};
 use crate::list::is_token_byte;
-use crate::response::take;
+use crate::response::take_through;
 
 /// Decodes a chunked body (RFC 9112 §7.1), byte by byte where it must be and in
 /// bulk where it can be: the data of all the chunks in a buffer is moved
@@ -78,8 +78,7 @@ impl Chunked {
     pub(crate) fn read(&mut self, input: &mut BytesMut, limits: &Limits) -> Result<Piece, Error> {
         let mut cursor = Cursor::default();
         let result = self.decode(input, &mut cursor, limits);
-        let data = take(input, cursor.written);
-        input.advance(cursor.read - cursor.written);
+        let data = take_through(input, cursor.written, cursor.read);
         if !data.is_empty() {
             return Ok(Piece::Data(data));
         }

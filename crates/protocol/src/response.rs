@@ -230,10 +230,22 @@ fn check_line_ends(head: &[u8], limits: &Limits) -> Result<(), Error> {
 /// Takes `len` bytes off the front. The whole buffer goes as it is, if it has
 /// no room for more.
 pub(crate) fn take(input: &mut BytesMut, len: usize) -> Bytes {
-    if len == input.len() && len == input.capacity() {
-        std::mem::take(input).freeze()
+    take_through(input, len, len)
+}
+
+/// Takes `len` bytes off the front, and drops those behind them up to `end`.
+pub(crate) fn take_through(input: &mut BytesMut, len: usize, end: usize) -> Bytes {
+    if len == 0 {
+        input.advance(end);
+        Bytes::new()
+    } else if end == input.len() && end == input.capacity() {
+        let mut all = std::mem::take(input);
+        all.truncate(len);
+        all.freeze()
     } else {
-        input.split_to(len).freeze()
+        let taken = input.split_to(len).freeze();
+        input.advance(end - len);
+        taken
     }
 }
 

@@ -189,29 +189,4 @@ const fn is_value_byte(byte: u8) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{are_value_bytes, is_value_byte, value_len};
-
-    #[test]
-    fn eight_bytes_at_a_time_are_judged_as_one_by_one() {
-        for byte in 0..=u8::MAX {
-            for place in 0..8 {
-                let mut word = *b"aaaaaaaa";
-                word[place] = byte;
-                let is_value = is_value_byte(byte) && byte != b'\t';
-                assert_eq!(are_value_bytes(word), is_value, "{byte} at {place}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_value_ends_at_the_first_byte_that_is_none() {
-        for len in 0..30 {
-            let text = "v".repeat(len) + "\r\n";
-            assert_eq!(value_len(text.as_bytes()), Some(len));
-            assert_eq!(value_len(&text.as_bytes()[..len]), None);
-            let text = "\t\u{e9}".repeat(len) + "\u{7f}";
-            assert_eq!(value_len(text.as_bytes()), Some(3 * len));
-        }
-    }
-}
+mod tests;

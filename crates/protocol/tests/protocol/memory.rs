@@ -105,3 +105,19 @@ fn drip(text: &str, expected: &str) {
     let events: String = bytes.map(|byte| peer.receives(byte)).collect();
     assert_eq!(events, expected);
 }
+
+#[test]
+fn nothing_is_held_of_a_buffer_that_was_read_to_its_end() {
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    for text in [
+        "HTTP/1.1 204 None\r\n\r\n".to_owned(),
+        "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nbody".to_owned(),
+        chunked.to_owned() + "4\r\nbody\r\n0\r\n\r\n",
+        chunked.to_owned() + "4\r\nbody\r\n0\r\nx: y\r\n\r\n",
+    ] {
+        let mut exchange = Scenario::get().start().exchange;
+        let mut input = BytesMut::from(text.as_bytes());
+        while exchange.receive(&mut input).unwrap().is_some() {}
+        assert_eq!((input.len(), input.capacity()), (0, 0), "after {text:?}");
+    }
+}
