@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use http::StatusCode;
 use pool::Lease;
-use protocol::{Event, Exchange, KeepAlive, Outcome, Remaining};
+use protocol::{CloseReason, Event, Exchange, KeepAlive, Outcome, Remaining};
 
 use super::drain;
 use super::fill::{SCRATCH, poll_fill};
@@ -141,7 +141,8 @@ impl Transfer {
     /// Heeds the head of the final response: one that reports a failure, or
     /// that ends the connection, ends the upload too (RFC 9112 §9.5).
     pub(crate) fn heed(&mut self, status: StatusCode) {
-        if !self.upload.is_sent() && (self.is_closing() || status.as_u16() >= 300) {
+        let closes = self.exchange.close_reason() == Some(CloseReason::ResponseClose);
+        if !self.upload.is_sent() && (closes || status.as_u16() >= 300) {
             self.upload.stop();
             self.exchange.abandon();
         }
@@ -149,7 +150,7 @@ impl Transfer {
 
     /// Whether it is known that the connection can't be used again.
     pub(crate) fn is_closing(&self) -> bool {
-        matches!(self.exchange.outcome(&[]), Outcome::Close(_))
+        self.exchange.close_reason().is_some()
     }
 
     /// The request is given up. A connection to which not one byte of it was
