@@ -3,6 +3,7 @@
 
 mod api;
 mod cancellation;
+mod early_answers;
 mod echo;
 mod keep_alive;
 mod requests;
