@@ -42,6 +42,8 @@
 //! - `tls-aws-lc-rs`: TLS with the aws-lc-rs provider, which prefers the post-quantum key exchange
 //!   X25519MLKEM768. It is used where both are on; that both are linked harms nothing, since the
 //!   provider is always named and never the process's default.
+//! - `platform-verifier`: adds `TlsSettingsBuilder::platform_verifier`, by which the operating
+//!   system judges certificates.
 //!
 //! Without a provider, a connector needs settings by [`TlsSettings::from_rustls`]; a secure
 //! endpoint fails with [`ConnectErrorKind::NoTlsProvider`] otherwise.

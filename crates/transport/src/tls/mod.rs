@@ -1,5 +1,7 @@
 mod error;
 mod handshake;
+#[cfg(feature = "platform-verifier")]
+mod platform;
 mod provider;
 mod settings;
 mod trust;

@@ -11,7 +11,7 @@ use rustls::{ClientConfig, DEFAULT_VERSIONS, KeyLogFile, SupportedProtocolVersio
 
 use super::error::TlsSettingsError;
 use super::provider;
-use super::trust::{Encoded, Roots, Trust};
+use super::trust::{self, Encoded, Roots, Trust, unsupported};
 use crate::bounded::Bounded;
 use crate::facts::TlsVersion;
 
@@ -150,6 +150,16 @@ impl TlsSettingsBuilder {
         self
     }
 
+    /// Lets the operating system judge servers, and trusts the added roots besides.
+    ///
+    /// On Linux that means the roots that the system has installed, which `build` reads from
+    /// files. Revocation lists cannot be added to it.
+    #[cfg(feature = "platform-verifier")]
+    pub fn platform_verifier(mut self) -> Self {
+        self.trust.roots = Roots::By(super::platform::verifier);
+        self
+    }
+
     /// Refuses certificates that this revocation list names, in DER.
     ///
     /// Where any list is given, every certificate of a chain below its root must be covered by
@@ -222,7 +232,7 @@ impl TlsSettingsBuilder {
     /// lists then mean nothing; pinned keys still count. Anybody on the way can read and change
     /// what is sent.
     pub fn danger_accept_invalid_certificates(mut self) -> Self {
-        self.trust.roots = Roots::Anybody;
+        self.trust.roots = Roots::By(trust::credulous);
         self
     }
 
@@ -234,9 +244,6 @@ impl TlsSettingsBuilder {
     /// trust, or if this build has no TLS provider.
     pub fn build(self) -> Result<TlsSettings, TlsSettingsError> {
         let provider = provider::built_in().ok_or(TlsSettingsError::NoProvider)?;
-        if let Roots::Anybody = self.trust.roots {
-            tracing::warn!("TLS settings that accept invalid certificates were made");
-        }
         let asked_name = self.asked_name.map(parse_name).transpose()?;
         let verifier = self.trust.verifier(&provider)?;
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -300,12 +307,6 @@ fn versions_since(oldest: TlsVersion) -> &'static [&'static SupportedProtocolVer
 
 fn bad_client_certificate(error: rustls::Error) -> TlsSettingsError {
     TlsSettingsError::BadClientCertificate {
-        reason: Bounded(error).to_string(),
-    }
-}
-
-fn unsupported(error: rustls::Error) -> TlsSettingsError {
-    TlsSettingsError::Unsupported {
         reason: Bounded(error).to_string(),
     }
 }

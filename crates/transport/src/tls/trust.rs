@@ -14,7 +14,7 @@ use super::error::TlsSettingsError;
 use crate::bounded::Bounded;
 
 /// Whom to believe.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub(super) struct Trust {
     pub(super) roots: Roots,
     pub(super) added: Vec<Encoded>,
@@ -22,17 +22,19 @@ pub(super) struct Trust {
     pub(super) pins: Vec<[u8; 32]>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub(super) enum Roots {
     #[default]
     WebPki,
     OnlyAdded,
-    /// Everybody is believed.
-    Anybody,
+    /// Somebody else judges.
+    By(Judge),
 }
 
+pub(super) type Judge =
+    fn(&Trust, &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, TlsSettingsError>;
+
 /// Certificates or revocation lists, as the caller has them.
-#[derive(Clone, Debug)]
 pub(super) enum Encoded {
     Der(Vec<u8>),
     Pem(Vec<u8>),
@@ -44,7 +46,7 @@ impl Trust {
         provider: &Arc<CryptoProvider>,
     ) -> Result<Arc<dyn ServerCertVerifier>, TlsSettingsError> {
         let verifier: Arc<dyn ServerCertVerifier> = match self.roots {
-            Roots::Anybody => Arc::new(Credulous(Arc::clone(provider))),
+            Roots::By(judge) => judge(&self, provider)?,
             Roots::WebPki | Roots::OnlyAdded => self.web_pki(provider)?,
         };
         if self.pins.is_empty() {
@@ -110,6 +112,15 @@ impl Trust {
     }
 }
 
+/// Believes anybody.
+pub(super) fn credulous(
+    _: &Trust,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, TlsSettingsError> {
+    tracing::warn!("TLS settings that accept invalid certificates were made");
+    Ok(Arc::new(Credulous(Arc::clone(provider))))
+}
+
 impl Encoded {
     pub(super) fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, TlsSettingsError> {
         match self {
@@ -131,6 +142,12 @@ fn all_in_pem<T: PemObject>(text: &[u8]) -> Result<Vec<T>, TlsSettingsError> {
 
 pub(super) fn bad_certificate(error: rustls::Error) -> TlsSettingsError {
     TlsSettingsError::BadCertificate {
+        reason: Bounded(error).to_string(),
+    }
+}
+
+pub(super) fn unsupported(error: rustls::Error) -> TlsSettingsError {
+    TlsSettingsError::Unsupported {
         reason: Bounded(error).to_string(),
     }
 }

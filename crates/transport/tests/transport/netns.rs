@@ -20,7 +20,10 @@ fn faults_of_the_network_cost_no_more_than_they_must() {
         .output()
         .expect("unshare should be installed");
     let told = String::from_utf8_lossy(&inside.stdout) + String::from_utf8_lossy(&inside.stderr);
-    assert!(inside.status.success(), "{told}");
+    assert!(
+        inside.status.success() && told.contains("1 passed"),
+        "{told}"
+    );
 }
 
 #[tokio::test]

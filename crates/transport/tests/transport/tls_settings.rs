@@ -1,5 +1,7 @@
 //! What TLS can be told: whom to refuse, who we are, what to ask for.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use postrider_transport::{
@@ -251,15 +253,8 @@ async fn sessions_are_not_resumed_where_none_are_remembered() {
 
 #[test]
 fn keys_are_logged_on_request_only() {
-    let file = std::env::temp_dir().join(format!("postrider-keys-{}", std::process::id()));
-    let run = |test: &str| {
-        let status = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "--ignored", test])
-            .env("SSLKEYLOGFILE", &file)
-            .stdout(std::process::Stdio::null())
-            .status();
-        assert!(status.unwrap().success());
-    };
+    let file = temporary_file("keys");
+    let run = |test: &str| run_child(test, ("SSLKEYLOGFILE", &file));
     run("tls_settings::child_that_logs_no_keys");
     assert!(!file.exists());
     run("tls_settings::child_that_logs_keys");
@@ -284,6 +279,64 @@ async fn child_that_logs_no_keys() {
     let settings = trusting(&authority).build().unwrap();
     let config = both_versions(&authority.identity("a.test"));
     connect_to(config, settings).await.unwrap();
+}
+
+#[cfg(all(feature = "platform-verifier", target_os = "linux"))]
+#[test]
+fn the_platform_judges_by_the_roots_that_it_has() {
+    let file = temporary_file("roots");
+    run_child(
+        "tls_settings::child_that_asks_the_platform",
+        ("SSL_CERT_FILE", &file),
+    );
+    std::fs::remove_file(&file).unwrap();
+}
+
+#[cfg(all(feature = "platform-verifier", target_os = "linux"))]
+#[tokio::test]
+#[ignore = "run by the test above, with a variable in its environment"]
+async fn child_that_asks_the_platform() {
+    let (authority, added) = (Authority::new(), Authority::new());
+    let file = std::env::var("SSL_CERT_FILE").unwrap();
+    std::fs::write(file, authority.pem()).unwrap();
+    let platform = || TlsSettings::builder().platform_verifier();
+    let settings = platform().add_root_der(added.der()).build().unwrap();
+    for authority in [&authority, &added] {
+        let config = both_versions(&authority.identity("a.test"));
+        connect_to(config, settings.clone()).await.unwrap();
+    }
+    let stale = authority.issue(expired(server(&["a.test"])));
+    let outcome = connect_to(both_versions(&stale), settings.clone()).await;
+    let expected = ConnectErrorKind::Tls(TlsErrorKind::Expired);
+    assert_eq!(kind(outcome), expected);
+    let stranger = Authority::new().identity("a.test");
+    let outcome = connect_to(both_versions(&stranger), settings).await;
+    let expected = ConnectErrorKind::Tls(TlsErrorKind::UnknownIssuer);
+    assert_eq!(kind(outcome), expected);
+
+    let error = platform().add_revocation_list_der([1]).build().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the TLS provider will not do: the platform verifier takes no revocation lists"
+    );
+}
+
+fn temporary_file(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("postrider-{name}-{}", std::process::id()))
+}
+
+/// Runs an ignored test of this program in a process of its own.
+fn run_child(test: &str, (variable, value): (&str, &Path)) {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--ignored", test])
+        .env(variable, value)
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && told.contains("1 passed"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -1,0 +1,26 @@
+use std::sync::Arc;
+
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
+use rustls_platform_verifier::Verifier;
+
+use super::error::TlsSettingsError;
+use super::trust::{Encoded, Trust, unsupported};
+
+/// The operating system's judgement, with added roots besides.
+pub(super) fn verifier(
+    trust: &Trust,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, TlsSettingsError> {
+    if !trust.revoked.is_empty() {
+        return Err(TlsSettingsError::Unsupported {
+            reason: "the platform verifier takes no revocation lists".to_owned(),
+        });
+    }
+    let mut added = Vec::new();
+    for certificates in trust.added.iter().map(Encoded::certificates) {
+        added.extend(certificates?);
+    }
+    let verifier = Verifier::new_with_extra_roots(added, Arc::clone(provider));
+    Ok(Arc::new(verifier.map_err(unsupported)?))
+}
