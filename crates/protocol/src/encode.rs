@@ -10,7 +10,7 @@ use crate::request::{RequestHead, Target};
 pub(crate) fn write_head(head: &RequestHead<'_>, plan: &Plan, out: &mut Vec<u8>) {
     out.reserve(expected_length(head));
     write_request_line(head, out);
-    write_host(head, out);
+    write_host(head, plan, out);
     for (name, value) in head.headers {
         if *name != HOST && *name != CONTENT_LENGTH && *name != TRANSFER_ENCODING {
             write_field(head, name, value.as_bytes(), out);
@@ -104,8 +104,9 @@ const fn hex_digit(nibble: u8) -> u8 {
 }
 
 /// RFC 9110 §7.2: `Host` comes first.
-fn write_host(head: &RequestHead<'_>, out: &mut Vec<u8>) {
-    if let Some(given) = head.headers.get(HOST) {
+fn write_host(head: &RequestHead<'_>, plan: &Plan, out: &mut Vec<u8>) {
+    let given = plan.has_host.then(|| head.headers.get(HOST)).flatten();
+    if let Some(given) = given {
         return write_field(head, &HOST, given.as_bytes(), out);
     }
     head.spelling.write(&HOST, out);

@@ -1,5 +1,6 @@
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, TE, TRANSFER_ENCODING,
+    UPGRADE,
 };
 use http::{HeaderMap, Method, Version};
 
@@ -16,6 +17,8 @@ pub(crate) struct Plan {
     pub(crate) expectation: Expectation,
     /// `TE` and `Upgrade` must be named in `Connection`, and are not yet.
     pub(crate) unlisted: Vec<&'static str>,
+    /// `Host` is among the caller's fields.
+    pub(crate) has_host: bool,
     pub(crate) closes: bool,
 }
 
@@ -41,17 +44,61 @@ impl Plan {
     /// break or a NUL.
     pub(crate) fn of(head: &RequestHead<'_>) -> Result<Self, RequestError> {
         check_target(head)?;
-        // Most requests come with a handful of fields: asking for each of the
-        // special ones costs next to nothing then.
-        check_host(head)?;
-        let framing = framing(head)?;
+        // Most requests give none of these fields: one look at all the names
+        // spares a search for each of them.
+        let given = if head.headers.keys().any(steers) {
+            Given::read(head)?
+        } else {
+            Given::default()
+        };
+        let framing = framing(head, &given)?;
         Ok(Self {
             framing,
-            expectation: expectation(head.headers, framing)?,
-            unlisted: unlisted(head.headers)?,
-            closes: has_token(head.headers, &CONNECTION, "close"),
+            expectation: expectation(&given, framing)?,
+            unlisted: given.unlisted,
+            has_host: given.has_host,
+            closes: given.closes,
         })
     }
+}
+
+/// What the caller's fields say of the exchange.
+#[derive(Debug, Default)]
+struct Given {
+    has_host: bool,
+    length: Option<u64>,
+    is_chunked: bool,
+    expects_continue: bool,
+    unlisted: Vec<&'static str>,
+    closes: bool,
+}
+
+impl Given {
+    fn read(head: &RequestHead<'_>) -> Result<Self, RequestError> {
+        let headers = head.headers;
+        check_host(head)?;
+        Ok(Self {
+            has_host: headers.contains_key(HOST),
+            length: declared_length(headers)?,
+            is_chunked: declared_chunked(headers)?,
+            expects_continue: has_token(headers, &EXPECT, "100-continue"),
+            unlisted: unlisted(headers)?,
+            closes: has_token(headers, &CONNECTION, "close"),
+        })
+    }
+}
+
+fn steers(name: &HeaderName) -> bool {
+    [
+        CONNECTION,
+        CONTENT_LENGTH,
+        EXPECT,
+        HOST,
+        TE,
+        TRANSFER_ENCODING,
+        UPGRADE,
+    ]
+    .contains(name)
 }
 
 fn check_target(head: &RequestHead<'_>) -> Result<(), RequestError> {
@@ -89,10 +136,8 @@ fn check_host(head: &RequestHead<'_>) -> Result<(), RequestError> {
     }
 }
 
-fn framing(head: &RequestHead<'_>) -> Result<RequestFraming, RequestError> {
-    let length = declared_length(head.headers)?;
-    let is_chunked = declared_chunked(head.headers)?;
-    let framing = match (head.body, length) {
+fn framing(head: &RequestHead<'_>, given: &Given) -> Result<RequestFraming, RequestError> {
+    let framing = match (head.body, given.length) {
         (BodyLength::None, None) if says_no_body(head.method) => RequestFraming::Length(0),
         (BodyLength::None, None) => RequestFraming::Nothing,
         (BodyLength::None, Some(0)) => RequestFraming::Length(0),
@@ -107,7 +152,7 @@ fn framing(head: &RequestHead<'_>) -> Result<RequestFraming, RequestError> {
             return Err(RequestError::ContentLength);
         }
     };
-    if is_chunked && framing != RequestFraming::Chunked {
+    if given.is_chunked && framing != RequestFraming::Chunked {
         return Err(RequestError::TransferEncoding);
     }
     // RFC 9110 §9.3.6 and §9.3.8.
@@ -160,8 +205,8 @@ fn single<'a>(mut values: impl Iterator<Item = &'a HeaderValue>) -> Single<'a> {
 }
 
 /// RFC 9110 §10.1.1: never without a body.
-fn expectation(headers: &HeaderMap, framing: RequestFraming) -> Result<Expectation, RequestError> {
-    if !has_token(headers, &EXPECT, "100-continue") {
+fn expectation(given: &Given, framing: RequestFraming) -> Result<Expectation, RequestError> {
+    if !given.expects_continue {
         return Ok(Expectation::Nothing);
     }
     match framing {
