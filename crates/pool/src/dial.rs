@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use tokio::time::Instant;
+
 use crate::ledger::{DialEnd, DialState, SlotIndex};
 use crate::reusable::{Key, Reusable};
 use crate::shared::{Dial, Shared};
@@ -40,7 +42,7 @@ impl<K: Key, T: Reusable> DialTask<K, T> {
 
     fn end(&mut self, end: DialEnd<T::Error>) {
         drop(self.dial.take());
-        let now = self.shared.now();
+        let now = Instant::now().into_std();
         tracing::debug!(target: "postrider::pool", outcome = end.name(), "dial ended");
         self.shared.update(|ledger, after| {
             ledger.dial_ended(self.slot, end, now, after);

@@ -83,7 +83,7 @@ impl<K: Key, T: Reusable> Lease<K, T> {
             ..
         } = self;
         let idle_limit = connection.idle_limit();
-        let now = claim.shared.now_at(now);
+        let now = now.into_std();
         claim.end = End::GivenBack;
         let slot = claim.slot;
         claim.shared.update(|ledger, after| {
@@ -99,7 +99,7 @@ impl<K: Key, T: Reusable> Lease<K, T> {
             ..
         } = self;
         let idle_limit = connection.idle_limit();
-        let now = claim.shared.now();
+        let now = Instant::now().into_std();
         claim.end = End::GivenBack;
         let slot = claim.slot;
         claim.shared.update(|ledger, after| {
@@ -198,7 +198,7 @@ impl<K: Key, T: Reusable> fmt::Debug for Lease<K, T> {
 impl<K: Key, T: Reusable> Drop for Claim<K, T> {
     fn drop(&mut self) {
         if let End::Closed(reason) = self.end {
-            let now = self.shared.now();
+            let now = Instant::now().into_std();
             let slot = self.slot;
             self.shared
                 .update(|ledger, after| ledger.closed(slot, reason, now, after));

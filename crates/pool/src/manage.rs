@@ -114,7 +114,7 @@ impl<K: Key, T: Reusable> Pool<K, T> {
     /// The pool is shut down from the first poll on. Dropping this then stops only the waiting.
     pub async fn shutdown(&self, deadline: Duration) -> Counts {
         let shared = self.shared();
-        let now = shared.now();
+        let now = Instant::now().into_std();
         let until = Instant::now()
             .checked_add(deadline)
             .unwrap_or_else(|| Instant::now() + A_YEAR);
@@ -133,7 +133,7 @@ impl<K: Key, T: Reusable> Pool<K, T> {
         if timeout_at(until, end).await.is_ok() {
             return Counts::default();
         }
-        let now = shared.now();
+        let now = Instant::now().into_std();
         shared.update(|ledger, after| {
             let left = ledger.totals();
             ledger.give_up(now, after);
@@ -143,7 +143,7 @@ impl<K: Key, T: Reusable> Pool<K, T> {
 
     fn close_idle_among(&self, among: Among<'_, K>) -> usize {
         let shared = self.shared();
-        let now = shared.now();
+        let now = Instant::now().into_std();
         shared.update(|ledger, after| ledger.close_idle(among, now, after))
     }
 }

@@ -63,7 +63,7 @@ impl<K: Key, T: Reusable> Drop for Watch<K, T> {
             return;
         }
         if let Some(shared) = self.shared.upgrade() {
-            let now = shared.now();
+            let now = Instant::now().into_std();
             shared.update(|ledger, after| ledger.runtime_ended(self.home, now, after));
         }
     }
@@ -97,7 +97,7 @@ impl<K: Key, T: Reusable> Drop for Outing<'_, K, T> {
 
 /// Brings back a connection that has been looked at.
 pub(crate) fn keep<K: Key, T: Reusable>(shared: &Arc<Shared<K, T>>, sight: Sight<T>) {
-    let now = shared.now();
+    let now = Instant::now().into_std();
     shared.update(|ledger, after| ledger.keep(sight.slot, sight.connection, now, after));
 }
 
@@ -108,7 +108,7 @@ pub(crate) fn close<K: Key, T: Reusable>(
     reason: Retirement,
 ) {
     drop(sight.connection);
-    let now = shared.now();
+    let now = Instant::now().into_std();
     shared.update(|ledger, after| ledger.looked_out(sight.slot, reason, now, after));
 }
 

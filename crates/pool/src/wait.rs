@@ -5,6 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use tokio::time::Instant;
+
 use crate::error::WaitError;
 use crate::lease::Lease;
 use crate::ledger::{Joined, WaiterIndex};
@@ -103,7 +105,7 @@ impl<K: Key, T: Reusable> Drop for Wait<K, T> {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Lined { pool, waiter } => {
                 let shared = pool.shared();
-                let now = shared.now();
+                let now = Instant::now().into_std();
                 let unseen = shared.update(|ledger, after| ledger.leave(waiter, now, after));
                 if let Some(taken) = unseen {
                     Lease::new(shared, taken).release_unused();

@@ -1,10 +1,12 @@
 //! Closing on demand: idle connections, a runtime's, the whole pool.
 
+use std::time::Instant;
+
 use super::after::Debris;
 use super::entry::{HomeIndex, LaneIndex};
 use super::line::Ticket;
 use super::slot::{SlotIndex, SlotState};
-use super::{After, Host, Ledger, Now};
+use super::{After, Host, Ledger};
 use crate::error::WaitError;
 use crate::reusable::{Key, Reusable};
 use crate::stats::Retirement;
@@ -21,7 +23,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     pub(crate) fn close_idle(
         &mut self,
         among: Among<'_, K>,
-        now: Now,
+        now: Instant,
         after: &mut After<T, H>,
     ) -> usize {
         let idle: Vec<_> = match among {
@@ -35,7 +37,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// A runtime, and its sweeper with it, has ended: its idle connections are of no use, and
     /// whoever waits for one of them waits in vain.
-    pub(crate) fn runtime_ended(&mut self, home: HomeIndex, now: Now, after: &mut After<T, H>) {
+    pub(crate) fn runtime_ended(&mut self, home: HomeIndex, now: Instant, after: &mut After<T, H>) {
         self.homes[home].is_swept = false;
         let lanes: Vec<_> = self
             .lanes
@@ -57,7 +59,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// No new leases and waits from here on. Who waits already may still be served. Gives the idle
     /// connections to say goodbye on.
-    pub(crate) fn shut_down(&mut self, now: Now, after: &mut After<T, H>) -> Vec<T> {
+    pub(crate) fn shut_down(&mut self, now: Instant, after: &mut After<T, H>) -> Vec<T> {
         self.is_open = false;
         let slots: Vec<_> = self.slots.iter().map(|(index, _)| index).collect();
         for slot in slots {
@@ -81,7 +83,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 
     /// Fails whoever still waits and cancels whatever is still dialled.
-    pub(crate) fn give_up(&mut self, now: Now, after: &mut After<T, H>) {
+    pub(crate) fn give_up(&mut self, now: Instant, after: &mut After<T, H>) {
         for lane in self.all_lanes() {
             let last = Ticket(u64::MAX);
             self.fail_line(lane, last, &WaitError::ShutDown, after);
@@ -115,7 +117,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &mut self,
         index: SlotIndex,
         reason: Retirement,
-        now: Now,
+        now: Instant,
         after: &mut After<T, H>,
     ) -> bool {
         let Some(slot) = self.slots.get(index) else {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::after::Debris;
 use super::entry::{EntryIndex, LaneIndex, Standing};
@@ -42,7 +42,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// Begins the dials that are needed, in the order of coming over all keys, as far as there is
     /// room.
-    pub(super) fn begin_dials(&mut self, now: Now, after: &mut After<T, H>) {
+    pub(super) fn begin_dials(&mut self, now: Instant, after: &mut After<T, H>) {
         while let Some(&(_, lane)) = self.needs.first() {
             match self.make_room(lane, after) {
                 Room::Made => {
@@ -125,9 +125,9 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             .or_else(|| self.lanes[lane].line.oldest(&self.waiters));
         self.shift(lane, Some(Standing::Dialling), None);
         if let Some(waiter) = recipient {
-            self.deliver(waiter, slot, connection, Source::Dialled, now, after);
+            self.deliver(waiter, slot, connection, Source::Dialled, now.mono, after);
         } else if self.is_open && idle_limit != Some(Duration::ZERO) {
-            self.lay_down(slot, connection, idle_limit, now, after);
+            self.lay_down(slot, connection, idle_limit, now.mono, after);
         } else {
             after.debris.push(Debris::Connection(connection));
             self.strike(slot);
@@ -137,7 +137,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
                 Retirement::ShutDown
             });
         }
-        self.settle(lane, now, after);
+        self.settle(lane, now.mono, after);
     }
 
     /// A dial has ended without a connection; its slot comes back.
@@ -145,7 +145,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &mut self,
         slot: SlotIndex,
         end: DialEnd<T::Error>,
-        now: Now,
+        now: Instant,
         after: &mut After<T, H>,
     ) {
         let lane = self.slots[slot].lane;
@@ -217,7 +217,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         Some(ticket)
     }
 
-    fn begin_dial(&mut self, index: LaneIndex, now: Now, after: &mut After<T, H>) {
+    fn begin_dial(&mut self, index: LaneIndex, now: Instant, after: &mut After<T, H>) {
         let lane = &mut self.lanes[index];
         let Some(waiter) = lane.line.pass(&self.waiters) else {
             return;

@@ -46,7 +46,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let lane = self.lane_of(entry, runtime)?;
         let taken = self.pop_idle(lane, now, after);
         if taken.is_none() || !after.debris.is_empty() {
-            self.settle(lane, now, after);
+            self.settle(lane, now.mono, after);
         }
         taken
     }
@@ -58,7 +58,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         slot: SlotIndex,
         connection: T,
         idle_limit: Option<Duration>,
-        now: Now,
+        now: Instant,
         after: &mut After<T, H>,
     ) {
         let lane = self.slots[slot].lane;
@@ -87,7 +87,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         slot: SlotIndex,
         connection: T,
         idle_limit: Option<Duration>,
-        now: Now,
+        now: Instant,
         after: &mut After<T, H>,
     ) {
         self.slots[slot].uses -= 1;
@@ -99,7 +99,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &mut self,
         slot: SlotIndex,
         reason: Retirement,
-        now: Now,
+        now: Instant,
         after: &mut After<T, H>,
     ) {
         let lane = self.slots[slot].lane;
@@ -120,9 +120,9 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// Does what follows from a change in a lane: dates surplus dials, begins those that are
     /// needed, forgets the lane if it is empty.
-    pub(super) fn settle(&mut self, index: LaneIndex, now: Now, after: &mut After<T, H>) {
+    pub(super) fn settle(&mut self, index: LaneIndex, now: Instant, after: &mut After<T, H>) {
         // First, as making room for a dial may forget the lane.
-        self.mark_surplus(index, now.mono, after);
+        self.mark_surplus(index, now, after);
         if let Some(lane) = self.lanes.get(index) {
             let entry = lane.entry;
             if self.entries[entry].counts.waiting > 0 || lane.need.is_some() {
@@ -191,14 +191,14 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         slot: SlotIndex,
         connection: T,
         idle_limit: Option<Duration>,
-        now: Now,
+        now: Instant,
         after: &mut After<T, H>,
     ) {
         let limits = [self.policy.idle_timeout, idle_limit];
         let shortest = limits.into_iter().flatten().min();
         let rest = Rest {
-            since: now.mono,
-            until: shortest.and_then(|limit| now.mono.checked_add(limit)),
+            since: now,
+            until: shortest.and_then(|limit| now.checked_add(limit)),
         };
         self.slots[slot].state = SlotState::Idle { connection, rest };
         let lane = self.slots[slot].lane;
@@ -263,11 +263,11 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &self,
         slot: SlotIndex,
         idle_limit: Option<Duration>,
-        now: Now,
+        now: Instant,
     ) -> Option<Retirement> {
         let slot = &self.slots[slot];
         let max_uses = self.policy.max_uses;
-        if slot.is_too_old(now.mono) {
+        if slot.is_too_old(now) {
             Some(Retirement::Lifetime)
         } else if max_uses.is_some_and(|max| slot.uses >= max) {
             Some(Retirement::MaxUses)

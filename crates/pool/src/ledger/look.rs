@@ -49,7 +49,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
                 Some(reason) => {
                     let lane = self.slots[slot].lane;
                     self.evict(slot, reason, after);
-                    self.settle(lane, now, after);
+                    self.settle(lane, now.mono, after);
                 }
             }
         }
@@ -82,7 +82,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &mut self,
         slot: SlotIndex,
         connection: T,
-        now: Now,
+        now: Instant,
         after: &mut After<T, H>,
     ) {
         let lane = self.slots[slot].lane;
@@ -95,7 +95,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
                     && let Some(connection) = self.take_up(slot)
                 {
                     let source = Source::Idle {
-                        idle_for: now.mono.saturating_duration_since(rest.since),
+                        idle_for: now.saturating_duration_since(rest.since),
                     };
                     self.deliver(waiter, slot, connection, source, now, after);
                 }
@@ -114,7 +114,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &mut self,
         slot: SlotIndex,
         reason: Retirement,
-        now: Now,
+        now: Instant,
         after: &mut After<T, H>,
     ) {
         let lane = self.slots[slot].lane;

@@ -1,7 +1,7 @@
 //! A slot: the right to have a connection, from the start of its dial to its close.
 
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::Now;
 use super::entry::LaneIndex;
@@ -28,7 +28,7 @@ pub(crate) struct InHome;
 pub(crate) struct Slot<T> {
     pub(crate) lane: LaneIndex,
     pub(crate) state: SlotState<T>,
-    /// When its connection was made; until then, when its dial began.
+    /// When its connection was made.
     pub(crate) born: Now,
     /// When it is too old to be lent again.
     pub(crate) retires: Option<Instant>,
@@ -73,11 +73,15 @@ pub(crate) struct Rest {
 }
 
 impl<T> Slot<T> {
-    pub(crate) fn dialling(lane: LaneIndex, dialling: Dialling, now: Now) -> Self {
+    pub(crate) fn dialling(lane: LaneIndex, dialling: Dialling, now: Instant) -> Self {
         Self {
             lane,
             state: SlotState::Dialling(dialling),
-            born: now,
+            // Set when the connection is made.
+            born: Now {
+                mono: now,
+                wall: SystemTime::UNIX_EPOCH,
+            },
             retires: None,
             uses: 0,
             in_lane: Links::default(),
@@ -136,8 +140,6 @@ const TOLERATED_SKEW: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::super::slab::Slab;
     use super::*;
 
@@ -155,11 +157,9 @@ mod tests {
                 begun: Ticket::default(),
                 waker: None,
             },
-            Now {
-                mono: start,
-                wall: midnight,
-            },
+            start,
         );
+        slot.born.wall = midnight;
         slot.retires = Some(start + second(100));
         let rest = Rest {
             since: start + second(10),

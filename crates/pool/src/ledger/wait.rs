@@ -1,6 +1,7 @@
 //! Joining a line, being served, leaving it.
 
 use std::task::{Poll, Waker};
+use std::time::Instant;
 
 use super::after::Debris;
 use super::entry::{LaneIndex, Standing};
@@ -50,7 +51,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             && let Some(taken) = self.pop_idle(lane, now, after)
         {
             after.debris.push(Debris::Dial(asking.dial));
-            self.settle(lane, now, after);
+            self.settle(lane, now.mono, after);
             return Joined::Served(taken);
         }
         let waiting = Waiting {
@@ -58,14 +59,14 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             want: asking.want,
             dial: Some(asking.dial),
         };
-        let waiter = self.line_up(waiting, now);
-        self.settle(lane, now, after);
+        let waiter = self.line_up(waiting, now.mono);
+        self.settle(lane, now.mono, after);
         if self.is_beyond_the_line(waiter) {
             let limit = asking.limits.max_waiting;
             self.counters.waits_refused += 1;
             self.step_out(waiter, after);
             self.waiters.remove(waiter);
-            self.settle(lane, now, after);
+            self.settle(lane, now.mono, after);
             return Joined::Refused(WaitError::LineFull { limit });
         }
         Joined::Waiting(waiter)
@@ -99,7 +100,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     pub(crate) fn leave(
         &mut self,
         index: WaiterIndex,
-        now: Now,
+        now: Instant,
         after: &mut After<T, H>,
     ) -> Option<Taken<T>> {
         let lane = self.step_out(index, after);
@@ -129,7 +130,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         slot: SlotIndex,
         connection: T,
         source: Source,
-        now: Now,
+        now: Instant,
         after: &mut After<T, H>,
     ) {
         if source == Source::HandedOn {
@@ -138,9 +139,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         }
         let taken = self.lend(slot, connection, source);
         self.counters.waits += 1;
-        let waited = now
-            .mono
-            .saturating_duration_since(self.waiters[waiter].since);
+        let waited = now.saturating_duration_since(self.waiters[waiter].since);
         self.counters.wait_time = self.counters.wait_time.saturating_add(waited);
         self.answer(waiter, WaiterState::Delivered(taken), after);
     }
@@ -184,10 +183,10 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         Some(lane)
     }
 
-    fn line_up(&mut self, waiting: Waiting<H::Dial>, now: Now) -> WaiterIndex {
+    fn line_up(&mut self, waiting: Waiting<H::Dial>, now: Instant) -> WaiterIndex {
         let ticket = self.next_ticket();
         let (lane, want) = (waiting.lane, waiting.want);
-        let waiter = self.waiters.insert(Waiter::new(ticket, now.mono, waiting));
+        let waiter = self.waiters.insert(Waiter::new(ticket, now, waiting));
         self.lanes[lane].line.push(&mut self.waiters, waiter, want);
         self.shift(lane, None, Some(Standing::Waiting));
         waiter
