@@ -62,8 +62,8 @@ impl Client {
         }
     }
 
-    pub(crate) fn into_inner(self) -> Arc<Inner> {
-        self.inner
+    pub(crate) fn inner(&self) -> Arc<Inner> {
+        Arc::clone(&self.inner)
     }
 
     /// What the pool holds at this moment, and what it has done so far.

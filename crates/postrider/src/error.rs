@@ -137,6 +137,10 @@ pub(crate) enum Cause {
     Scheme,
     Header(BoxError),
     Request(protocol::RequestError),
+    #[cfg_attr(
+        not(feature = "json"),
+        expect(dead_code, reason = "only JSON is encoded")
+    )]
     ToJson(BoxError),
     Builder(BoxError),
     Connect(Arc<ConnectError>),
@@ -151,8 +155,14 @@ pub(crate) enum Cause {
     Truncated(protocol::Error),
     Protocol(protocol::Error),
     Elapsed(Elapsed),
-    TooLarge { limit: usize },
+    TooLarge {
+        limit: usize,
+    },
     Status(StatusCode),
+    #[cfg_attr(
+        not(feature = "json"),
+        expect(dead_code, reason = "only JSON is decoded")
+    )]
     Decode(BoxError),
 }
 

@@ -7,11 +7,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Uri};
+use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use protocol::{Event, Remaining};
 use tokio::time::Instant;
 
+use crate::call::Call;
 use crate::connection::ConnectionInfo;
 use crate::error::{Cause, Error, Phase, Sent};
 use crate::timeouts::Watch;
@@ -28,17 +29,8 @@ use crate::wire::Transfer;
 /// the connection can be used again, and closes the connection else.
 pub struct ResponseBody {
     state: State,
-    timings: Timings,
-    subject: Subject,
-}
-
-/// The request that a body answers: what its errors must name.
-#[derive(Clone, Debug)]
-pub(crate) struct Subject {
-    pub(crate) method: Method,
-    pub(crate) url: Uri,
-    pub(crate) idempotent: bool,
-    pub(crate) connection: ConnectionInfo,
+    call: Box<Call>,
+    connection: ConnectionInfo,
 }
 
 enum State {
@@ -56,7 +48,6 @@ struct Live {
     transfer: Transfer,
     /// What came with the head and had to be decoded to see how it goes on.
     first: Bytes,
-    watch: Watch,
 }
 
 /// What a body consists of.
@@ -68,36 +59,27 @@ enum Piece {
 impl ResponseBody {
     /// The body behind a head that has just come, in full if it can be.
     pub(crate) fn start(
+        mut call: Box<Call>,
         mut transfer: Transfer,
-        watch: Watch,
-        mut timings: Timings,
+        connection: ConnectionInfo,
         now: Instant,
-        subject: Subject,
     ) -> Result<Self, Error> {
         let state = match read_buffered(&mut transfer) {
             Ok(Buffered::Whole { data, trailers }) => {
-                timings.mark_body(now);
-                transfer.finish();
+                call.timings.mark_body(now);
+                transfer.finish(now);
                 State::Whole { data, trailers }
             }
-            Ok(Buffered::Part(first)) => State::Live(Box::new(Live {
-                transfer,
-                first,
-                watch,
-            })),
+            Ok(Buffered::Part(first)) => State::Live(Box::new(Live { transfer, first })),
             Err(cause) => {
-                let failed = Self {
-                    state: State::Ended,
-                    timings,
-                    subject,
-                };
-                return Err(failed.lost(cause, transfer.sent()));
+                let error = call.error(cause, Phase::Body);
+                return Err(error.on_connection(connection, transfer.sent()));
             }
         };
         Ok(Self {
             state,
-            timings,
-            subject,
+            call,
+            connection,
         })
     }
 
@@ -112,8 +94,9 @@ impl ResponseBody {
         }
     }
 
-    /// The whole body, if it is not larger than `limit` bytes.
-    pub(crate) async fn collect(&mut self, limit: usize) -> Result<Bytes, Error> {
+    /// The whole body, if it is not larger than the client's limit.
+    pub(crate) async fn collect(&mut self) -> Result<Bytes, Error> {
+        let limit = self.call.client.max_collected;
         if self.remaining().is_some_and(|length| length > limit as u64) {
             return Err(self.too_large(limit));
         }
@@ -160,25 +143,20 @@ impl ResponseBody {
     }
 
     pub(crate) fn timings(&self) -> &Timings {
-        &self.timings
+        &self.call.timings
     }
 
-    pub(crate) fn subject(&self) -> &Subject {
-        &self.subject
+    pub(crate) fn call(&self) -> &Call {
+        &self.call
+    }
+
+    pub(crate) fn connection(&self) -> &ConnectionInfo {
+        &self.connection
     }
 
     /// An error that befell what was made of the body.
     pub(crate) fn error(&self, cause: Cause, phase: Phase) -> Error {
-        let Subject {
-            method,
-            url,
-            idempotent,
-            connection,
-        } = &self.subject;
-        Error::new(cause, phase)
-            .of_request(method, url, *idempotent)
-            .on_connection(connection.clone(), Sent::Wholly)
-            .with_timings(self.timings)
+        self.lost(cause, phase, Sent::Wholly)
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Piece>, Error>> {
@@ -191,7 +169,7 @@ impl ResponseBody {
                 self.state = State::Ended;
                 Poll::Ready(Ok(trailers.map(|trailers| Piece::Trailers(*trailers))))
             }
-            State::Live(live) => match ready!(live.poll_event(cx)) {
+            State::Live(live) => match ready!(live.poll_event(&mut self.call.watch, cx)) {
                 Ok(Some(piece)) => Poll::Ready(Ok(Some(piece))),
                 Ok(None) => {
                     self.finish();
@@ -200,7 +178,7 @@ impl ResponseBody {
                 Err(cause) => {
                     let sent = live.transfer.sent();
                     self.state = State::Ended;
-                    Poll::Ready(Err(self.lost(cause, sent)))
+                    Poll::Ready(Err(self.lost(cause, Phase::Body, sent)))
                 }
             },
             State::Ended => Poll::Ready(Ok(None)),
@@ -210,15 +188,16 @@ impl ResponseBody {
     /// The last byte has come: the connection goes back before it is told.
     fn finish(&mut self) {
         if let State::Live(live) = mem::replace(&mut self.state, State::Ended) {
-            self.timings.mark_body(Instant::now());
-            live.transfer.finish();
+            let now = Instant::now();
+            self.call.timings.mark_body(now);
+            live.transfer.finish(now);
         }
     }
 
-    /// An error of the transfer itself.
-    fn lost(&self, cause: Cause, sent: Sent) -> Error {
-        self.error(cause, Phase::Body)
-            .on_connection(self.subject.connection.clone(), sent)
+    fn lost(&self, cause: Cause, phase: Phase, sent: Sent) -> Error {
+        self.call
+            .error(cause, phase)
+            .on_connection(self.connection.clone(), sent)
     }
 
     /// The rest is not worth reading: it would be thrown away.
@@ -229,12 +208,16 @@ impl ResponseBody {
 }
 
 impl Live {
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Piece>, Cause>> {
+    fn poll_event(
+        &mut self,
+        watch: &mut Watch,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Piece>, Cause>> {
         if !self.first.is_empty() {
             return Poll::Ready(Ok(Some(Piece::Data(mem::take(&mut self.first)))));
         }
         // A body that never pauses must not outrun the total limit.
-        if let Some(elapsed) = self.watch.total_elapsed() {
+        if let Some(elapsed) = watch.total_elapsed() {
             return Poll::Ready(Err(Cause::Elapsed(elapsed)));
         }
         loop {
@@ -251,7 +234,7 @@ impl Live {
                 Poll::Ready(Err(cause)) => return Poll::Ready(Err(cause)),
                 Poll::Pending => {
                     let progress = self.transfer.progress();
-                    let elapsed = ready!(self.watch.poll_elapsed(cx, Phase::Body, progress));
+                    let elapsed = ready!(watch.poll_elapsed(cx, Phase::Body, progress));
                     return Poll::Ready(Err(Cause::Elapsed(elapsed)));
                 }
             }

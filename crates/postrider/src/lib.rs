@@ -5,6 +5,7 @@
 
 mod body;
 mod builder;
+mod call;
 mod client;
 mod connection;
 mod encode;

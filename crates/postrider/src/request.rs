@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::AUTHORIZATION;
+#[cfg(feature = "json")]
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use crate::body::{Body, BoxError};
+use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Cause, Error, Phase};
-use crate::send::{Order, Pending};
+use crate::send::Pending;
 use crate::timeouts::Timeouts;
 
 impl Client {
@@ -77,14 +80,11 @@ impl Client {
         U: TryInto<Uri>,
         U::Error: Into<http::Error>,
     {
-        let order = match url.try_into() {
-            Ok(url) => Ok(Order::new(method, url)),
+        let call = match url.try_into() {
+            Ok(url) => Ok(Call::new(self.inner(), method, url)),
             Err(error) => Err(Error::new(Cause::Url(error.into().into()), Phase::Prepare)),
         };
-        RequestBuilder {
-            client: self.clone(),
-            order,
-        }
+        RequestBuilder { call }
     }
 
     /// Sends a request of the `http` crate. Its version is not regarded.
@@ -94,10 +94,10 @@ impl Client {
     /// Those of [`RequestBuilder::send`].
     pub fn execute<B: Into<Body>>(&self, request: http::Request<B>) -> Pending {
         let (parts, body) = request.into_parts();
-        let mut order = Order::new(parts.method, parts.uri);
-        order.headers = parts.headers;
-        order.body = body.into();
-        Pending::new(self.clone(), Ok(order))
+        let mut call = Call::new(self.inner(), parts.method, parts.uri);
+        call.headers = parts.headers;
+        call.body = Some(body.into());
+        Pending::new(Ok(call))
     }
 }
 
@@ -106,8 +106,7 @@ impl Client {
 /// What is wrong with its parts is told by [`send`](Self::send).
 #[must_use = "a request is not sent before `send` is called and awaited"]
 pub struct RequestBuilder {
-    client: Client,
-    order: Result<Order, Error>,
+    call: Result<Box<Call>, Error>,
 }
 
 impl RequestBuilder {
@@ -119,11 +118,10 @@ impl RequestBuilder {
         V: TryInto<HeaderValue>,
         V::Error: Into<http::Error>,
     {
-        self.try_with(|order| {
+        self.try_with(|call| {
             let name = name.try_into().map_err(bad_header)?;
             let value = value.try_into().map_err(bad_header)?;
-            order
-                .headers
+            call.headers
                 .try_append(name, value)
                 .map_err(|error| Cause::Header(error.into()))?;
             Ok(())
@@ -133,18 +131,18 @@ impl RequestBuilder {
     /// Sets header fields: each name in `headers` takes the place of what the
     /// request had under it.
     pub fn headers(self, headers: HeaderMap) -> Self {
-        self.with(|order| {
+        self.with(|call| {
             let mut current = None;
             for (name, value) in headers {
                 match name {
                     Some(name) => {
                         current = Some(name.clone());
-                        order.headers.insert(name, value);
+                        call.headers.insert(name, value);
                     }
                     // A further value of the name before it.
                     None => {
                         if let Some(name) = &current {
-                            order.headers.append(name, value);
+                            call.headers.append(name, value);
                         }
                     }
                 }
@@ -164,8 +162,8 @@ impl RequestBuilder {
         I: IntoIterator<Item = P>,
         P: QueryPair,
     {
-        self.try_with(|order| {
-            order.url = with_query(&order.url, pairs).map_err(Cause::Url)?;
+        self.try_with(|call| {
+            call.url = with_query(&call.url, pairs).map_err(Cause::Url)?;
             Ok(())
         })
     }
@@ -173,9 +171,9 @@ impl RequestBuilder {
     /// Sets `Authorization` to the Basic scheme (RFC 7617). The value is
     /// marked sensitive: it never appears in `Debug`, errors or traces.
     pub fn basic_auth(self, user: impl AsRef<str>, password: Option<&str>) -> Self {
-        self.try_with(|order| {
+        self.try_with(|call| {
             let value = basic(user.as_ref(), password.unwrap_or_default())?;
-            order.headers.insert(AUTHORIZATION, value);
+            call.headers.insert(AUTHORIZATION, value);
             Ok(())
         })
     }
@@ -183,27 +181,26 @@ impl RequestBuilder {
     /// Sets `Authorization` to the Bearer scheme (RFC 6750). The value is
     /// marked sensitive.
     pub fn bearer_auth(self, token: impl AsRef<str>) -> Self {
-        self.try_with(|order| {
+        self.try_with(|call| {
             let value = sensitive(&format!("Bearer {}", token.as_ref()))?;
-            order.headers.insert(AUTHORIZATION, value);
+            call.headers.insert(AUTHORIZATION, value);
             Ok(())
         })
     }
 
     /// Sets the body.
     pub fn body(self, body: impl Into<Body>) -> Self {
-        self.with(|order| order.body = body.into())
+        self.with(|call| call.body = Some(body.into()))
     }
 
     /// Sets the body to `value` as JSON, and `Content-Type` unless it is set.
     #[cfg(feature = "json")]
     pub fn json<T: serde::Serialize + ?Sized>(self, value: &T) -> Self {
-        self.try_with(|order| {
+        self.try_with(|call| {
             let body = serde_json::to_vec(value).map_err(|error| Cause::ToJson(error.into()))?;
-            order.body = body.into();
-            if !order.headers.contains_key(CONTENT_TYPE) {
-                order
-                    .headers
+            call.body = Some(body.into());
+            if !call.headers.contains_key(CONTENT_TYPE) {
+                call.headers
                     .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             }
             Ok(())
@@ -213,7 +210,7 @@ impl RequestBuilder {
     /// Marks the request as one that may be sent twice without harm, whatever
     /// its method: it is then sent again where an idempotent one would be.
     pub fn idempotent(self) -> Self {
-        self.with(|order| order.idempotent = true)
+        self.with(|call| call.idempotent = true)
     }
 
     /// Limits the time from `send` to the last byte of the response's body:
@@ -256,36 +253,36 @@ impl RequestBuilder {
     ///
     /// See [`Pending`].
     pub fn send(self) -> Pending {
-        Pending::new(self.client, self.order)
+        Pending::new(self.call)
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Order)) -> Self {
-        if let Ok(order) = &mut self.order {
-            change(order);
+    fn with(mut self, change: impl FnOnce(&mut Call)) -> Self {
+        if let Ok(call) = &mut self.call {
+            change(call);
         }
         self
     }
 
     /// The first thing that is wrong is what `send` tells.
-    fn try_with(mut self, change: impl FnOnce(&mut Order) -> Result<(), Cause>) -> Self {
-        if let Ok(order) = &mut self.order
-            && let Err(cause) = change(order)
+    fn try_with(mut self, change: impl FnOnce(&mut Call) -> Result<(), Cause>) -> Self {
+        if let Ok(call) = &mut self.call
+            && let Err(cause) = change(call)
         {
             let error = Error::new(cause, Phase::Prepare);
-            self.order = Err(error.of_request(&order.method, &order.url, false));
+            self.call = Err(error.of_request(&call.method, &call.url, false));
         }
         self
     }
 
     fn with_timeouts(self, change: impl FnOnce(&mut Timeouts)) -> Self {
-        self.with(|order| change(&mut order.timeouts))
+        self.with(|call| change(&mut call.timeouts))
     }
 }
 
 impl fmt::Debug for RequestBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.order {
-            Ok(order) => f.debug_tuple("RequestBuilder").field(order).finish(),
+        match &self.call {
+            Ok(call) => f.debug_tuple("RequestBuilder").field(call).finish(),
             Err(error) => f.debug_tuple("RequestBuilder").field(error).finish(),
         }
     }

@@ -20,18 +20,12 @@ use crate::timings::Timings;
 /// then the connection is kept. [`discard`](Self::discard) reads it on purpose.
 pub struct Response {
     head: ResponseHead,
-    /// The largest body that is read into one piece, in bytes.
-    max_collected: usize,
     body: ResponseBody,
 }
 
 impl Response {
-    pub(crate) fn new(head: ResponseHead, max_collected: usize, body: ResponseBody) -> Self {
-        Self {
-            head,
-            max_collected,
-            body,
-        }
+    pub(crate) fn new(head: ResponseHead, body: ResponseBody) -> Self {
+        Self { head, body }
     }
 
     /// Reads the next piece of the body; `None` at its end.
@@ -65,12 +59,8 @@ impl Response {
     /// [`ErrorKind::Limit`]: crate::ErrorKind::Limit
     /// [`ClientBuilder::max_collected_body`]: crate::ClientBuilder::max_collected_body
     pub async fn bytes(self) -> Result<Bytes, Error> {
-        let Self {
-            max_collected,
-            mut body,
-            ..
-        } = self;
-        body.collect(max_collected).await
+        let mut body = self.body;
+        body.collect().await
     }
 
     /// Reads the whole body as text in UTF-8; bytes that are not become
@@ -103,12 +93,8 @@ impl Response {
     /// [`ErrorKind::Decode`]: crate::ErrorKind::Decode
     #[cfg(feature = "json")]
     pub async fn json<T: serde::de::DeserializeOwned>(self) -> Result<T, Error> {
-        let Self {
-            max_collected,
-            mut body,
-            ..
-        } = self;
-        let bytes = body.collect(max_collected).await?;
+        let mut body = self.body;
+        let bytes = body.collect().await?;
         serde_json::from_slice(&bytes)
             .map_err(|error| body.error(Cause::Decode(error.into()), Phase::Decode))
     }
@@ -176,7 +162,7 @@ impl Response {
     /// The URL that was asked for.
     #[must_use]
     pub fn url(&self) -> &Uri {
-        &self.body.subject().url
+        &self.body.call().url
     }
 
     /// How many bytes of the body are still to be read, where that is known:
@@ -196,7 +182,7 @@ impl Response {
     /// The connection that carried the request.
     #[must_use]
     pub fn connection(&self) -> &ConnectionInfo {
-        &self.body.subject().connection
+        self.body.connection()
     }
 
     /// How long each phase took up to now.
@@ -221,7 +207,7 @@ impl fmt::Debug for Response {
 /// Its URL, timings and connection are not among them.
 impl From<Response> for http::Response<ResponseBody> {
     fn from(response: Response) -> Self {
-        let Response { head, body, .. } = response;
+        let Response { head, body } = response;
         let mut converted = Self::new(body);
         *converted.status_mut() = head.status;
         *converted.version_mut() = head.version;

@@ -11,13 +11,12 @@ use std::fmt;
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderMap, StatusCode};
 use percent_encoding::percent_decode_str;
 use pool::{Lease, Source, Wait, WaitError, Want};
 use protocol::{Event, ResponseHead, UserInfo};
@@ -25,21 +24,19 @@ use tokio::time::Instant;
 use transport::{ConnectError, Probe};
 
 use crate::body::Body;
-use crate::client::{Client, Inner};
+use crate::call::Call;
 use crate::connection::{Connection, ConnectionInfo};
 use crate::encode::Attempt;
-use crate::error::{Cause, Error, Phase, Sent, describe};
-use crate::incoming::{ResponseBody, Subject};
+use crate::error::{Cause, Error, Phase, Sent};
+use crate::incoming::ResponseBody;
 use crate::policy::retry::{self, Again, Decision, End, Failure, Past, Seen, Written};
 use crate::request::basic;
 use crate::response::Response;
 use crate::route::{AsRoute, Key, Route};
-use crate::timeouts::{Timeouts, Watch};
-use crate::timings::Timings;
 use crate::wire::{Transfer, Upload};
 
 /// The future of [`RequestBuilder::send`](crate::RequestBuilder::send) and
-/// [`Client::execute`]: a request under way.
+/// [`Client::execute`](crate::Client::execute): a request under way.
 ///
 /// It does nothing until it is polled, and is then driven by whoever polls it:
 /// there is no task behind it.
@@ -52,53 +49,22 @@ use crate::wire::{Transfer, Upload};
 #[must_use = "a request is not sent before it is awaited"]
 pub struct Pending {
     stage: Stage,
-    call: Call,
 }
 
-/// What a caller orders: a request, and the limits of its own.
-pub(crate) struct Order {
-    pub(crate) method: Method,
-    pub(crate) url: Uri,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Body,
-    pub(crate) timeouts: Timeouts,
-    pub(crate) idempotent: bool,
-}
-
-/// What stays the same over all attempts, and what they have used up.
-struct Call {
-    client: Arc<Inner>,
-    method: Method,
-    url: Uri,
-    headers: HeaderMap,
-    /// What the next attempt would send; `None` where it can't be sent again.
-    body: Option<Body>,
-    idempotent: bool,
-    used: Retries,
-    watch: Watch,
-    timings: Timings,
-}
-
-/// What retries have been made.
-#[derive(Clone, Copy, Default)]
-struct Retries {
-    /// After nothing had been written.
-    unwritten: u8,
-    /// After something had.
-    written: u8,
-}
-
-/// How far an attempt has come.
+/// How far the request has come.
 enum Stage {
     Begin {
+        call: Box<Call>,
         want: Want,
         now: Instant,
     },
     Waiting {
+        call: Box<Call>,
         attempt: Attempt,
         wait: Wait<Key, Box<Connection>>,
     },
     Moving {
+        call: Box<Call>,
         transfer: Transfer,
         connection: ConnectionInfo,
     },
@@ -106,33 +72,34 @@ enum Stage {
     Done,
 }
 
-/// What follows a stage: each is taken by value, and gives the next.
+/// What a stage was waiting for.
+enum Ready {
+    Now,
+    Leased(Result<Lease<Key, Box<Connection>>, Error>),
+    Headed(Result<ResponseHead, Cause>),
+}
+
+/// What follows a stage.
 enum Step {
     Go(Stage),
-    Wait(Stage),
     End(Result<Response, Error>),
 }
 
 impl Pending {
-    pub(crate) fn new(client: Client, order: Result<Order, Error>) -> Self {
-        let now = Instant::now();
-        let (order, stage) = match order {
-            Ok(order) => (
-                order,
+    pub(crate) fn new(call: Result<Box<Call>, Error>) -> Self {
+        let stage = match call {
+            Ok(mut call) => {
+                let now = Instant::now();
+                call.start(now);
                 Stage::Begin {
+                    call,
                     want: Want::Any,
                     now,
-                },
-            ),
-            Err(error) => (
-                Order::new(Method::GET, Uri::default()),
-                Stage::Failed(error),
-            ),
+                }
+            }
+            Err(error) => Stage::Failed(error),
         };
-        Self {
-            stage,
-            call: Call::new(client.into_inner(), order, now),
-        }
+        Self { stage }
     }
 }
 
@@ -140,27 +107,39 @@ impl Future for Pending {
     type Output = Result<Response, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { stage, call } = &mut *self;
         loop {
-            let step = match mem::replace(stage, Stage::Done) {
-                Stage::Begin { want, now } => call.begin(want, now),
-                Stage::Waiting { attempt, wait } => call.wait(attempt, wait, cx),
-                Stage::Moving {
-                    transfer,
-                    connection,
-                } => call.advance(transfer, connection, cx),
-                Stage::Failed(error) => Step::End(Err(error)),
-                // Polled after it was ready: there is nothing to wait for.
-                Stage::Done => return Poll::Pending,
+            let ready = ready!(self.stage.poll_ready(cx));
+            let step = match (mem::replace(&mut self.stage, Stage::Done), ready) {
+                (Stage::Begin { call, want, now }, _) => begin(call, want, now),
+                (Stage::Waiting { call, attempt, .. }, Ready::Leased(lease)) => {
+                    receive(call, attempt, lease)
+                }
+                (
+                    Stage::Moving {
+                        call,
+                        transfer,
+                        connection,
+                    },
+                    Ready::Headed(head),
+                ) => conclude(call, transfer, connection, head),
+                (Stage::Failed(error), _) => Step::End(Err(error)),
+                // It was polled after it had ended: there is nothing to come.
+                _ => return Poll::Pending,
             };
             match step {
-                Step::Go(next) => *stage = next,
-                Step::Wait(same) => {
-                    *stage = same;
-                    return Poll::Pending;
-                }
+                Step::Go(next) => self.stage = next,
                 Step::End(result) => return Poll::Ready(result),
             }
+        }
+    }
+}
+
+impl Stage {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Ready> {
+        match self {
+            Self::Begin { .. } | Self::Failed(_) | Self::Done => Poll::Ready(Ready::Now),
+            Self::Waiting { call, wait, .. } => poll_lease(call, wait, cx).map(Ready::Leased),
+            Self::Moving { call, transfer, .. } => poll_head(call, transfer, cx).map(Ready::Headed),
         }
     }
 }
@@ -173,272 +152,254 @@ impl Drop for Pending {
     }
 }
 
-impl Call {
-    fn new(client: Arc<Inner>, order: Order, now: Instant) -> Self {
-        let Order {
-            method,
-            url,
-            mut headers,
-            body,
-            timeouts,
-            idempotent,
-        } = order;
-        client.complete(&mut headers);
-        Self {
-            idempotent: idempotent || retry::is_idempotent(&method, &headers),
-            watch: Watch::start(timeouts.or(&client.timeouts), now),
-            timings: Timings::start(now),
-            used: Retries::default(),
-            body: Some(body),
-            client,
-            method,
-            url,
-            headers,
+/// Encodes the request, and takes an idle connection or joins the line.
+fn begin(mut call: Box<Call>, want: Want, now: Instant) -> Step {
+    match take_or_wait(&mut call, want, now) {
+        Ok(Taken::Lease(lease, attempt)) => Step::Go(ride(call, lease, attempt, now)),
+        Ok(Taken::Wait(wait, attempt)) => Step::Go(Stage::Waiting {
+            call,
+            attempt,
+            wait,
+        }),
+        Err(cause) => Step::End(Err(call.error(cause, Phase::Prepare))),
+    }
+}
+
+enum Taken {
+    Lease(Lease<Key, Box<Connection>>, Attempt),
+    Wait(Wait<Key, Box<Connection>>, Attempt),
+}
+
+fn take_or_wait(call: &mut Call, want: Want, now: Instant) -> Result<Taken, Cause> {
+    let (route, user_info) = Route::of(&call.url)?;
+    if let Some(user_info) = user_info {
+        authorize(&mut call.headers, &user_info)?;
+    }
+    let body = call.body.take().unwrap_or_default();
+    let (attempt, again) = Attempt::encode(
+        &call.method,
+        &call.url,
+        &route.authority,
+        &call.headers,
+        body,
+        &call.client.limits,
+    )?;
+    call.body = again;
+
+    let may_retry = call.idempotent && call.body.is_some();
+    let pool = &call.client.pool;
+    if want == Want::Any {
+        let idle = pool.lease::<dyn AsRoute>(&route, now, |connection, idle_for| {
+            connection.is_alive(probe(may_retry, idle_for))
+        });
+        if let Some(lease) = idle {
+            return Ok(Taken::Lease(lease, attempt));
         }
     }
+    Ok(Taken::Wait(
+        pool.wait(route.to_key(), want, call.client.dial(&route)),
+        attempt,
+    ))
+}
 
-    /// Encodes the request, and takes an idle connection or joins the line.
-    fn begin(&mut self, want: Want, now: Instant) -> Step {
-        match self.try_begin(want, now) {
-            Ok(stage) => Step::Go(stage),
-            Err(cause) => Step::End(Err(self.error(cause, Phase::Prepare))),
-        }
+fn poll_lease(
+    call: &mut Call,
+    wait: &mut Wait<Key, Box<Connection>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Lease<Key, Box<Connection>>, Error>> {
+    match Pin::new(wait).poll(cx) {
+        Poll::Ready(Ok(lease)) => Poll::Ready(Ok(lease)),
+        Poll::Ready(Err(error)) => Poll::Ready(Err(wait_failed(call, error))),
+        Poll::Pending => call
+            .watch
+            .poll_elapsed(cx, Phase::Connect, 0)
+            .map(|elapsed| Err(call.error(Cause::Elapsed(elapsed), Phase::Connect))),
     }
+}
 
-    fn try_begin(&mut self, want: Want, now: Instant) -> Result<Stage, Cause> {
-        let (route, user_info) = Route::of(&self.url)?;
-        if let Some(user_info) = user_info {
-            authorize(&mut self.headers, &user_info)?;
-        }
-        let body = self.body.take().unwrap_or_default();
-        let (attempt, again) = Attempt::encode(
-            &self.method,
-            &self.url,
-            &route.authority,
-            &self.headers,
-            body,
-            &self.client.limits,
-        )?;
-        self.body = again;
-
-        let may_retry = self.idempotent && self.body.is_some();
-        let idle = match want {
-            Want::Any => {
-                self.client
-                    .pool
-                    .lease::<dyn AsRoute>(&route, now, |connection, idle_for| {
-                        connection.is_alive(probe(may_retry, idle_for))
-                    })
+/// Receives what the request waited for.
+fn receive(
+    mut call: Box<Call>,
+    attempt: Attempt,
+    lease: Result<Lease<Key, Box<Connection>>, Error>,
+) -> Step {
+    let now = Instant::now();
+    match lease {
+        Ok(mut lease) => {
+            if matches!(lease.source(), Source::Dialled) || lease.is_alive(Probe::Kernel) {
+                return Step::Go(ride(call, lease, attempt, now));
             }
-            _ => None,
-        };
-        let Some(lease) = idle else {
-            let wait = self
-                .client
-                .pool
-                .wait(route.to_key(), want, self.client.dial(&route));
-            return Ok(Stage::Waiting { attempt, wait });
-        };
-        Ok(self.ride(lease, attempt, now))
+            // It was handed on, and has been closed on the way.
+            drop(lease);
+            restore(&mut call, attempt.upload);
+            Step::Go(Stage::Begin {
+                call,
+                want: Want::Any,
+                now,
+            })
+        }
+        Err(error) => Step::End(Err(error)),
     }
+}
 
-    fn wait(
-        &mut self,
-        attempt: Attempt,
-        mut wait: Wait<Key, Box<Connection>>,
-        cx: &mut Context<'_>,
-    ) -> Step {
-        match Pin::new(&mut wait).poll(cx) {
-            Poll::Ready(Ok(mut lease)) => {
-                let now = Instant::now();
-                if matches!(lease.source(), Source::Dialled) || lease.is_alive(Probe::Kernel) {
-                    return Step::Go(self.ride(lease, attempt, now));
+/// Sets out on a connection.
+fn ride(
+    mut call: Box<Call>,
+    mut lease: Lease<Key, Box<Connection>>,
+    attempt: Attempt,
+    now: Instant,
+) -> Stage {
+    let source = lease.source();
+    let dial = matches!(source, Source::Dialled).then(|| lease.dial_timings());
+    let connection = lease.begin(source, now);
+    call.timings.mark_connected(now, dial);
+    let transfer = Transfer::start(lease, attempt.exchange, attempt.upload);
+    Stage::Moving {
+        call,
+        transfer,
+        connection,
+    }
+}
+
+/// Writes and reads until the head of the final response is here.
+fn poll_head(
+    call: &mut Call,
+    transfer: &mut Transfer,
+    cx: &mut Context<'_>,
+) -> Poll<Result<ResponseHead, Cause>> {
+    loop {
+        match transfer.poll_event(cx) {
+            Poll::Ready(Ok(Event::Head(head))) => return Poll::Ready(Ok(head)),
+            // Informational responses are passed over (RFC 9110 §15.2).
+            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(cause)) => return Poll::Ready(Err(cause)),
+            Poll::Pending => {
+                if transfer.is_sent() {
+                    call.timings.mark_sent(Instant::now);
                 }
-                // It was handed on, and has been closed on the way.
-                drop(lease);
-                self.restore(attempt.upload);
-                Step::Go(Stage::Begin {
-                    want: Want::Any,
-                    now,
-                })
-            }
-            Poll::Ready(Err(error)) => Step::End(Err(self.wait_failed(error))),
-            Poll::Pending => match self.watch.poll_elapsed(cx, Phase::Connect, 0) {
-                Poll::Ready(elapsed) => {
-                    Step::End(Err(self.error(Cause::Elapsed(elapsed), Phase::Connect)))
-                }
-                Poll::Pending => Step::Wait(Stage::Waiting { attempt, wait }),
-            },
-        }
-    }
-
-    /// Sets out on a connection.
-    fn ride(
-        &mut self,
-        mut lease: Lease<Key, Box<Connection>>,
-        attempt: Attempt,
-        now: Instant,
-    ) -> Stage {
-        let source = lease.source();
-        let dial = matches!(source, Source::Dialled).then(|| lease.dial_timings());
-        let connection = lease.begin(source, now);
-        self.timings.mark_connected(now, dial);
-        let transfer = Transfer::start(lease, attempt.exchange, attempt.upload);
-        Stage::Moving {
-            transfer,
-            connection,
-        }
-    }
-
-    /// Writes and reads until the head of the final response is here.
-    fn advance(
-        &mut self,
-        mut transfer: Transfer,
-        connection: ConnectionInfo,
-        cx: &mut Context<'_>,
-    ) -> Step {
-        let result = loop {
-            match transfer.poll_event(cx) {
-                Poll::Ready(Ok(Event::Head(head))) => break Ok(head),
-                // Informational responses are passed over (RFC 9110 §15.2).
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(cause)) => break Err(cause),
-                Poll::Pending => {
-                    if transfer.is_sent() {
-                        self.timings.mark_sent(Instant::now);
-                    }
-                    match self
-                        .watch
-                        .poll_elapsed(cx, phase(&transfer), transfer.progress())
-                    {
-                        Poll::Ready(elapsed) => break Err(Cause::Elapsed(elapsed)),
-                        Poll::Pending => {
-                            return Step::Wait(Stage::Moving {
-                                transfer,
-                                connection,
-                            });
-                        }
-                    }
-                }
-            }
-        };
-        match result {
-            Ok(head) if is_idle_timeout(&head, &transfer, &connection) => {
-                self.fail(Cause::Closed, Seen::Nothing, transfer, connection)
-            }
-            Ok(head) => Step::End(self.respond(head, transfer, connection)),
-            Err(cause) => {
-                let seen = if transfer.received() == 0 {
-                    Seen::Nothing
-                } else {
-                    Seen::Something
-                };
-                self.fail(cause, seen, transfer, connection)
+                let watch = &mut call.watch;
+                return watch
+                    .poll_elapsed(cx, phase(transfer), transfer.progress())
+                    .map(|elapsed| Err(Cause::Elapsed(elapsed)));
             }
         }
     }
+}
 
-    fn respond(
-        &mut self,
-        head: ResponseHead,
-        mut transfer: Transfer,
-        connection: ConnectionInfo,
-    ) -> Result<Response, Error> {
-        let now = Instant::now();
-        if transfer.is_sent() {
-            self.timings.mark_sent(|| now);
+/// Makes a response of the head, or decides what follows a failure.
+fn conclude(
+    call: Box<Call>,
+    transfer: Transfer,
+    connection: ConnectionInfo,
+    head: Result<ResponseHead, Cause>,
+) -> Step {
+    match head {
+        Ok(head) if is_idle_timeout(&head, &transfer, &connection) => {
+            fail(call, transfer, connection, Cause::Closed, Seen::Nothing)
         }
-        self.timings.mark_head(now);
-        transfer.heed(head.status);
-        let subject = Subject {
-            method: mem::take(&mut self.method),
-            url: mem::take(&mut self.url),
-            idempotent: self.idempotent,
-            connection,
-        };
-        let watch = self.watch.take();
-        let body = ResponseBody::start(transfer, watch, self.timings, now, subject)?;
-        Ok(Response::new(head, self.client.max_collected, body))
-    }
-
-    /// Begins again where that is safe; else the failure is the caller's.
-    fn fail(
-        &mut self,
-        cause: Cause,
-        response: Seen,
-        transfer: Transfer,
-        connection: ConnectionInfo,
-    ) -> Step {
-        let sent = transfer.sent();
-        let phase = phase(&transfer);
-        self.restore(transfer.into_upload());
-        let failure = Failure {
-            connection: if connection.is_reused() {
-                Past::Reused
+        Ok(head) => Step::End(respond(call, transfer, connection, head)),
+        Err(cause) => {
+            let seen = if transfer.received() == 0 {
+                Seen::Nothing
             } else {
-                Past::Fresh
-            },
-            written: if sent == Sent::Nothing {
-                Written::Nothing
-            } else {
-                Written::Something
-            },
-            response,
-            end: End::of(&cause),
-        };
-        let again = Again {
-            idempotent: self.idempotent,
-            replayable: self.body.is_some(),
-            used: self.used.written,
-        };
-        let want = match retry::decide(self.client.retry, failure, again) {
-            Decision::Fail => {
-                let error = self.error(cause, phase).on_connection(connection, sent);
-                return Step::End(Err(error));
-            }
-            Decision::NextConnection if self.used.unwritten < MOST_STALE => {
-                self.used.unwritten += 1;
-                Want::Any
-            }
-            Decision::NextConnection => Want::Fresh,
-            Decision::FreshConnection => {
-                self.used.written += 1;
-                Want::Fresh
-            }
-        };
-        tracing::debug!(connection = connection.id(), error = %cause, "sending again");
-        self.timings.count_retry();
-        self.client.retries.fetch_add(1, Ordering::Relaxed);
-        Step::Go(Stage::Begin {
-            want,
-            now: Instant::now(),
-        })
-    }
-
-    /// Takes back a streaming body of which nothing was taken.
-    fn restore(&mut self, upload: Upload) {
-        if self.body.is_none() {
-            self.body = upload.into_untouched().map(Body::untouched);
+                Seen::Something
+            };
+            fail(call, transfer, connection, cause, seen)
         }
     }
+}
 
-    fn wait_failed(&self, error: WaitError<ConnectError>) -> Error {
-        match error {
-            WaitError::Dial(error) => {
-                let phase = Phase::of_dial(error.phase());
-                self.error(Cause::Connect(error), phase)
-            }
-            WaitError::DialPanicked => self.error(Cause::ConnectPanicked, Phase::Connect),
-            WaitError::LineFull { .. } => self.error(Cause::LineFull, Phase::Acquire),
-            WaitError::NoRuntime => self.error(Cause::NoRuntime, Phase::Prepare),
-            _ => self.error(Cause::ShutDown, Phase::Acquire),
-        }
+fn respond(
+    mut call: Box<Call>,
+    mut transfer: Transfer,
+    connection: ConnectionInfo,
+    head: ResponseHead,
+) -> Result<Response, Error> {
+    let now = Instant::now();
+    if transfer.is_sent() {
+        call.timings.mark_sent(|| now);
     }
+    call.timings.mark_head(now);
+    transfer.heed(head.status);
+    Ok(Response::new(
+        head,
+        ResponseBody::start(call, transfer, connection, now)?,
+    ))
+}
 
-    fn error(&self, cause: Cause, phase: Phase) -> Error {
-        Error::new(cause, phase)
-            .of_request(&self.method, &self.url, self.idempotent)
-            .with_timings(self.timings)
+/// Begins again where that is safe; else the failure is the caller's.
+fn fail(
+    mut call: Box<Call>,
+    transfer: Transfer,
+    connection: ConnectionInfo,
+    cause: Cause,
+    response: Seen,
+) -> Step {
+    let sent = transfer.sent();
+    let phase = phase(&transfer);
+    restore(&mut call, transfer.into_upload());
+    let failure = Failure {
+        connection: if connection.is_reused() {
+            Past::Reused
+        } else {
+            Past::Fresh
+        },
+        written: if sent == Sent::Nothing {
+            Written::Nothing
+        } else {
+            Written::Something
+        },
+        response,
+        end: End::of(&cause),
+    };
+    let again = Again {
+        idempotent: call.idempotent,
+        replayable: call.body.is_some(),
+        used: call.used.written,
+    };
+    let want = match retry::decide(call.client.retry, failure, again) {
+        Decision::Fail => {
+            return Step::End(Err(call
+                .error(cause, phase)
+                .on_connection(connection, sent)));
+        }
+        Decision::NextConnection if call.used.unwritten < MOST_STALE => {
+            call.used.unwritten += 1;
+            Want::Any
+        }
+        Decision::NextConnection => Want::Fresh,
+        Decision::FreshConnection => {
+            call.used.written += 1;
+            Want::Fresh
+        }
+    };
+    tracing::debug!(error = %cause, "sending again: the kept-alive connection was closed");
+    call.timings.count_retry();
+    call.client.retries.fetch_add(1, Ordering::Relaxed);
+    Step::Go(Stage::Begin {
+        call,
+        want,
+        now: Instant::now(),
+    })
+}
+
+/// Takes back a streaming body of which nothing was taken.
+fn restore(call: &mut Call, upload: Upload) {
+    if call.body.is_none() {
+        call.body = upload.into_untouched().map(Body::untouched);
+    }
+}
+
+fn wait_failed(call: &Call, error: WaitError<ConnectError>) -> Error {
+    match error {
+        WaitError::Dial(error) => {
+            let phase = Phase::of_dial(error.phase());
+            call.error(Cause::Connect(error), phase)
+        }
+        WaitError::DialPanicked => call.error(Cause::ConnectPanicked, Phase::Connect),
+        WaitError::LineFull { .. } => call.error(Cause::LineFull, Phase::Acquire),
+        WaitError::NoRuntime => call.error(Cause::NoRuntime, Phase::Prepare),
+        _ => call.error(Cause::ShutDown, Phase::Acquire),
     }
 }
 
@@ -484,36 +445,6 @@ fn authorize(headers: &mut HeaderMap, user_info: &UserInfo<'_>) -> Result<(), Ca
     let password = user_info.password.map(decode).unwrap_or_default();
     headers.insert(AUTHORIZATION, basic(&user, &password)?);
     Ok(())
-}
-
-impl Order {
-    pub(crate) fn new(method: Method, url: Uri) -> Self {
-        Self {
-            method,
-            url,
-            headers: HeaderMap::new(),
-            body: Body::empty(),
-            timeouts: Timeouts::default(),
-            idempotent: false,
-        }
-    }
-}
-
-impl fmt::Debug for Order {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            method,
-            url,
-            headers,
-            body,
-            ..
-        } = self;
-        f.debug_struct("Request")
-            .field("request", &describe(method, url))
-            .field("headers", headers)
-            .field("body", body)
-            .finish_non_exhaustive()
-    }
 }
 
 impl fmt::Debug for Pending {

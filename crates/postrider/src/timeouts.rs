@@ -1,7 +1,6 @@
 //! The limits on time that a request may have, and the one timer that keeps them.
 
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -71,15 +70,18 @@ pub(crate) enum Scope {
 
 /// Keeps a request's limits. Without a limit it costs nothing: no clock is
 /// read and no timer made; the one `Sleep` is made when first needed.
+#[derive(Default)]
 pub(crate) struct Watch {
     timeouts: Timeouts,
-    started: Instant,
-    stage: Stage,
+    /// When the request was sent; before that there is nothing to watch.
+    started: Option<Instant>,
+    quiet: Option<Quiet>,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 /// The quiet time under watch: since when nothing has moved, in which phase.
-struct Stage {
+#[derive(Clone, Copy)]
+struct Quiet {
     phase: Phase,
     progress: u64,
     since: Instant,
@@ -89,20 +91,9 @@ impl Watch {
     pub(crate) fn start(timeouts: Timeouts, started: Instant) -> Self {
         Self {
             timeouts,
-            started,
-            stage: Stage {
-                phase: Phase::Prepare,
-                progress: 0,
-                since: started,
-            },
-            sleep: None,
+            started: Some(started),
+            ..Self::default()
         }
-    }
-
-    /// The watch, to be carried on by the response's body.
-    pub(crate) fn take(&mut self) -> Self {
-        let rest = Self::start(Timeouts::default(), self.started);
-        mem::replace(self, rest)
     }
 
     /// To be called whenever the request can't go on: ready when a limit is
@@ -120,20 +111,8 @@ impl Watch {
         if own.is_none() && self.timeouts.total.is_none() {
             return Poll::Pending;
         }
-        if self.stage.phase != phase || self.stage.progress != progress {
-            // A dial's time runs from `send` on, the others' from now on.
-            let since = if phase == Phase::Connect {
-                self.started
-            } else {
-                Instant::now()
-            };
-            self.stage = Stage {
-                phase,
-                progress,
-                since,
-            };
-        }
-        let Some((deadline, elapsed)) = self.next_deadline(phase, own) else {
+        let quiet = self.quiet_since(phase, progress);
+        let Some((deadline, elapsed)) = self.next_deadline(quiet, own) else {
             return Poll::Pending;
         };
         let sleep = self
@@ -148,7 +127,7 @@ impl Watch {
     /// The total limit, if it is over. Needs a clock only where there is one.
     pub(crate) fn total_elapsed(&self) -> Option<Elapsed> {
         let limit = self.timeouts.total?;
-        let over = self.started.elapsed() >= limit;
+        let over = self.started?.elapsed() >= limit;
         over.then_some(Elapsed {
             phase: Phase::Body,
             limit,
@@ -156,10 +135,30 @@ impl Watch {
         })
     }
 
-    fn next_deadline(&self, phase: Phase, own: Option<Duration>) -> Option<(Instant, Elapsed)> {
+    fn quiet_since(&mut self, phase: Phase, progress: u64) -> Quiet {
+        if let Some(quiet) = self.quiet
+            && quiet.phase == phase
+            && quiet.progress == progress
+        {
+            return quiet;
+        }
+        // A dial's time runs from `send` on, the others' from now on.
+        let since = match (phase, self.started) {
+            (Phase::Connect, Some(started)) => started,
+            _ => Instant::now(),
+        };
+        *self.quiet.insert(Quiet {
+            phase,
+            progress,
+            since,
+        })
+    }
+
+    fn next_deadline(&self, quiet: Quiet, own: Option<Duration>) -> Option<(Instant, Elapsed)> {
+        let phase = quiet.phase;
         let of = |since: Instant, limit: Option<Duration>, scope| {
-            // A limit too far away for the clock is no limit.
             let limit = limit?;
+            // A limit too far away for the clock is no limit.
             Some((
                 since.checked_add(limit)?,
                 Elapsed {
@@ -169,8 +168,10 @@ impl Watch {
                 },
             ))
         };
-        let own = of(self.stage.since, own, Scope::Phase);
-        let total = of(self.started, self.timeouts.total, Scope::Total);
+        let own = of(quiet.since, own, Scope::Phase);
+        let total = self
+            .started
+            .and_then(|at| of(at, self.timeouts.total, Scope::Total));
         match (own, total) {
             (Some(own), Some(total)) => Some(if total.0 < own.0 { total } else { own }),
             (own, total) => own.or(total),

@@ -12,9 +12,9 @@ use tokio::time::Instant;
 ///
 /// They are on every response ([`Response::timings`](crate::Response::timings))
 /// and, as far as it came, on every error.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Timings {
-    started: Instant,
+    started: Option<Instant>,
     dial: Option<DialTimings>,
     connected: Option<Duration>,
     sent: Option<Duration>,
@@ -38,13 +38,8 @@ pub struct DialTimings {
 impl Timings {
     pub(crate) fn start(started: Instant) -> Self {
         Self {
-            started,
-            dial: None,
-            connected: None,
-            sent: None,
-            head: None,
-            body: None,
-            retries: 0,
+            started: Some(started),
+            ..Self::default()
         }
     }
 
@@ -111,6 +106,7 @@ impl Timings {
     }
 
     fn mark(&self, now: Instant) -> Option<Duration> {
-        Some(now.saturating_duration_since(self.started))
+        self.started
+            .map(|started| now.saturating_duration_since(started))
     }
 }

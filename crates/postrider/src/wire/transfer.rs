@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use http::StatusCode;
 use pool::Lease;
 use protocol::{CloseReason, Event, Exchange, KeepAlive, Outcome, Remaining};
+use tokio::time::Instant;
 
 use super::drain;
 use super::fill::{SCRATCH, poll_fill};
@@ -163,7 +164,7 @@ impl Transfer {
 
     /// The response is over: the connection goes back, if both halves are
     /// done and nothing is left on it, or closes.
-    pub(crate) fn finish(mut self) {
+    pub(crate) fn finish(mut self, now: Instant) {
         if !self.upload.is_sent() {
             // The last chance of an upload that the response has outrun.
             let mut cx = Context::from_waker(Waker::noop());
@@ -172,7 +173,7 @@ impl Transfer {
                 .poll(&mut self.lease.stream, &mut self.exchange, &mut cx);
         }
         if self.upload.is_sent() && settle(&mut self.lease, &self.exchange) {
-            self.lease.release();
+            self.lease.release_at(now);
         }
     }
 

@@ -1,0 +1,82 @@
+//! The record of one request, from the builder to the response's last byte.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, Uri};
+use tokio::time::Instant;
+
+use crate::body::Body;
+use crate::client::Inner;
+use crate::error::{Cause, Error, Phase, describe};
+use crate::policy::retry;
+use crate::timeouts::{Timeouts, Watch};
+use crate::timings::Timings;
+
+/// What a request is and what became of it so far. It is made once, on the
+/// heap, and passed on as one pointer: builder, future, response.
+pub(crate) struct Call {
+    pub(crate) client: Arc<Inner>,
+    pub(crate) method: Method,
+    pub(crate) url: Uri,
+    pub(crate) headers: HeaderMap,
+    /// What the next attempt would send; `None` where it can't be sent again.
+    pub(crate) body: Option<Body>,
+    /// Whether sending it twice is the same as sending it once.
+    pub(crate) idempotent: bool,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) used: Retries,
+    pub(crate) watch: Watch,
+    pub(crate) timings: Timings,
+}
+
+/// What retries have been made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Retries {
+    /// After nothing had been written.
+    pub(crate) unwritten: u8,
+    /// After something had.
+    pub(crate) written: u8,
+}
+
+impl Call {
+    pub(crate) fn new(client: Arc<Inner>, method: Method, url: Uri) -> Box<Self> {
+        Box::new(Self {
+            client,
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: Some(Body::empty()),
+            idempotent: false,
+            timeouts: Timeouts::default(),
+            used: Retries::default(),
+            watch: Watch::default(),
+            timings: Timings::default(),
+        })
+    }
+
+    /// Completes the request by what the client says of all of them.
+    pub(crate) fn start(&mut self, now: Instant) {
+        self.client.complete(&mut self.headers);
+        self.idempotent |= retry::is_idempotent(&self.method, &self.headers);
+        self.watch = Watch::start(self.timeouts.or(&self.client.timeouts), now);
+        self.timings = Timings::start(now);
+    }
+
+    /// An error that befell this request.
+    pub(crate) fn error(&self, cause: Cause, phase: Phase) -> Error {
+        Error::new(cause, phase)
+            .of_request(&self.method, &self.url, self.idempotent)
+            .with_timings(self.timings)
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("request", &describe(&self.method, &self.url))
+            .field("headers", &self.headers)
+            .field("body", &self.body)
+            .finish_non_exhaustive()
+    }
+}
