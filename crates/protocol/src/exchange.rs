@@ -93,7 +93,7 @@ impl Exchange {
     /// Frames the next `len` bytes of the body: write what is
     /// [`before`](Frame::before), then the bytes, then what is
     /// [`after`](Frame::after). While waiting for 100 (Continue) this ends the
-    /// wait.
+    /// wait, but for a piece of no bytes, which changes nothing.
     ///
     /// # Errors
     ///
@@ -102,10 +102,10 @@ impl Exchange {
     /// cannot be used again. [`RequestError::Abandoned`] after
     /// [`abandon`](Self::abandon) or another error.
     pub fn frame(&mut self, len: usize) -> Result<Frame, RequestError> {
-        self.proceed();
         if len == 0 {
             return Ok(Frame::default());
         }
+        self.proceed();
         let surplus = match &mut self.sending {
             Sending::Waiting(Body::Chunked) | Sending::Body(Body::Chunked) => {
                 return Ok(Frame::chunk(len));

@@ -98,6 +98,7 @@ fn the_sending_half_goes_through_its_states() {
         ),
         (Scenario::post(CHUNKED), &[abandon, finish], Sending::Failed),
         (expecting(KNOWN), &[none], Sending::Waiting),
+        (expecting(KNOWN), &[nothing], Sending::Waiting),
         (expecting(KNOWN), &[hint], Sending::Waiting),
         (expecting(KNOWN), &[answered], Sending::Waiting),
         (expecting(KNOWN), &[continued], Sending::Body),
