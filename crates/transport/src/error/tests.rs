@@ -89,3 +89,8 @@ fn phases_have_names() {
     let names = [Phase::Resolve, Phase::Connect, Phase::Tls].map(|phase| phase.to_string());
     assert_eq!(names, ["resolve", "connect", "tls"]);
 }
+
+#[test]
+fn an_error_is_one_pointer_wide() {
+    assert_eq!(size_of::<ConnectError>(), size_of::<usize>());
+}

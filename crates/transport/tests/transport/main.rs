@@ -31,3 +31,5 @@ mod tls_race;
 mod tls_server;
 #[cfg(feature = "tls-ring")]
 mod tls_settings;
+#[cfg(feature = "tls-ring")]
+mod tls_steps;

@@ -1,0 +1,180 @@
+//! Handshakes that are cut off at each of their steps: by the server, by time, by the caller.
+//! In memory and on paused time.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use postrider_transport::{
+    ConnectError, ConnectErrorKind, Connected, Connector, Phase, TlsErrorKind,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, copy, duplex, split};
+use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
+
+use crate::authority::Authority;
+use crate::support::soon;
+use crate::tls_server::{acceptor, both_versions, tls, trusting};
+
+/// What happens to the server's bytes after the last that gets through.
+#[derive(Clone, Copy)]
+enum Then {
+    Close,
+    Stall,
+}
+
+/// A server that is heard no further than some byte, and a connector to it.
+struct Fault {
+    connector: Connector,
+    client: Arc<Mutex<Option<DuplexStream>>>,
+    acceptor: TlsAcceptor,
+}
+
+impl Fault {
+    fn new() -> Self {
+        let authority = Authority::new();
+        let client = Arc::new(Mutex::new(None));
+        let next = Arc::clone(&client);
+        Self {
+            connector: Connector::builder()
+                .tls(trusting(&authority))
+                .connect_with(move |_| {
+                    let client = next.lock().unwrap().take();
+                    async move { client.ok_or_else(|| io::Error::other("only once")) }
+                })
+                .build(),
+            client,
+            acceptor: acceptor(both_versions(&authority.identity("a.test"))),
+        }
+    }
+
+    /// Connects to a server of which `heard` bytes come through.
+    async fn connect(&self, heard: u64, then: Then) -> Result<Connected, ConnectError> {
+        let (ours, theirs) = duplex(16 * 1024);
+        let (inside, outside) = duplex(16 * 1024);
+        self.client.lock().unwrap().replace(ours);
+        let accepting = self.acceptor.accept(outside);
+        let serving = tokio::spawn(async move {
+            let _far = accepting.await;
+            std::future::pending::<()>().await
+        });
+        let cutting = tokio::spawn(cut(theirs, inside, heard, then));
+        let outcome = self.connector.connect(&tls("a.test")).await;
+        serving.abort();
+        cutting.abort();
+        outcome
+    }
+}
+
+async fn cut(client: DuplexStream, server: DuplexStream, heard: u64, then: Then) {
+    let (mut from_client, mut to_client) = split(client);
+    let (from_server, mut to_server) = split(server);
+    let mut from_server = from_server.take(heard);
+    let forth = tokio::spawn(async move { copy(&mut from_client, &mut to_server).await });
+    let _ = copy(&mut from_server, &mut to_client).await;
+    match then {
+        Then::Close => {
+            let _ = to_client.shutdown().await;
+        }
+        Then::Stall => std::future::pending().await,
+    }
+    let _ = forth.await;
+}
+
+/// The number of bytes that a client needs to hear, found by trying.
+const MOST: u64 = 4096;
+const STEP: usize = 37;
+
+#[tokio::test(start_paused = true)]
+async fn an_end_after_any_byte_is_told_as_such() {
+    let fault = Fault::new();
+    let mut failed = 0;
+    for heard in (0..MOST).step_by(STEP) {
+        let Err(error) = fault.connect(heard, Then::Close).await else {
+            break;
+        };
+        let kind = ConnectErrorKind::Tls(TlsErrorKind::Closed);
+        assert_eq!(error.kind(), kind, "after {heard}: {error}");
+        failed += 1;
+    }
+    // The server's part of the handshake is longer than this, and shorter than the loop.
+    assert!((10..MOST as usize / STEP).contains(&failed), "{failed}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stall_after_any_byte_ends_with_the_handshakes_time() {
+    let fault = Fault::new();
+    let mut failed = 0;
+    for heard in (0..MOST).step_by(STEP) {
+        let began = Instant::now();
+        let Err(error) = fault.connect(heard, Then::Stall).await else {
+            break;
+        };
+        let phase = Phase::Tls;
+        assert_eq!(error.kind(), ConnectErrorKind::TimedOut { phase });
+        assert_eq!(began.elapsed().as_secs(), 5);
+        failed += 1;
+    }
+    assert!((10..MOST as usize / STEP).contains(&failed), "{failed}");
+}
+
+/// A handshake byte by byte is still bounded: what counts is the whole of it.
+#[tokio::test(start_paused = true)]
+async fn a_drip_does_not_stretch_the_time() {
+    let fault = Fault::new();
+    let (ours, theirs) = duplex(16 * 1024);
+    fault.client.lock().unwrap().replace(ours);
+    let (inside, outside) = duplex(16 * 1024);
+    let accepting = fault.acceptor.accept(outside);
+    let serving = tokio::spawn(async move { accepting.await.map(drop) });
+    let dripping = tokio::spawn(async move {
+        let (mut from_client, mut to_client) = split(theirs);
+        let (mut from_server, mut to_server) = split(inside);
+        tokio::spawn(async move { copy(&mut from_client, &mut to_server).await });
+        let mut byte = [0];
+        while from_server.read_exact(&mut byte).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            if to_client.write_all(&byte).await.is_err() {
+                break;
+            }
+        }
+    });
+    let began = Instant::now();
+    let error = fault.connector.connect(&tls("a.test")).await.unwrap_err();
+    let phase = Phase::Tls;
+    assert_eq!(error.kind(), ConnectErrorKind::TimedOut { phase });
+    assert_eq!(began.elapsed().as_secs(), 5);
+    serving.abort();
+    dripping.abort();
+}
+
+#[tokio::test]
+async fn a_connect_given_up_after_any_poll_closes_its_stream() {
+    let fault = Fault::new();
+    let mut polls = 1;
+    loop {
+        let (ours, theirs) = duplex(64);
+        fault.client.lock().unwrap().replace(ours);
+        let serving = tokio::spawn(fault.acceptor.accept(theirs));
+        let endpoint = tls("a.test");
+        let mut connecting = Box::pin(fault.connector.connect(&endpoint));
+        let mut left = polls;
+        let outcome = std::future::poll_fn(|cx| {
+            left -= 1;
+            match connecting.as_mut().poll(cx) {
+                std::task::Poll::Pending if left > 0 => std::task::Poll::Pending,
+                std::task::Poll::Pending => std::task::Poll::Ready(None),
+                std::task::Poll::Ready(outcome) => std::task::Poll::Ready(Some(outcome)),
+            }
+        })
+        .await;
+        drop(connecting);
+        if outcome.is_some() {
+            break;
+        }
+        let accepted = soon(serving).await.unwrap();
+        assert!(accepted.is_err(), "after {polls} polls");
+        polls += 1;
+    }
+    assert!(polls > 3, "{polls}");
+}
