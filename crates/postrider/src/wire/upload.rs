@@ -48,9 +48,13 @@ enum Source {
     Sent,
     /// A write failed. The response may have come all the same, so the error
     /// is told only when reading has given no response.
-    Failed(io::Error),
-    /// The server has answered, and wants no more of it.
-    Stopped,
+    Failed {
+        error: io::Error,
+        untouched: Option<BoxBody>,
+    },
+    /// Nothing more is written: the server has answered and wants no more of
+    /// it, or the failure has been told.
+    Stopped { untouched: Option<BoxBody> },
 }
 
 /// Bytes ready to be written, in the order of the fields.
@@ -112,14 +116,17 @@ impl Upload {
     /// Gives up what is not written yet.
     pub(crate) fn stop(&mut self) {
         if !self.is_sent() {
-            self.source = Source::Stopped;
+            self.source = Source::Stopped { untouched: None };
         }
     }
 
     /// The error of the write that failed, if one did.
     pub(crate) fn take_failure(&mut self) -> Option<io::Error> {
-        match mem::replace(&mut self.source, Source::Stopped) {
-            Source::Failed(error) => Some(error),
+        match mem::replace(&mut self.source, Source::Stopped { untouched: None }) {
+            Source::Failed { error, untouched } => {
+                self.source = Source::Stopped { untouched };
+                Some(error)
+            }
             source => {
                 self.source = source;
                 None
@@ -128,14 +135,8 @@ impl Upload {
     }
 
     /// The body, if nothing was taken of it.
-    pub(crate) fn into_untouched(mut self) -> Option<BoxBody> {
-        match mem::replace(&mut self.source, Source::Stopped) {
-            Source::Body {
-                body,
-                touched: false,
-            } => Some(body),
-            _ => None,
-        }
+    pub(crate) fn into_untouched(self) -> Option<BoxBody> {
+        self.source.into_untouched()
     }
 
     /// Writes what can be written. Ready when there is nothing left to do,
@@ -152,7 +153,9 @@ impl Upload {
     ) -> Poll<Result<(), Cause>> {
         match ready!(self.poll_upload(stream, exchange, cx)) {
             Err(Cause::Write(error)) => {
-                self.source = Source::Failed(error);
+                let source = mem::replace(&mut self.source, Source::Flushing);
+                let untouched = source.into_untouched();
+                self.source = Source::Failed { error, untouched };
                 Poll::Ready(Ok(()))
             }
             result => Poll::Ready(result),
@@ -167,7 +170,7 @@ impl Upload {
     ) -> Poll<Result<(), Cause>> {
         if matches!(
             self.source,
-            Source::Sent | Source::Failed(_) | Source::Stopped
+            Source::Sent | Source::Failed { .. } | Source::Stopped { .. }
         ) {
             return Poll::Ready(Ok(()));
         }
@@ -201,8 +204,20 @@ impl Upload {
                     self.staged.recycle();
                     return Poll::Ready(Ok(()));
                 }
-                Source::Sent | Source::Failed(_) | Source::Stopped => return Poll::Ready(Ok(())),
+                Source::Sent | Source::Failed { .. } | Source::Stopped { .. } => {
+                    return Poll::Ready(Ok(()));
+                }
             }
+        }
+    }
+}
+
+impl Source {
+    fn into_untouched(self) -> Option<BoxBody> {
+        match self {
+            Self::Body { body, touched } => (!touched).then_some(body),
+            Self::Failed { untouched, .. } | Self::Stopped { untouched } => untouched,
+            Self::Flushing | Self::Sent => None,
         }
     }
 }
