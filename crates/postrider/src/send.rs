@@ -374,6 +374,7 @@ fn fail(
         }
     };
     tracing::debug!(error = %cause, "sending again: the kept-alive connection was closed");
+    call.watch.begin_again();
     call.timings.count_retry();
     call.client.retries.fetch_add(1, Ordering::Relaxed);
     Step::Go(Stage::Begin {

@@ -15,7 +15,7 @@ use crate::error::Phase;
 /// limit there is no timer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Timeouts {
-    /// From `send` until a connection is in hand, as far as it must be dialled.
+    /// Until a connection is in hand, for each attempt anew.
     pub(crate) connect: Option<Duration>,
     /// Between two writes of the request.
     pub(crate) write: Option<Duration>,
@@ -96,6 +96,11 @@ impl Watch {
         }
     }
 
+    /// The request begins again: of its limits only the total one goes on.
+    pub(crate) fn begin_again(&mut self) {
+        self.quiet = None;
+    }
+
     /// To be called whenever the request can't go on: ready when a limit is
     /// reached. `progress` is any figure that changes when something moves.
     pub(crate) fn poll_elapsed(
@@ -142,15 +147,10 @@ impl Watch {
         {
             return quiet;
         }
-        // A dial's time runs from `send` on, the others' from now on.
-        let since = match (phase, self.started) {
-            (Phase::Connect, Some(started)) => started,
-            _ => Instant::now(),
-        };
         *self.quiet.insert(Quiet {
             phase,
             progress,
-            since,
+            since: Instant::now(),
         })
     }
 
