@@ -3,9 +3,11 @@
 
 mod api;
 mod cancellation;
+mod doomed;
 mod early_answers;
 mod echo;
 mod keep_alive;
 mod requests;
 mod responses;
+mod retry;
 mod support;
