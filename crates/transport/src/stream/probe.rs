@@ -1,4 +1,4 @@
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -60,10 +60,12 @@ impl Stream {
         }
     }
 
-    /// One write that neither waits nor asks tokio's flag, where the stream is a socket.
+    /// One write that does not wait.
     pub(super) fn write_now(&mut self, buf: &[u8]) -> io::Result<usize> {
         if let Kind::Tcp(tcp) = &mut self.kind {
-            let accepted = (&*SockRef::from(&tcp.io)).write(buf)?;
+            // Not by the bare socket, which could raise SIGPIPE in a program that does not ignore
+            // it.
+            let accepted = tcp.io.try_write(buf)?;
             tcp.written += accepted as u64;
             return Ok(accepted);
         }

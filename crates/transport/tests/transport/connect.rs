@@ -187,6 +187,20 @@ async fn a_filter_is_asked_about_every_address_wherever_it_comes_from() {
     }
 }
 
+/// Some resolvers turn such names into addresses; the filter sees what they make of it.
+#[tokio::test]
+async fn a_name_that_is_a_number_in_disguise_does_not_pass_the_filter() {
+    let (_listener, addr) = listen().await;
+    let connector = Connector::builder()
+        .address_filter(|_, address| is_public(address))
+        .build();
+    for name in ["2130706433", "0x7f000001", "0177.0.0.1", "127.1"] {
+        let error = failure(&connector, &plain(name, addr.port())).await;
+        assert_eq!(error.phase(), Phase::Resolve, "{error}");
+        assert_eq!(error.attempts().len(), 0);
+    }
+}
+
 #[tokio::test]
 async fn addresses_that_pass_the_filter_are_used() {
     let (_listener, addr) = listen_at("127.0.0.2:0").await;
