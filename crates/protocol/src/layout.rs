@@ -25,7 +25,7 @@ pub(crate) fn scan<'t>(
 ) -> Result<Option<Layout>, httparse::Error> {
     let mut response = httparse::Response::new(&mut []);
     let mut config = httparse::ParserConfig::default();
-    // A folded value is taken as it is here, and unfolded in `build`.
+    // A folded value is taken as it is here, and unfolded when it is read.
     config.allow_obsolete_multiline_headers_in_responses(true);
     let parsed = config.parse_response_with_uninit_headers(&mut response, text, fields)?;
     let (httparse::Status::Complete(len), Some(status)) = (parsed, response.code) else {
@@ -131,6 +131,7 @@ fn offset(part: &[u8], text: &[u8]) -> usize {
     if part.is_empty() {
         return 0;
     }
+    // The parser gives nothing else than slices of the text.
     part.as_ptr().addr() - text.as_ptr().addr()
 }
 

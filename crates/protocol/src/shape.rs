@@ -1,7 +1,7 @@
 use std::cell::RefCell;
 
 use http::Version;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderValue};
 
 use crate::layout::{Layout, Span};
 use crate::steering::Role;
@@ -26,14 +26,30 @@ struct Field {
     role: Role,
 }
 
+/// What a thread remembers of the heads it read.
+#[derive(Debug)]
+struct Memory {
+    /// The one that was met last comes first.
+    shapes: Vec<Shape>,
+    /// How often another one was met since all places were taken.
+    strangers: usize,
+}
+
 /// Names that are longer in sum are not remembered.
 const MOST_BYTES: usize = 512;
-/// Shapes that are remembered by each thread: 10 KiB at most.
-const SHAPES: usize = 4;
+/// Shapes that each thread remembers: some 15 KiB at most.
+const SHAPES: usize = 6;
+/// Where more shapes than can be remembered take turns, only one in so many
+/// takes a place: remembering costs half as much as reading.
+const PATIENCE: usize = 8;
 
 thread_local! {
-    /// The one that was met last comes first.
-    static RECENT: RefCell<Vec<Shape>> = const { RefCell::new(Vec::new()) };
+    static MEMORY: RefCell<Memory> = const {
+        RefCell::new(Memory {
+            shapes: Vec::new(),
+            strangers: 0,
+        })
+    };
 }
 
 /// Finds the parts of a head that is complete, without fault or looseness, and
@@ -42,14 +58,14 @@ thread_local! {
 /// general parser to judge.
 pub(crate) fn recognise(text: &[u8], spans: &mut [Span]) -> Option<(Layout, HeaderMap)> {
     let status_line = StatusLine::read(text)?;
-    let recognised = RECENT.try_with(|recent| {
-        let mut recent = recent.borrow_mut();
-        let (at, len) = recent.iter().enumerate().find_map(|(at, shape)| {
+    let recognised = MEMORY.try_with(|memory| {
+        let shapes = &mut memory.borrow_mut().shapes;
+        let (at, len) = shapes.iter().enumerate().find_map(|(at, shape)| {
             let len = shape.read(text, status_line.len, spans)?;
             Some((at, len))
         })?;
-        recent.get_mut(..=at)?.rotate_right(1);
-        let shape = recent.first()?;
+        shapes.get_mut(..=at)?.rotate_right(1);
+        let shape = shapes.first()?;
         let layout = Layout {
             len,
             status: status_line.status,
@@ -65,36 +81,18 @@ pub(crate) fn recognise(text: &[u8], spans: &mut [Span]) -> Option<(Layout, Head
 
 /// Remembers the names of a head, unless one is there twice.
 pub(crate) fn remember(head: &[u8], spans: &[Span], headers: &HeaderMap) {
-    let names = spans.iter().map(|span| &head[span.name()]);
-    let len: usize = names.clone().map(<[u8]>::len).sum();
-    if len > MOST_BYTES || headers.keys().count() != headers.len() {
-        return;
-    }
-    let empty = |name: &HeaderName| (name.clone(), HeaderValue::from_static(""));
-    let map: HeaderMap = headers.keys().map(empty).collect();
-    // The order of a map is not promised: that of this one is seen here, and
-    // its clones have it, too.
-    let mut in_order = names.clone().zip(map.keys());
-    if !in_order.all(|(sent, name)| sent.eq_ignore_ascii_case(name.as_str().as_bytes())) {
-        return;
-    }
-    let roles = map.keys().map(Role::of);
-    let fields = names.clone().zip(roles).map(|(name, role)| Field {
-        len: name.len() + ": ".len(),
-        role,
-    });
-    let shape = Shape {
-        names: names
-            .clone()
-            .flat_map(|name| [name, b": "].concat())
-            .collect(),
-        fields: fields.collect(),
-        map,
-    };
-    let remembered = RECENT.try_with(|recent| {
-        let mut recent = recent.borrow_mut();
-        recent.truncate(SHAPES - 1);
-        recent.insert(0, shape);
+    let remembered = MEMORY.try_with(|memory| {
+        let memory = &mut *memory.borrow_mut();
+        if memory.shapes.len() == SHAPES {
+            memory.strangers += 1;
+            if !memory.strangers.is_multiple_of(PATIENCE) {
+                return;
+            }
+        }
+        if let Some(shape) = Shape::of(head, spans, headers) {
+            memory.shapes.truncate(SHAPES - 1);
+            memory.shapes.insert(0, shape);
+        }
     });
     // A thread that is ending need not remember.
     remembered.unwrap_or_default();
@@ -135,6 +133,38 @@ impl StatusLine {
 }
 
 impl Shape {
+    fn of(head: &[u8], spans: &[Span], headers: &HeaderMap) -> Option<Self> {
+        let len: u32 = spans.iter().map(|span| span.name_len).sum();
+        if len as usize > MOST_BYTES || headers.keys_len() != spans.len() {
+            return None;
+        }
+        let mut map = headers.clone();
+        for value in map.values_mut() {
+            *value = HeaderValue::from_static("");
+        }
+        let mut names = Vec::with_capacity(len as usize + spans.len() * ": ".len());
+        let mut fields = Vec::with_capacity(spans.len());
+        for (span, name) in spans.iter().zip(map.keys()) {
+            let sent = &head[span.name()];
+            // The order of a map is not promised: that of this one is seen
+            // here, and its clones have it, too.
+            if !sent.eq_ignore_ascii_case(name.as_str().as_bytes()) {
+                return None;
+            }
+            names.extend_from_slice(sent);
+            names.extend_from_slice(b": ");
+            fields.push(Field {
+                len: sent.len() + ": ".len(),
+                role: span.role,
+            });
+        }
+        Some(Self {
+            names: names.into(),
+            fields: fields.into(),
+            map,
+        })
+    }
+
     /// The length of the head, if it has the names of this shape: each with
     /// one space before its value, and with no white space behind it.
     fn read(&self, text: &[u8], status_line: usize, spans: &mut [Span]) -> Option<usize> {
