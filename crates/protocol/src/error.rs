@@ -159,7 +159,8 @@ impl fmt::Display for Error {
             Self::ContentLengths => f.write_str("the content-lengths contradict each other"),
             Self::EmptyLine => f.write_str("the response begins with an empty line"),
             Self::Field { line } => write!(f, "line {line} of the response head is malformed"),
-            Self::Folded(name) => write!(f, "the field {name} is folded over several lines"),
+            // A peer's name may be as long as a line.
+            Self::Folded(name) => write!(f, "the field {name:.64} is folded over several lines"),
             Self::HeadTruncated => f.write_str("the connection ended inside the response head"),
             Self::HeadTooLarge { limit } => write!(f, "the response head exceeds {limit} bytes"),
             Self::InformationalTooLarge { limit } => {

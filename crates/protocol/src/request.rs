@@ -1,3 +1,5 @@
+use std::fmt;
+
 use http::{HeaderMap, Method, Uri, Version};
 
 use crate::authority::Authority;
@@ -68,7 +70,7 @@ impl<'a> RequestHead<'a> {
 ///
 /// A fragment is never sent. Bytes that a target must not have, such as those
 /// outside ASCII that [`Uri`] lets through, are percent-encoded.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum Target<'a> {
     /// Path and query: for every request to the origin itself.
@@ -82,6 +84,19 @@ pub enum Target<'a> {
     /// What [`Asterisk`](Self::Asterisk) becomes by way of a plain proxy: the
     /// URL without a path.
     AbsoluteAsterisk,
+}
+
+/// Without what a URL may hide: user information and the query.
+impl fmt::Debug for Target<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Origin(uri) => write!(f, "Origin({})", uri.path()),
+            Self::Absolute(uri) => write!(f, "Absolute({})", uri.path()),
+            Self::Authority => f.write_str("Authority"),
+            Self::Asterisk => f.write_str("Asterisk"),
+            Self::AbsoluteAsterisk => f.write_str("AbsoluteAsterisk"),
+        }
+    }
 }
 
 /// What the caller knows of the request's body.

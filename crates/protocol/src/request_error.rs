@@ -82,7 +82,7 @@ impl fmt::Display for RequestError {
             Self::Hosts => f.write_str("the host field is given more than once"),
             Self::Target => f.write_str("the request target has an invalid character"),
             Self::TeChunked => f.write_str("the field te must not list chunked"),
-            Self::Trailer(name) => write!(f, "the field {name} must not be a trailer"),
+            Self::Trailer(name) => write!(f, "the field {name:.64} must not be a trailer"),
             Self::TrailersWithoutChunked => {
                 f.write_str("trailers need a request body of unknown length")
             }

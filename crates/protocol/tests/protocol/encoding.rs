@@ -265,6 +265,18 @@ fn a_body_that_breaks_its_word_says_by_how_much() {
 }
 
 #[test]
+fn a_target_shows_no_secret() {
+    let uri = Uri::from_static("http://me:secret@a.test/path?token=secret");
+    for target in [Target::Origin(&uri), Target::Absolute(&uri)] {
+        let shown = format!("{target:?}");
+        assert!(
+            shown.contains("/path") && !shown.contains("secret"),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
 fn a_sensitive_value_is_sent_and_not_shown() {
     let mut value = HeaderValue::from_static("secret");
     value.set_sensitive(true);

@@ -1,6 +1,8 @@
 //! What a user reads when a response is wrong. Those of limits and leniencies
 //! are read in `limits.rs`, those of truncation in `states.rs`.
 
+use postrider_protocol::{Leniency, Limits};
+
 use crate::scenario::Scenario;
 
 #[test]
@@ -97,5 +99,16 @@ fn the_faulty_line_is_found_among_many() {
     assert_eq!(
         Scenario::get().start().receives(&text),
         "! line 102 of the response head is malformed"
+    );
+}
+
+#[test]
+fn an_error_is_short_however_long_what_the_peer_sent() {
+    let limits = Limits::default().refuse(Leniency::Folding);
+    let text = format!("HTTP/1.1 200 OK\r\n{}: a\r\n b\r\n\r\n", "x".repeat(9_000));
+    let said = Scenario::get().limits(limits).start().receives(&text);
+    assert!(
+        said.starts_with("! the field xxx") && said.len() < 200,
+        "{said}"
     );
 }
