@@ -6,6 +6,8 @@ mod cancellation;
 mod doomed;
 mod early_answers;
 mod echo;
+#[cfg(feature = "interop")]
+mod interop;
 mod keep_alive;
 mod requests;
 mod responses;
