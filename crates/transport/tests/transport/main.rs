@@ -10,6 +10,8 @@ mod custom;
 mod names;
 #[cfg(feature = "interop")]
 mod netns;
+#[cfg(all(feature = "interop", feature = "tls-ring"))]
+mod openssl;
 mod plain_probe;
 mod support;
 

@@ -1,0 +1,170 @@
+//! Against OpenSSL's own server, which must be installed.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use postrider_transport::{
+    ConnectErrorKind, Connector, Probe, Stream, TlsErrorKind, TlsSettings, TlsSettingsBuilder,
+    TlsVersion,
+};
+use rcgen::ExtendedKeyUsagePurpose;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::authority::{Authority, Identity, server};
+use crate::support::{failure, knowing, soon};
+use crate::tls_server::tls;
+
+/// `openssl s_server`, which answers each line with its reverse.
+struct OpenSsl {
+    child: Child,
+    addr: SocketAddr,
+    files: PathBuf,
+}
+
+impl OpenSsl {
+    fn start(authority: &Authority, identity: &Identity, options: &[&str]) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("postrider-openssl-{}-{name}", std::process::id());
+        let files = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&files).unwrap();
+        std::fs::write(files.join("authority.pem"), authority.pem()).unwrap();
+        std::fs::write(files.join("certificate.pem"), &identity.certificate_pem).unwrap();
+        std::fs::write(files.join("key.pem"), identity.key.serialize_pem()).unwrap();
+        let mut child = Command::new("openssl")
+            .current_dir(&files)
+            .args(["s_server", "-rev", "-accept", "127.0.0.1:0"])
+            .args(["-cert", "certificate.pem", "-key", "key.pem"])
+            .args(["-CAfile", "authority.pem"])
+            .args(options)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("openssl should be installed");
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let addr = lines
+            .find_map(|line| line.unwrap().strip_prefix("ACCEPT ")?.parse().ok())
+            .expect("openssl should tell its address");
+        // It must not be stopped by a pipe that nobody reads.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, addr, files }
+    }
+
+    fn good(options: &[&str]) -> (Self, TlsSettingsBuilder) {
+        let authority = Authority::new();
+        let server = Self::start(&authority, &authority.identity("a.test"), options);
+        (server, trusting(&authority))
+    }
+
+    fn connector(&self, settings: TlsSettingsBuilder) -> Connector {
+        knowing(&[self.addr]).tls(settings.build().unwrap()).build()
+    }
+}
+
+impl Drop for OpenSsl {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.files);
+    }
+}
+
+fn trusting(authority: &Authority) -> TlsSettingsBuilder {
+    TlsSettings::builder()
+        .add_root_der(authority.der())
+        .only_added_roots()
+}
+
+async fn assert_reverses(stream: &mut Stream) {
+    stream.write_all(b"ping\n").await.unwrap();
+    stream.flush().await.unwrap();
+    let mut room = [0; 5];
+    soon(stream.read_exact(&mut room)).await.unwrap();
+    assert_eq!(&room, b"gnip\n");
+}
+
+#[tokio::test]
+async fn both_versions_are_spoken_probed_and_resumed() {
+    for (option, version) in [
+        ("-tls1_2", TlsVersion::Tls12),
+        ("-tls1_3", TlsVersion::Tls13),
+    ] {
+        let (server, settings) = OpenSsl::good(&[option]);
+        let connector = server.connector(settings);
+        for is_again in [false, true] {
+            let connected = soon(connector.connect(&tls("a.test"))).await.unwrap();
+            let facts = connected.facts.tls.unwrap();
+            assert_eq!((facts.version, facts.resumed), (version, is_again));
+            let mut stream = connected.stream;
+            for care in [Probe::Flag, Probe::Kernel] {
+                assert_reverses(&mut stream).await;
+                assert!(stream.is_alive(care));
+            }
+            // This ends the server's side in an orderly way.
+            stream.write_all(b"CLOSE\n").await.unwrap();
+            stream.flush().await.unwrap();
+            assert_eq!(soon(stream.read(&mut [0])).await.unwrap(), 0);
+            assert!(!stream.is_alive(Probe::Kernel));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_old_version_is_refused_in_words() {
+    let (server, settings) = OpenSsl::good(&["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"]);
+    let error = failure(&server.connector(settings), &tls("a.test")).await;
+    let kind = ConnectErrorKind::Tls(TlsErrorKind::Incompatible);
+    assert_eq!(error.kind(), kind, "{error}");
+    let words = "TLS handshake with a.test:443 failed: no version or cipher in common: ";
+    assert!(error.to_string().starts_with(words), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_of_h2_only_is_refused() {
+    let (server, settings) = OpenSsl::good(&["-alpn", "h2"]);
+    let error = failure(&server.connector(settings), &tls("a.test")).await;
+    assert_eq!(error.kind(), ConnectErrorKind::AlpnMismatch, "{error}");
+}
+
+#[tokio::test]
+async fn http_1_1_is_agreed_on() {
+    let (server, settings) = OpenSsl::good(&["-alpn", "h2,http/1.1"]);
+    let connected = server.connector(settings).connect(&tls("a.test")).await;
+    let facts = connected.unwrap().facts.tls.unwrap();
+    assert_eq!(facts.alpn, Some("http/1.1"));
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_accepted_and_its_absence_is_not() {
+    let authority = Authority::new();
+    let identity = authority.identity("a.test");
+    let mut params = server(&["client.test"]);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let client = authority.issue(params);
+    for option in ["-tls1_2", "-tls1_3"] {
+        let options = [option, "-Verify", "1", "-verify_return_error"];
+        let server = OpenSsl::start(&authority, &identity, &options);
+        let settings = trusting(&authority)
+            .client_certificate_pem(client.certificate_pem.clone(), client.key.serialize_pem());
+        let connected = server.connector(settings).connect(&tls("a.test")).await;
+        assert_reverses(&mut connected.unwrap().stream).await;
+    }
+    let options = ["-tls1_2", "-Verify", "1", "-verify_return_error"];
+    let server = OpenSsl::start(&authority, &identity, &options);
+    let connector = server.connector(trusting(&authority));
+    let error = failure(&connector, &tls("a.test")).await;
+    let kind = ConnectErrorKind::Tls(TlsErrorKind::Alert);
+    assert_eq!(error.kind(), kind, "{error}");
+}
+
+#[tokio::test]
+async fn key_exchange_with_p_256_is_agreed_on() {
+    let (server, settings) = OpenSsl::good(&["-groups", "P-256"]);
+    let connected = server.connector(settings).connect(&tls("a.test")).await;
+    let facts = connected.unwrap().facts.tls.unwrap();
+    assert_eq!(facts.key_exchange, Some("secp256r1"));
+}
