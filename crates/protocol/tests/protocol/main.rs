@@ -10,6 +10,7 @@
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
 
+mod bodies;
 mod corpus;
 mod encoding;
 mod errors;
