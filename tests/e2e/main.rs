@@ -1,5 +1,6 @@
 //! End-to-end tests: a module per behaviour, against scripted servers that
 //! record every byte, and against hyper's server.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod api;
 mod cancellation;

@@ -174,7 +174,7 @@ fn launch(folder: &Path, ports: [u16; 2]) -> Option<Child> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .expect("nginx must be installed: apt-get install nginx-light");
+        .unwrap_or_else(|error| panic!("nginx must be installed (nginx-light): {error}"));
     let deadline = Instant::now() + Duration::from_secs(10);
     while Instant::now() < deadline {
         if process.try_wait().unwrap().is_some() {
