@@ -1,7 +1,7 @@
 //! What a user reads when a response is wrong. Those of limits and leniencies
 //! are read in `limits.rs`, those of truncation in `states.rs`.
 
-use postrider_protocol::{Leniency, Limits};
+use postrider_protocol::{CloseReason, Leniency, Limits};
 
 use crate::scenario::Scenario;
 
@@ -111,4 +111,50 @@ fn an_error_is_short_however_long_what_the_peer_sent() {
         said.starts_with("! the field xxx") && said.len() < 200,
         "{said}"
     );
+}
+
+#[test]
+fn each_close_reason_is_a_sentence() {
+    let table = [
+        (CloseReason::Error, "the response could not be read"),
+        (
+            CloseReason::Http10,
+            "an HTTP/1.0 server did not ask to keep the connection",
+        ),
+        (
+            CloseReason::KeepAliveSpent,
+            "the server's Keep-Alive field leaves no time or no request",
+        ),
+        (
+            CloseReason::Leftover,
+            "the server sent bytes after its response",
+        ),
+        (
+            CloseReason::LengthBesideChunked,
+            "the response had both a length and a transfer coding",
+        ),
+        (
+            CloseReason::RequestClose,
+            "the request asked to close the connection",
+        ),
+        (
+            CloseReason::RequestUnfinished,
+            "the response ended before the request was sent",
+        ),
+        (
+            CloseReason::ResponseClose,
+            "the server asked to close the connection",
+        ),
+        (
+            CloseReason::UntilClose,
+            "the response ends with the connection",
+        ),
+        (
+            CloseReason::Upgraded,
+            "the connection was handed over to another protocol",
+        ),
+    ];
+    for (reason, sentence) in table {
+        assert_eq!(reason.to_string(), sentence);
+    }
 }

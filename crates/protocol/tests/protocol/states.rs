@@ -366,37 +366,3 @@ fn a_reason_to_close_is_known_before_the_end() {
     assert_eq!(peer.exchange.close_reason(), Some(ResponseClose));
     assert_eq!(peer.outcome(), Outcome::NotYet);
 }
-
-#[test]
-fn each_close_reason_is_a_sentence() {
-    let table = [
-        (Error, "the response could not be read"),
-        (
-            Http10,
-            "an HTTP/1.0 server did not ask to keep the connection",
-        ),
-        (
-            KeepAliveSpent,
-            "the server's Keep-Alive field leaves no time or no request",
-        ),
-        (Leftover, "the server sent bytes after its response"),
-        (
-            LengthBesideChunked,
-            "the response had both a length and a transfer coding",
-        ),
-        (RequestClose, "the request asked to close the connection"),
-        (
-            RequestUnfinished,
-            "the response ended before the request was sent",
-        ),
-        (ResponseClose, "the server asked to close the connection"),
-        (UntilClose, "the response ends with the connection"),
-        (
-            Upgraded,
-            "the connection was handed over to another protocol",
-        ),
-    ];
-    for (reason, sentence) in table {
-        assert_eq!(reason.to_string(), sentence);
-    }
-}
