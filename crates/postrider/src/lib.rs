@@ -1,7 +1,63 @@
 //! An async HTTP/1.1 client for tokio services: requests that are awaited over
 //! pooled keep-alive connections, in the clear and over TLS.
 //!
-//! (docs)
+//! It is **not** a client for HTTP/2 or HTTP/3, follows no redirects, keeps no
+//! cookies, and decodes no content.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use testing::{Script, Server};
+//! use postrider::Client;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), postrider::Error> {
+//! # let server = Server::start([Script::respond_always("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")]);
+//! # let url = server.url("/");
+//! let client = Client::new();
+//! let response = client.get(&url).header("accept", "text/plain").send().await?;
+//! assert_eq!(response.status(), 200);
+//! assert_eq!(response.text().await?, "hello");
+//!
+//! // The connection went back to the pool with the last byte.
+//! let response = client.post(&url).body("an order").send().await?;
+//! assert!(response.connection().is_reused());
+//! # Ok(()) }
+//! ```
+//!
+//! # How it works
+//!
+//! A [`Client`] is a pool of connections and the settings for all requests; a
+//! clone is the same client. [`RequestBuilder::send`] gives a [`Pending`], which
+//! does all of its work when it is polled: no task and no channel stands between
+//! the caller and the socket. When the [`Response`]'s head has arrived the
+//! future is ready; its body is read from the connection as it is asked for.
+//!
+//! # Cancel safety
+//!
+//! A future is *cancel safe* if dropping it before it is ready loses nothing.
+//! Dropping a [`Pending`] gives the request up: not one byte of it having been
+//! handed to the connection, the connection goes back to the pool; else it is
+//! closed, so that no other request can read an answer that was not meant for
+//! it. [`Response::chunk`] is cancel safe; the methods that take the response
+//! drop it. Nothing is ever leaked.
+//!
+//! # Runtimes
+//!
+//! A client may be made anywhere, also in a `static`, and used from several
+//! tokio runtimes, which need I/O and time enabled. A connection stays with the
+//! runtime that made it.
+//!
+//! # Errors
+//!
+//! [`Error`] says of what [kind](ErrorKind) and in which [phase](Phase) a
+//! failure was, what the server may have [seen](Sent) of the request, and
+//! whether sending it again [is safe](Error::is_retry_safe). A status of failure
+//! is a response; [`Response::error_for_status`] makes an error of it.
+//!
+//! # Features
+//!
+//! - `tls-ring` (default): HTTPS by rustls with the ring provider and the roots
+//!   of `webpki-roots`. It has no post-quantum key exchange.
+//! - `json`: [`RequestBuilder`]'s and [`Response`]'s methods for JSON.
 
 mod body;
 mod builder;

@@ -16,10 +16,10 @@ use tokio::time::Instant;
 pub struct Timings {
     started: Option<Instant>,
     dial: Option<DialTimings>,
-    connected: Option<Duration>,
-    sent: Option<Duration>,
-    head: Option<Duration>,
-    body: Option<Duration>,
+    connected: Option<Instant>,
+    sent: Option<Instant>,
+    head: Option<Instant>,
+    body: Option<Instant>,
     retries: u8,
 }
 
@@ -46,25 +46,25 @@ impl Timings {
     /// When a connection was in hand, whether it was idle, handed on or dialled.
     #[must_use]
     pub fn connected(&self) -> Option<Duration> {
-        self.connected
+        self.since_start(self.connected)
     }
 
     /// When the last byte of the request had been written.
     #[must_use]
     pub fn sent(&self) -> Option<Duration> {
-        self.sent
+        self.since_start(self.sent)
     }
 
     /// When the head of the final response had arrived.
     #[must_use]
     pub fn head(&self) -> Option<Duration> {
-        self.head
+        self.since_start(self.head)
     }
 
     /// When the last byte of the response's body had been read.
     #[must_use]
     pub fn body(&self) -> Option<Duration> {
-        self.body
+        self.since_start(self.body)
     }
 
     /// What making the connection took, where the request rode a new one.
@@ -81,7 +81,7 @@ impl Timings {
     }
 
     pub(crate) fn mark_connected(&mut self, now: Instant, dial: Option<DialTimings>) {
-        self.connected = self.mark(now);
+        self.connected = Some(now);
         self.dial = dial;
         self.sent = None;
     }
@@ -89,24 +89,23 @@ impl Timings {
     /// Notes once when the request was sent; asks for the time only then.
     pub(crate) fn mark_sent(&mut self, now: impl FnOnce() -> Instant) {
         if self.sent.is_none() {
-            self.sent = self.mark(now());
+            self.sent = Some(now());
         }
     }
 
     pub(crate) fn mark_head(&mut self, now: Instant) {
-        self.head = self.mark(now);
+        self.head = Some(now);
     }
 
     pub(crate) fn mark_body(&mut self, now: Instant) {
-        self.body = self.mark(now);
+        self.body = Some(now);
     }
 
     pub(crate) fn count_retry(&mut self) {
         self.retries = self.retries.saturating_add(1);
     }
 
-    fn mark(&self, now: Instant) -> Option<Duration> {
-        self.started
-            .map(|started| now.saturating_duration_since(started))
+    fn since_start(&self, at: Option<Instant>) -> Option<Duration> {
+        Some(at?.saturating_duration_since(self.started?))
     }
 }
