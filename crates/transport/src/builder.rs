@@ -244,7 +244,7 @@ impl ConnectorBuilder {
                             .unwrap_or_else(|| Box::new(SystemResolver::new())),
                         self.cache,
                     ),
-                    overrides: Arc::new(self.overrides),
+                    overrides: self.overrides,
                     filter: self.filter,
                     families,
                 },

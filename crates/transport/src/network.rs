@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use crate::endpoint::Endpoint;
 use crate::error::Failure;
-use crate::eyeballs::{Race, RaceOptions};
+use crate::eyeballs::{Race, RaceOptions, Winner};
 use crate::facts::{ConnectFacts, Connected};
-use crate::names::{Names, Source};
+use crate::names::{Names, Screened, Source};
 use crate::socket::SocketOptions;
 use crate::stream::Stream;
 use crate::tls::Handshake;
@@ -28,31 +29,16 @@ impl Network {
         deadline: Instant,
     ) -> Result<Connected, Failure> {
         let lookup = self.names.look_up(endpoint);
-        let sockets = Arc::clone(&self.sockets);
-        let mut race = Race::start(self.race.clone(), lookup.addresses, move |addr| {
-            Box::pin(Arc::clone(&sockets).connect(addr))
-        });
+        let mut race = self.race(lookup.addresses);
         let mut insecure: Option<Failure> = None;
         loop {
             let winner = match timeout_at(deadline, race.winner()).await {
                 Ok(Ok(winner)) => winner,
-                Ok(Err(exhausted)) => {
-                    return Err(match insecure {
-                        Some(failure) => failure.after(exhausted.attempts),
-                        None => exhausted,
-                    });
-                }
+                Ok(Err(exhausted)) => return Err(explained_by(insecure, exhausted)),
                 Err(_) => return Err(race.give_up()),
             };
             let connected = Instant::now();
-            let resolve = race.resolved_after();
-            let mut facts = ConnectFacts {
-                remote: Some(winner.addr),
-                local: winner.connection.local_addr().ok(),
-                resolve: resolve.filter(|_| lookup.source == Source::Resolver),
-                connect: resolve.map(|resolve| connected - race.began() - resolve),
-                ..ConnectFacts::default()
-            };
+            let mut facts = facts(&race, lookup.source, &winner);
             let mut stream = Stream::tcp(winner.connection);
             if let Some(handshake) = handshake {
                 match handshake.run(stream, deadline).await {
@@ -63,9 +49,9 @@ impl Network {
                     }
                     Err(error) => {
                         race.disqualify(winner.addr, error.for_attempt());
-                        let is_final = error.is_final();
+                        let is_final = error.is_final() || Instant::now() >= deadline;
                         let failure = error.into_failure();
-                        if is_final || Instant::now() >= deadline {
+                        if is_final {
                             return Err(failure.after(race.take_attempts()));
                         }
                         insecure = Some(failure);
@@ -76,5 +62,35 @@ impl Network {
             facts.attempts = race.take_attempts();
             return Ok(Connected { stream, facts });
         }
+    }
+
+    fn race(&self, addresses: Screened) -> Race<TcpStream, Screened> {
+        let sockets = Arc::clone(&self.sockets);
+        Race::start(self.race.clone(), addresses, move |addr| {
+            Box::pin(Arc::clone(&sockets).connect(addr))
+        })
+    }
+}
+
+/// Where addresses connected and none could be secured, the handshake is the cause.
+fn explained_by(insecure: Option<Failure>, exhausted: Failure) -> Failure {
+    match insecure {
+        Some(failure) => failure.after(exhausted.attempts),
+        None => exhausted,
+    }
+}
+
+fn facts(
+    race: &Race<TcpStream, Screened>,
+    source: Source,
+    winner: &Winner<TcpStream>,
+) -> ConnectFacts {
+    let resolved = race.resolved_after();
+    ConnectFacts {
+        remote: Some(winner.addr),
+        local: winner.connection.local_addr().ok(),
+        resolve: resolved.filter(|_| source == Source::Resolver),
+        connect: resolved.map(|resolved| race.elapsed() - resolved),
+        ..ConnectFacts::default()
     }
 }

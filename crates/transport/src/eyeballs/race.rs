@@ -128,8 +128,8 @@ impl<C, S: Supply> Race<C, S> {
         std::mem::take(&mut self.attempts)
     }
 
-    pub(crate) fn began(&self) -> Instant {
-        self.began
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
     }
 
     /// When the first address became known, from the start.

@@ -6,7 +6,6 @@ mod system;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 pub use self::answers::Answers;
 pub use self::rules::is_public;
@@ -49,10 +48,9 @@ pub trait Resolve: Send + Sync + 'static {
 }
 
 /// Everything that stands between a host and its addresses.
-#[derive(Clone)]
 pub(crate) struct Names {
     pub(crate) resolver: SharedResolver,
-    pub(crate) overrides: Arc<HashMap<Box<str>, Vec<SocketAddr>>>,
+    pub(crate) overrides: HashMap<Box<str>, Vec<SocketAddr>>,
     pub(crate) filter: Option<AddressFilter>,
     pub(crate) families: Families,
 }
