@@ -16,7 +16,7 @@ pub(crate) fn fill(
     limits: &Limits,
 ) -> Result<Steering, Error> {
     let mut steering = Steering::default();
-    for (value, span) in headers.values_mut().zip(spans) {
+    for ((_, value), span) in headers.iter_mut().zip(spans) {
         check_length(*span, limits)?;
         let text = head.slice(span.value());
         *value = HeaderValue::from_maybe_shared(text).map_err(|_| malformed(head, *span))?;

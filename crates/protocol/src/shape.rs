@@ -79,7 +79,8 @@ pub(crate) fn recognise(text: &[u8], spans: &mut [Span]) -> Option<(Layout, Head
     recognised.unwrap_or_default()
 }
 
-/// Remembers the names of a head, unless one is there twice.
+/// Remembers the names of a head, unless one comes again after others: a map
+/// puts such lines together.
 pub(crate) fn remember(head: &[u8], spans: &[Span], headers: &HeaderMap) {
     let remembered = MEMORY.try_with(|memory| {
         let memory = &mut *memory.borrow_mut();
@@ -135,16 +136,13 @@ impl StatusLine {
 impl Shape {
     fn of(head: &[u8], spans: &[Span], headers: &HeaderMap) -> Option<Self> {
         let len: u32 = spans.iter().map(|span| span.name_len).sum();
-        if len as usize > MOST_BYTES || headers.keys_len() != spans.len() {
+        if len as usize > MOST_BYTES || headers.len() != spans.len() {
             return None;
         }
         let mut map = headers.clone();
-        for value in map.values_mut() {
-            *value = HeaderValue::from_static("");
-        }
         let mut names = Vec::with_capacity(len as usize + spans.len() * ": ".len());
         let mut fields = Vec::with_capacity(spans.len());
-        for (span, name) in spans.iter().zip(map.keys()) {
+        for (span, (name, value)) in spans.iter().zip(&mut map) {
             let sent = &head[span.name()];
             // The order of a map is not promised: that of this one is seen
             // here, and its clones have it, too.
@@ -157,6 +155,7 @@ impl Shape {
                 len: sent.len() + ": ".len(),
                 role: span.role,
             });
+            *value = HeaderValue::from_static("");
         }
         Some(Self {
             names: names.into(),

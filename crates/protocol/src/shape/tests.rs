@@ -114,10 +114,23 @@ fn most_heads_are_recognised_where_more_shapes_than_places_take_turns() {
 }
 
 #[test]
-fn names_that_come_twice_or_are_long_are_not_remembered() {
-    let twice = "HTTP/1.1 200 OK\r\nx-t: a\r\nx-t: b\r\n\r\n";
+fn lines_of_one_name_keep_their_order_when_recognised() {
+    let head = |values: [&str; 3]| {
+        let [a, b, c] = values;
+        format!("HTTP/1.1 200 OK\r\nx-s: {a}\r\nX-S: {b}\r\nx-s: {c}\r\nx-u: d\r\n\r\n")
+    };
+    read(&head(["1", "2", "3"]));
+    assert!(names(&head(["4", "5", "6"])).is_some());
+    let response = read(&head(["4", "5", "6"]));
+    assert!(response.headers.get_all("x-s").iter().eq(["4", "5", "6"]));
+    assert_eq!(response.headers["x-u"], "d");
+}
+
+#[test]
+fn names_that_come_again_after_others_or_are_long_are_not_remembered() {
+    let apart = "HTTP/1.1 200 OK\r\nx-t: a\r\nx-u: b\r\nx-t: c\r\n\r\n";
     let long = format!("HTTP/1.1 200 OK\r\nx-{}: a\r\n\r\n", "l".repeat(600));
-    for text in [twice, &long] {
+    for text in [apart, &long] {
         read(text);
         assert!(names(text).is_none());
     }
