@@ -114,8 +114,8 @@ impl ConnectorBuilder {
         self
     }
 
-    /// For how long the last good answer stands in when the resolver fails. 60 s unless set; zero
-    /// never. A resolver that says that the name does not exist has not failed.
+    /// For how long the last good answer stands in when the resolver fails, or takes longer than
+    /// two seconds. 60 s unless set; zero never. A resolver that says that the name does not exist has not failed.
     pub fn resolve_stale(mut self, stale_for: Duration) -> Self {
         self.cache.stale_for = stale_for;
         self

@@ -2,12 +2,13 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::{Handle, Id};
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Answers, Resolve};
 use crate::guard::guarded;
@@ -46,15 +47,34 @@ struct Inner {
     resolver: Box<dyn Resolve>,
     options: CacheOptions,
     names: Mutex<HashMap<Box<str>, Name>>,
+    started: AtomicU64,
 }
 
 /// How many names are remembered.
 const MOST_NAMES: usize = 1024;
 
+/// For how long a lookup is joined. One that takes longer may never end, and a name must not be
+/// lost with it.
+const JOINED_FOR: Duration = Duration::from_secs(5);
+
+/// For how long a lookup goes on. The system's own default is to ask twice each of three servers,
+/// five seconds each.
+const MOST_PATIENCE: Duration = Duration::from_secs(30);
+
+/// The same where an earlier answer can stand in: about as long as RFC 8767 §5 advises.
+const PATIENCE_WITH_STALE: Duration = Duration::from_secs(2);
+
 #[derive(Default)]
 struct Name {
-    under_way: Vec<(Id, watch::Receiver<Progress>)>,
+    under_way: Vec<UnderWay>,
     good: Option<Good>,
+}
+
+struct UnderWay {
+    number: u64,
+    runtime: Id,
+    since: Instant,
+    progress: watch::Receiver<Progress>,
 }
 
 /// The last good answer.
@@ -79,6 +99,7 @@ impl SharedResolver {
                 resolver,
                 options,
                 names: Mutex::new(HashMap::new()),
+                started: AtomicU64::new(0),
             }),
         }
     }
@@ -106,40 +127,72 @@ impl SharedResolver {
     }
 
     fn join(&self, known: &mut Name, name: &str) -> watch::Receiver<Progress> {
-        let here = Handle::current().id();
+        let runtime = Handle::current().id();
         // A lookup whose task is gone can no longer answer; its runtime was shut down.
         known
             .under_way
-            .retain(|(_, progress)| progress.has_changed().is_ok());
-        if let Some((_, progress)) = known.under_way.iter().find(|(id, _)| *id == here) {
-            return progress.clone();
+            .retain(|lookup| lookup.progress.has_changed().is_ok());
+        let is_joinable =
+            |lookup: &&UnderWay| lookup.runtime == runtime && lookup.since.elapsed() < JOINED_FOR;
+        if let Some(lookup) = known.under_way.iter().find(is_joinable) {
+            return lookup.progress.clone();
         }
         let (sender, progress) = watch::channel(Progress::default());
-        known.under_way.push((here, progress.clone()));
-        tokio::spawn(Arc::clone(&self.inner).run(name.into(), here, sender));
+        let number = self.inner.started.fetch_add(1, Ordering::Relaxed);
+        known.under_way.push(UnderWay {
+            number,
+            runtime,
+            since: Instant::now(),
+            progress: progress.clone(),
+        });
+        let patience = self.inner.patience(known);
+        tokio::spawn(Arc::clone(&self.inner).run(name.into(), number, patience, sender));
         progress
     }
 }
 
 impl Inner {
-    async fn run(self: Arc<Self>, name: Box<str>, here: Id, progress: watch::Sender<Progress>) {
+    async fn run(
+        self: Arc<Self>,
+        name: Box<str>,
+        number: u64,
+        patience: Duration,
+        progress: watch::Sender<Progress>,
+    ) {
+        let give_up = Instant::now() + patience;
         let mut good = Vec::new();
         let mut failures = Vec::new();
         let mut answers = self.start(&name).await;
-        while let Some(part) = answers.next().await {
-            match part {
-                Ok(addrs) => {
+        loop {
+            match timeout_at(give_up, answers.next()).await {
+                Ok(Some(Ok(addrs))) => {
                     good.extend_from_slice(&addrs);
                     progress.send_modify(|progress| progress.parts.push(Ok(addrs)));
                 }
-                Err(error) => failures.push(error),
+                Ok(Some(Err(error))) => failures.push(error),
+                Ok(None) => break,
+                Err(_) => {
+                    failures.push(io::ErrorKind::TimedOut.into());
+                    break;
+                }
             }
         }
-        let last = self.finish(&name, here, good, failures);
+        let last = self.finish(&name, number, good, failures);
         progress.send_modify(|progress| {
             progress.parts.extend(last);
             progress.is_over = true;
         });
+    }
+
+    fn patience(&self, known: &Name) -> Duration {
+        match &known.good {
+            Some(last) if self.can_stand_in(last) => PATIENCE_WITH_STALE,
+            _ => MOST_PATIENCE,
+        }
+    }
+
+    fn can_stand_in(&self, last: &Good) -> bool {
+        last.at.elapsed() < self.options.stale_for
     }
 
     /// Asks the resolver; if that panics, the answer is a failure.
@@ -154,7 +207,7 @@ impl Inner {
     fn finish(
         &self,
         name: &str,
-        here: Id,
+        number: u64,
         good: Vec<SocketAddr>,
         failures: Vec<io::Error>,
     ) -> Vec<Result<Vec<SocketAddr>, Arc<io::Error>>> {
@@ -162,7 +215,7 @@ impl Inner {
         let Some(known) = names.get_mut(name) else {
             return failures.into_iter().map(|e| Err(Arc::new(e))).collect();
         };
-        known.under_way.retain(|(id, _)| *id != here);
+        known.under_way.retain(|lookup| lookup.number != number);
         let is_firm_no = failures.iter().all(|e| e.kind() == io::ErrorKind::NotFound);
         if !good.is_empty() {
             known.good = Some(Good {
@@ -173,7 +226,7 @@ impl Inner {
         } else if is_firm_no {
             known.good = None;
         } else if let Some(last) = &known.good
-            && last.at.elapsed() < self.options.stale_for
+            && self.can_stand_in(last)
         {
             tracing::warn!(name, "resolver failed, its last good answer is used");
             return vec![Ok(last.addrs.clone())];

@@ -235,3 +235,48 @@ async fn the_oldest_names_are_forgotten() {
     assert!(!names.contains_key("9.test"));
     assert!(names.contains_key("10.test"));
 }
+
+fn silent() -> Answers {
+    Answers::from_lookup(std::future::pending())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lookup_that_hangs_is_joined_no_longer_than_five_seconds() {
+    let (resolver, asked) = shared(|n| match n {
+        0 => silent(),
+        _ => Answers::ready([addr(1)]),
+    });
+    let hanging = tokio::spawn(all(resolver.resolve("a.test")));
+    sleep(Duration::from_millis(4999)).await;
+    let joined = tokio::spawn(all(resolver.resolve("a.test")));
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(all(resolver.resolve("a.test")).await, Ok(vec![addr(1)]));
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    for caller in [hanging, joined] {
+        // What another lookup found in the meantime stands in.
+        assert_eq!(caller.await.unwrap(), Ok(vec![addr(1)]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lookup_that_hangs_ends_after_thirty_seconds() {
+    let (resolver, _) = shared(|_| silent());
+    let began = Instant::now();
+    let outcome = all(resolver.resolve("a.test")).await;
+    assert_eq!(outcome, Err(io::ErrorKind::TimedOut));
+    assert_eq!(began.elapsed().as_secs(), 30);
+    assert!(resolver.inner.names()["a.test"].under_way.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_good_answer_stands_in_for_a_lookup_that_hangs() {
+    let (resolver, _) = shared(|n| match n {
+        0 => Answers::ready([addr(0)]),
+        _ => silent(),
+    });
+    all(resolver.resolve("a.test")).await.unwrap();
+    advance(Duration::from_secs(30)).await;
+    let began = Instant::now();
+    assert_eq!(all(resolver.resolve("a.test")).await, Ok(vec![addr(0)]));
+    assert_eq!(began.elapsed().as_secs(), 2);
+}
