@@ -181,3 +181,23 @@ impl fmt::Debug for Connector {
         f.debug_struct("Connector").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn futures_can_be_spawned() {
+        fn assert_send<T: Send>(_: T) {}
+        let connector = Connector::builder().build();
+        let endpoint = Endpoint::new(
+            std::net::IpAddr::from([127, 0, 0, 1]).into(),
+            443,
+            Security::Tls,
+        );
+        let stream = Stream::custom(tokio::io::empty());
+        assert_send(connector.connect(&endpoint));
+        assert_send(connector.secure(stream, &endpoint));
+        assert_send(crate::Answers::ready([]).next());
+    }
+}
