@@ -320,6 +320,12 @@ impl Error {
     pub fn timings(&self) -> Option<&Timings> {
         self.0.timings.as_ref()
     }
+
+    /// Whether the limit on the whole request was reached, which says nothing
+    /// of the phase.
+    fn is_total(&self) -> bool {
+        matches!(&self.0.cause, Cause::Elapsed(elapsed) if elapsed.scope == Scope::Total)
+    }
 }
 
 /// `GET http://host/path`: no user-info, no query, printable, not endless.
@@ -371,6 +377,7 @@ impl fmt::Display for Error {
             write!(f, "{request}: ")?;
         }
         let doing = match self.0.phase {
+            Phase::Connect if self.is_total() => Some("connecting"),
             // Here the cause says it all: there is no peer yet, or it names it.
             Phase::Prepare | Phase::Resolve | Phase::Connect | Phase::Tls => None,
             Phase::Acquire => Some("waiting for a connection"),

@@ -1,10 +1,11 @@
 //! The limits on time that a request may have, and the one timer that keeps them.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep};
 
 use crate::error::Phase;
@@ -126,7 +127,11 @@ impl Watch {
         if sleep.deadline() != deadline {
             sleep.as_mut().reset(deadline);
         }
-        sleep.as_mut().poll(cx).map(|()| elapsed)
+        // Whoever moves without a pause uses up its task's budget, by which
+        // the timer would not be due, ever.
+        pin!(unconstrained(sleep.as_mut()))
+            .poll(cx)
+            .map(|()| elapsed)
     }
 
     /// The total limit, if it is over. Needs a clock only where there is one.
