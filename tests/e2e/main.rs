@@ -14,3 +14,4 @@ mod requests;
 mod responses;
 mod retry;
 mod support;
+mod timeouts;
