@@ -92,6 +92,6 @@ pub use send::Pending;
 pub use stats::Stats;
 pub use timings::{DialTimings, Timings};
 pub use transport::{
-    Attempt, ConnectErrorKind, ConnectorBuilder, Endpoint, Host, Security, TlsFacts, TlsSettings,
-    TlsSettingsBuilder, TlsVersion,
+    Attempt, ConnectErrorKind, ConnectorBuilder, Endpoint, Host, Security, TlsErrorKind, TlsFacts,
+    TlsSettings, TlsSettingsBuilder, TlsVersion,
 };
