@@ -204,6 +204,12 @@ impl Transfer {
     }
 
     fn read_failed(&mut self, error: io::Error) -> Cause {
+        // TLS has ended without a word, which anybody on the way can bring
+        // about: what ends with the connection is incomplete (RFC 9112 §9.8).
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            let truncated = protocol::Error::BodyTruncated { missing: None };
+            return self.at_end().err().unwrap_or(Cause::Truncated(truncated));
+        }
         match self.upload.take_failure() {
             Some(error) if self.received == 0 => Cause::Write(error),
             _ => Cause::Read(error),
