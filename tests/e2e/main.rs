@@ -15,3 +15,4 @@ mod responses;
 mod retry;
 mod support;
 mod timeouts;
+mod tls;
