@@ -5,6 +5,7 @@
 mod api;
 mod cancellation;
 mod doomed;
+mod dropped_bodies;
 mod early_answers;
 mod echo;
 #[cfg(feature = "interop")]
