@@ -5,12 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::ledger::{DialEnd, DialState, SlotIndex};
 use crate::reusable::{Key, Reusable};
-use crate::shared::{Dial, Shared};
+use crate::shared::{Dial, Shared, contain};
 
 /// Answers for a slot until its dial has ended, however it ends: with a connection, an error or a
 /// panic, by being cancelled, or by the end of its runtime, which drops it.
@@ -30,18 +31,19 @@ impl<K: Key, T: Reusable> DialTask<K, T> {
         }
     }
 
-    fn succeed(&mut self, connection: T) {
-        drop(self.dial.take());
-        let idle_limit = connection.idle_limit();
+    fn succeed(&mut self, connection: T, idle_limit: Option<Duration>) {
+        let dial = self.dial.take();
         let now = self.shared.now();
         tracing::debug!(target: "postrider::pool", "connection made");
         self.shared.update(|ledger, after| {
             ledger.dialled(self.slot, connection, idle_limit, now, after);
         });
+        drop(dial);
     }
 
     fn end(&mut self, end: DialEnd<T::Error>) {
-        drop(self.dial.take());
+        let dial = self.dial.take();
+        contain(|| drop(dial));
         let now = Instant::now().into_std();
         tracing::debug!(target: "postrider::pool", outcome = end.name(), "dial ended");
         self.shared.update(|ledger, after| {
@@ -66,9 +68,15 @@ impl<K: Key, T: Reusable> Future for DialTask<K, T> {
             return Poll::Ready(());
         }
         // After a panic the dial is dropped and never polled again.
-        match catch_unwind(AssertUnwindSafe(|| dial.as_mut().poll(cx))) {
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            dial.as_mut().poll(cx).map_ok(|connection| {
+                let idle_limit = connection.idle_limit();
+                (connection, idle_limit)
+            })
+        }));
+        match polled {
             Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(Ok(connection))) => this.succeed(connection),
+            Ok(Poll::Ready(Ok((connection, idle_limit)))) => this.succeed(connection, idle_limit),
             Ok(Poll::Ready(Err(error))) => this.end(DialEnd::Failed(Arc::new(error))),
             Err(_) => this.end(DialEnd::Panicked),
         }

@@ -1,6 +1,7 @@
 //! The ledger under its lock, and what is done after unlocking.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -72,7 +73,9 @@ impl<K: Key, T: Reusable> Shared<K, T> {
             let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
             change(&mut ledger, &mut after)
         };
-        self.follow_up(after);
+        if !after.is_empty() {
+            self.follow_up(after);
+        }
         result
     }
 
@@ -90,6 +93,7 @@ impl<K: Key, T: Reusable> Shared<K, T> {
         }
     }
 
+    #[cold]
     fn follow_up(self: &Arc<Self>, after: After<T, Tokio<T>>) {
         let After {
             wakes,
@@ -99,10 +103,12 @@ impl<K: Key, T: Reusable> Shared<K, T> {
             is_drained,
         } = after;
         for waker in wakes {
-            waker.wake();
+            contain(|| waker.wake());
         }
         // Connections close before others are dialled, so that limits hold at the socket as well.
-        drop(debris);
+        for value in debris {
+            contain(|| drop(value));
+        }
         for begin in dials {
             let task = DialTask::new(Arc::clone(self), begin.slot, begin.dial);
             begin.runtime.spawn(task);
@@ -114,6 +120,12 @@ impl<K: Key, T: Reusable> Shared<K, T> {
             self.drained.notify_waiters();
         }
     }
+}
+
+/// Lets foreign code panic without harm to whoever happens to run it, as he may hold what others
+/// wait for, and has nothing to do with it. The panic hook has told of it.
+pub(crate) fn contain(foreign: impl FnOnce()) {
+    drop(catch_unwind(AssertUnwindSafe(foreign)));
 }
 
 impl<T: Reusable> Host for Tokio<T> {

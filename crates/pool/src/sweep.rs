@@ -1,5 +1,6 @@
 //! The sweeper: a task for each runtime that looks after its idle connections.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::ledger::{HomeIndex, Sight};
 use crate::reusable::{Key, Reusable};
-use crate::shared::Shared;
+use crate::shared::{Shared, contain};
 use crate::stats::Retirement;
 
 /// Closes what has ended or expired among a runtime's idle connections, and cancels its surplus
@@ -69,32 +70,6 @@ impl<K: Key, T: Reusable> Drop for Watch<K, T> {
     }
 }
 
-/// Gives idle connections back that are out to be looked at, should looking at them panic.
-pub(crate) struct Outing<'a, K: Key, T: Reusable> {
-    pub(crate) shared: &'a Arc<Shared<K, T>>,
-    pub(crate) sights: Vec<Sight<T>>,
-}
-
-impl<K: Key, T: Reusable> Outing<'_, K, T> {
-    fn look_at_each(&mut self) {
-        while let Some(mut sight) = self.sights.pop() {
-            if sight.connection.has_ended() {
-                close(self.shared, sight, Retirement::Ended);
-            } else {
-                keep(self.shared, sight);
-            }
-        }
-    }
-}
-
-impl<K: Key, T: Reusable> Drop for Outing<'_, K, T> {
-    fn drop(&mut self) {
-        for sight in self.sights.drain(..) {
-            keep(self.shared, sight);
-        }
-    }
-}
-
 /// Brings back a connection that has been looked at.
 pub(crate) fn keep<K: Key, T: Reusable>(shared: &Arc<Shared<K, T>>, sight: Sight<T>) {
     let now = Instant::now().into_std();
@@ -107,7 +82,7 @@ pub(crate) fn close<K: Key, T: Reusable>(
     sight: Sight<T>,
     reason: Retirement,
 ) {
-    drop(sight.connection);
+    contain(|| drop(sight.connection));
     let now = Instant::now().into_std();
     shared.update(|ledger, after| ledger.looked_out(sight.slot, reason, now, after));
 }
@@ -126,16 +101,20 @@ fn cancel_overdue<K: Key, T: Reusable>(
 fn visit<K: Key, T: Reusable>(shared: &Arc<Shared<K, T>>, home: HomeIndex) {
     let round = shared.update(|ledger, _| ledger.round(home));
     let mut left = round.min(A_TICK);
+    let mut sights = Vec::new();
     while left > 0 {
-        let mut outing = Outing {
-            shared,
-            sights: Vec::new(),
-        };
         let now = shared.now();
-        let steps = shared.update(|ledger, after| {
-            ledger.look(home, left.min(AT_ONCE), now, &mut outing.sights, after)
-        });
-        outing.look_at_each();
+        let steps = shared
+            .update(|ledger, after| ledger.look(home, left.min(AT_ONCE), now, &mut sights, after));
+        for mut sight in sights.drain(..) {
+            // One that panics is no good.
+            let has_ended = AssertUnwindSafe(|| sight.connection.has_ended());
+            if catch_unwind(has_ended).unwrap_or(true) {
+                close(shared, sight, Retirement::Ended);
+            } else {
+                keep(shared, sight);
+            }
+        }
         if steps == 0 {
             return;
         }

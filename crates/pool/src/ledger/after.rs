@@ -48,4 +48,12 @@ impl<T: Reusable, H: Host> After<T, H> {
             is_drained: false,
         }
     }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.wakes.is_empty()
+            && self.dials.is_empty()
+            && self.sweepers.is_empty()
+            && self.debris.is_empty()
+            && !self.is_drained
+    }
 }

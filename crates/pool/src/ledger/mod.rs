@@ -112,13 +112,12 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 
     pub(crate) fn stats(&self) -> Stats<K> {
+        let mut keys = Vec::with_capacity(self.keys.len());
+        let entries = self.entries.iter();
+        keys.extend(entries.map(|(_, entry)| (entry.key.clone(), entry.counts)));
         Stats {
             totals: self.totals,
-            keys: self
-                .entries
-                .iter()
-                .map(|(_, entry)| (entry.key.clone(), entry.counts))
-                .collect(),
+            keys,
             counters: self.counters,
         }
     }

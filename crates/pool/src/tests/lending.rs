@@ -266,3 +266,17 @@ impl crate::Reusable for Box<super::stage::Horse> {
         (**self).idle_limit()
     }
 }
+
+#[test]
+fn everything_public_may_be_sent_to_another_thread() {
+    fn is_send<T: Send>(_: Option<T>) {}
+    fn is_send_and_sync<T: Send + Sync>(_: Option<T>) {}
+    fn is_unpin<T: Unpin>(_: Option<T>) {}
+    is_send_and_sync(None::<Pool<u8, super::stage::Horse>>);
+    is_send(None::<crate::Lease<u8, super::stage::Horse>>);
+    is_send(None::<crate::Wait<u8, super::stage::Horse>>);
+    is_unpin(None::<crate::Wait<u8, super::stage::Horse>>);
+    let stage = Stage::with(Policy::default());
+    is_send(Some(stage.pool.shutdown(seconds(1))));
+    is_send(Some(stage.pool.warm("a", 1, stage.stable.dial())));
+}

@@ -6,6 +6,7 @@ mod lending;
 mod limits;
 mod managing;
 mod model;
+mod panics;
 mod reference;
 mod runtimes;
 mod stage;
