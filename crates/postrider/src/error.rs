@@ -330,18 +330,31 @@ impl Error {
 
 /// `GET http://host/path`: no user-info, no query, printable, not endless.
 pub(crate) fn describe(method: &Method, uri: &Uri) -> String {
-    const LONGEST: usize = 256;
     let host = uri.authority().map_or("", |authority| {
         let text = authority.as_str();
         text.rsplit_once('@').map_or(text, |(_, host)| host)
     });
     let scheme = uri.scheme_str().unwrap_or_default();
     let mark = if scheme.is_empty() { "" } else { "://" };
-    format!("{method} {scheme}{mark}{host}{}", uri.path())
-        .chars()
-        .flat_map(char::escape_default)
-        .take(LONGEST)
-        .collect()
+    let request = format!("{method} {scheme}{mark}{host}{}", uri.path());
+    plain(&request, 256)
+}
+
+/// Text that others may have had a hand in, made fit for one line of a log:
+/// printable, and about as long as `most` characters at most.
+fn plain(text: &str, most: usize) -> String {
+    let mut plain = String::new();
+    for c in text.chars() {
+        if plain.len() >= most {
+            plain.push_str("...");
+            break;
+        }
+        match c {
+            ' '..='~' => plain.push(c),
+            _ => plain.extend(c.escape_default()),
+        }
+    }
+    plain
 }
 
 fn is_limit(error: &protocol::Error) -> bool {
@@ -398,12 +411,13 @@ impl fmt::Display for Error {
             }
             f.write_str(": ")?;
         }
-        write!(f, "{}", self.0.cause)?;
-        let lost = matches!(
-            self.kind(),
-            ErrorKind::Closed | ErrorKind::Io | ErrorKind::Timeout
-        );
-        if lost && self.0.sent != Sent::Nothing && !self.0.idempotent {
+        f.write_str(&plain(&self.0.cause.to_string(), 600))?;
+        let is_answer_lost = match self.kind() {
+            ErrorKind::Closed | ErrorKind::Io | ErrorKind::Protocol | ErrorKind::Timeout => true,
+            ErrorKind::Limit => self.0.phase == Phase::Head,
+            _ => false,
+        };
+        if is_answer_lost && self.0.sent != Sent::Nothing && !self.0.idempotent {
             f.write_str(" (the request may have been processed)")?;
         }
         Ok(())
