@@ -8,12 +8,14 @@ mod doomed;
 mod dropped_bodies;
 mod early_answers;
 mod echo;
+mod errors;
 #[cfg(feature = "interop")]
 mod interop;
 mod keep_alive;
 mod requests;
 mod responses;
 mod retry;
+mod special;
 mod support;
 mod timeouts;
 mod tls;
