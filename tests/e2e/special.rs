@@ -33,7 +33,11 @@ async fn a_body_waits_until_the_server_says_continue() {
         .read(4)
         .write(ok("done"))]));
     let client = client_of(&server);
-    let request = client.put("http://a.test/").body("body").expect_continue(SECOND).send();
+    let request = client
+        .put("http://a.test/")
+        .body("body")
+        .expect_continue(SECOND)
+        .send();
     let (response, ()) = tokio::join!(request, async {
         asked.wait().await;
         let head = received(&server, 0);
@@ -51,7 +55,10 @@ async fn a_server_that_knows_no_expectation_is_not_waited_for_without_end() {
     let server = Arc::new(Server::in_memory([Script::respond(ok("done"))]));
     let client = client_of(&server);
     let started = tokio::time::Instant::now();
-    let request = client.put("http://a.test/").body(one_piece()).expect_continue(SECOND);
+    let request = client
+        .put("http://a.test/")
+        .body(one_piece())
+        .expect_continue(SECOND);
     assert_eq!(request.send().await.unwrap().text().await.unwrap(), "done");
     assert_eq!(started.elapsed().as_secs(), 1);
 }
@@ -59,15 +66,25 @@ async fn a_server_that_knows_no_expectation_is_not_waited_for_without_end() {
 #[tokio::test(start_paused = true)]
 async fn a_failure_in_place_of_continue_is_the_response_and_the_body_stays_here() {
     let answer = "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno";
-    let server = Arc::new(Server::in_memory([Script::new().read_head().write(answer).stall()]));
+    let server = Arc::new(Server::in_memory([Script::new()
+        .read_head()
+        .write(answer)
+        .stall()]));
     let client = client_of(&server);
-    let request = client.put("http://a.test/").body("body").expect_continue(SECOND);
+    let request = client
+        .put("http://a.test/")
+        .body("body")
+        .expect_continue(SECOND);
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
     assert_eq!(response.text().await.unwrap(), "no");
     server.closed(0).await;
     assert!(!received(&server, 0).contains("body"));
-    assert_eq!(client.stats().totals.connections(), 0, "half a request was sent on it");
+    assert_eq!(
+        client.stats().totals.connections(),
+        0,
+        "half a request was sent on it"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,7 +95,10 @@ async fn a_success_in_place_of_continue_wants_the_body_all_the_same() {
         .read(4)
         .write("after")]));
     let client = client_of(&server);
-    let request = client.put("http://a.test/").body("body").expect_continue(SECOND);
+    let request = client
+        .put("http://a.test/")
+        .body("body")
+        .expect_continue(SECOND);
     let response = request.send().await.unwrap();
     assert_eq!(response.text().await.unwrap(), "after");
     assert!(received(&server, 0).ends_with("\r\n\r\nbody"));
@@ -93,8 +113,10 @@ async fn after_417_the_request_is_sent_again_without_the_expectation() {
             Script::new().read_head().write(refusal).stall(),
             Script::respond(ok("done")),
         ]));
-        let request =
-            client_of(&server).put("http://a.test/").body(body).expect_continue(SECOND);
+        let request = client_of(&server)
+            .put("http://a.test/")
+            .body(body)
+            .expect_continue(SECOND);
         assert_eq!(request.send().await.unwrap().text().await.unwrap(), "done");
         assert!(!received(&server, 0).contains("body"));
         let second = received(&server, 1);
@@ -114,7 +136,10 @@ async fn informational_responses_are_told_and_are_not_the_response() {
     let response = client_of(&server)
         .get("http://a.test/")
         .on_informational(move |status, headers| {
-            telling.lock().unwrap().push((status.as_u16(), headers.get("link").cloned()));
+            telling
+                .lock()
+                .unwrap()
+                .push((status.as_u16(), headers.get("link").cloned()));
         })
         .send()
         .await
@@ -122,14 +147,19 @@ async fn informational_responses_are_told_and_are_not_the_response() {
     assert_eq!(response.status(), StatusCode::OK);
     assert!(!response.headers().contains_key("link"));
     let told = told.lock().unwrap();
-    assert_eq!(*told, [(102, None), (103, Some("</a.css>".parse().unwrap()))]);
+    assert_eq!(
+        *told,
+        [(102, None), (103, Some("</a.css>".parse().unwrap()))]
+    );
 }
 
 #[tokio::test]
 async fn an_upgraded_connection_is_a_stream_with_what_came_behind_the_response() {
     let server = Arc::new(Server::in_memory([Script::new()
         .read_head()
-        .write("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nfirst")
+        .write(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nfirst",
+        )
         .read(4)
         .write("second")
         .close()]));
@@ -158,19 +188,32 @@ async fn an_upgraded_connection_is_a_stream_with_what_came_behind_the_response()
 #[tokio::test]
 async fn a_connect_that_succeeds_is_a_tunnel_and_one_that_fails_a_response() {
     let server = Arc::new(Server::in_memory([
-        Script::new().read_head().write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi"),
+        Script::new()
+            .read_head()
+            .write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi"),
         Script::respond("HTTP/1.1 407 No\r\nContent-Length: 4\r\n\r\nauth"),
     ]));
     let client = client_of(&server);
-    let response = client.request(Method::CONNECT, "http://b.test:443").send().await.unwrap();
+    let response = client
+        .request(Method::CONNECT, "http://b.test:443")
+        .send()
+        .await
+        .unwrap();
     let mut stream = response.upgrade().unwrap();
     let mut hi = [0; 2];
     stream.read_exact(&mut hi).await.unwrap();
     assert_eq!(&hi, b"hi");
     let head = received(&server, 0);
-    assert!(head.starts_with("CONNECT b.test:443 HTTP/1.1\r\nhost: b.test:443\r\n"), "{head}");
+    assert!(
+        head.starts_with("CONNECT b.test:443 HTTP/1.1\r\nhost: b.test:443\r\n"),
+        "{head}"
+    );
 
-    let response = client.request(Method::CONNECT, "http://b.test:443").send().await.unwrap();
+    let response = client
+        .request(Method::CONNECT, "http://b.test:443")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.status(), StatusCode::PROXY_AUTHENTICATION_REQUIRED);
     assert_eq!(response.text().await.unwrap(), "auth");
 }
@@ -178,7 +221,11 @@ async fn a_connect_that_succeeds_is_a_tunnel_and_one_that_fails_a_response() {
 #[tokio::test]
 async fn a_response_that_switched_nothing_cannot_be_upgraded() {
     let server = Arc::new(Server::in_memory([Script::respond(ok("no"))]));
-    let response = client_of(&server).get("http://a.test/").send().await.unwrap();
+    let response = client_of(&server)
+        .get("http://a.test/")
+        .send()
+        .await
+        .unwrap();
     let error = response.upgrade().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Upgrade);
     assert_eq!(
@@ -190,24 +237,50 @@ async fn a_response_that_switched_nothing_cannot_be_upgraded() {
 #[tokio::test]
 async fn names_of_header_fields_keep_the_case_that_is_asked_for() {
     let server = Arc::new(Server::in_memory([Script::respond_always(ok(""))]));
-    let client = builder_of(&server).header_case(HeaderCase::Title).build().unwrap();
-    client.get("http://a.test/").header("x-api-key", "1").send().await.unwrap();
-    assert_eq!(received(&server, 0), "GET / HTTP/1.1\r\nHost: a.test\r\nX-Api-Key: 1\r\n\r\n");
+    let client = builder_of(&server)
+        .header_case(HeaderCase::Title)
+        .build()
+        .unwrap();
+    client
+        .get("http://a.test/")
+        .header("x-api-key", "1")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        received(&server, 0),
+        "GET / HTTP/1.1\r\nHost: a.test\r\nX-Api-Key: 1\r\n\r\n"
+    );
 
     let server = Arc::new(Server::in_memory([Script::respond_always(ok(""))]));
-    let request = client_of(&server).get("http://a.test/").header("x-api-key", "1");
+    let request = client_of(&server)
+        .get("http://a.test/")
+        .header("x-api-key", "1");
     request.spell_headers(["X-API-Key"]).send().await.unwrap();
-    assert_eq!(received(&server, 0), "GET / HTTP/1.1\r\nhost: a.test\r\nX-API-Key: 1\r\n\r\n");
+    assert_eq!(
+        received(&server, 0),
+        "GET / HTTP/1.1\r\nhost: a.test\r\nX-API-Key: 1\r\n\r\n"
+    );
 }
 
 #[tokio::test]
 async fn the_server_as_a_whole_is_asked_by_an_asterisk() {
     let server = Arc::new(Server::in_memory([Script::respond_always(ok(""))]));
     let client = client_of(&server);
-    let request = client.request(Method::OPTIONS, "http://a.test/x").asterisk_form();
+    let request = client
+        .request(Method::OPTIONS, "http://a.test/x")
+        .asterisk_form();
     request.send().await.unwrap();
-    assert_eq!(received(&server, 0), "OPTIONS * HTTP/1.1\r\nhost: a.test\r\n\r\n");
+    assert_eq!(
+        received(&server, 0),
+        "OPTIONS * HTTP/1.1\r\nhost: a.test\r\n\r\n"
+    );
 
-    let error = client.get("http://a.test/").asterisk_form().send().await.unwrap_err();
+    let error = client
+        .get("http://a.test/")
+        .asterisk_form()
+        .send()
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Request);
 }

@@ -18,6 +18,7 @@ use crate::body::BoxError;
 use crate::client::{Client, Inner};
 use crate::error::{Cause, Error, Phase};
 use crate::policy::retry::Retry;
+use crate::special::HeaderCase;
 use crate::timeouts::Timeouts;
 
 /// A body that is read into one piece may have so many bytes: 64 MiB.
@@ -46,6 +47,7 @@ pub struct ClientBuilder {
     limits: Limits,
     retry: Retry,
     max_collected: usize,
+    header_case: HeaderCase,
     wrong: Option<BoxError>,
 }
 
@@ -99,6 +101,7 @@ impl ClientBuilder {
             retry: self.retry,
             retries: AtomicU64::new(0),
             max_collected: self.max_collected,
+            header_case: self.header_case,
         }
     }
 
@@ -260,6 +263,12 @@ impl ClientBuilder {
         self
     }
 
+    /// How the names of header fields are spelled. In lower case unless set.
+    pub fn header_case(mut self, case: HeaderCase) -> Self {
+        self.header_case = case;
+        self
+    }
+
     /// Whether a request is sent again when its kept-alive connection turns
     /// out to be closed. [`Retry::Safe`] unless set.
     pub fn retry(mut self, retry: Retry) -> Self {
@@ -286,6 +295,7 @@ impl Default for ClientBuilder {
             limits: Limits::default(),
             retry: Retry::default(),
             max_collected: MAX_COLLECTED,
+            header_case: HeaderCase::default(),
             wrong: None,
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use http::header::EXPECT;
 use http::{HeaderMap, Method, Uri};
 use tokio::time::Instant;
 
@@ -10,6 +11,7 @@ use crate::body::Body;
 use crate::client::Inner;
 use crate::error::{Cause, Error, Phase, describe};
 use crate::policy::retry;
+use crate::special::{Expectation, Special};
 use crate::timeouts::{Timeouts, Watch};
 use crate::timings::Timings;
 
@@ -25,6 +27,7 @@ pub(crate) struct Call {
     /// Whether sending it twice is the same as sending it once.
     pub(crate) idempotent: bool,
     pub(crate) timeouts: Timeouts,
+    pub(crate) special: Option<Box<Special>>,
     pub(crate) used: Retries,
     pub(crate) watch: Watch,
     pub(crate) timings: Timings,
@@ -49,6 +52,7 @@ impl Call {
             body: Some(Body::empty()),
             idempotent: false,
             timeouts: Timeouts::default(),
+            special: None,
             used: Retries::default(),
             watch: Watch::default(),
             timings: Timings::default(),
@@ -61,6 +65,25 @@ impl Call {
         self.idempotent |= retry::is_idempotent(&self.method, &self.headers);
         self.watch = Watch::start(self.timeouts.or(&self.client.timeouts), now);
         self.timings = Timings::start(now);
+    }
+
+    /// Whether the body is to wait for 100 (Continue) by the caller's wish.
+    pub(crate) fn expects(&self) -> bool {
+        self.special
+            .as_ref()
+            .is_some_and(|special| special.expectation.is_some())
+    }
+
+    pub(crate) fn drop_expectation(&mut self) {
+        self.headers.remove(EXPECT);
+        if let Some(special) = &mut self.special {
+            special.expectation = Expectation::None;
+        }
+    }
+
+    /// What this request asks for that most don't.
+    pub(crate) fn special(&mut self) -> &mut Special {
+        self.special.get_or_insert_default()
     }
 
     /// An error that befell this request.

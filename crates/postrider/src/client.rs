@@ -15,6 +15,7 @@ use crate::builder::ClientBuilder;
 use crate::connection::Connection;
 use crate::policy::retry::Retry;
 use crate::route::{Key, Route};
+use crate::special::HeaderCase;
 use crate::stats::Stats;
 use crate::timeouts::Timeouts;
 
@@ -46,6 +47,7 @@ pub(crate) struct Inner {
     pub(crate) retry: Retry,
     pub(crate) retries: AtomicU64,
     pub(crate) max_collected: usize,
+    pub(crate) header_case: HeaderCase,
 }
 
 impl Client {

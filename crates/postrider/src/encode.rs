@@ -1,11 +1,12 @@
 //! From a caller's request to the bytes of one attempt.
 
-use http::{HeaderMap, Method, Uri};
 use http_body::Body as _;
-use protocol::{Authority, BodyLength, Exchange, Limits, RequestHead, Target};
+use protocol::{Authority, BodyLength, Exchange, RequestHead};
 
-use crate::body::{Body, Content};
+use crate::body::Content;
+use crate::call::Call;
 use crate::error::Cause;
+use crate::special::Form;
 use crate::wire::{Upload, spare_head};
 
 /// A request made ready to be written: its head, checked and encoded, with as
@@ -16,28 +17,26 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    /// Encodes a request; also gives what a further attempt would send, where
-    /// the body can be sent again.
+    /// Encodes a request with the content of its body.
     pub(crate) fn encode(
-        method: &Method,
-        url: &Uri,
+        call: &Call,
         authority: &Authority<'_>,
-        headers: &HeaderMap,
-        body: Body,
-        limits: &Limits,
-    ) -> Result<(Self, Option<Body>), Cause> {
-        let (content, again) = body.into_attempt();
-        let head = RequestHead::new(
-            method,
-            Target::Origin(url),
-            authority,
-            headers,
-            length(&content),
-        );
+        content: Content,
+    ) -> Result<Self, Cause> {
+        let case = call.client.header_case;
+        let (form, spelling) = match &call.special {
+            Some(special) => (special.form, special.spelled.or(case)),
+            None => (Form::default(), case.spelling()),
+        };
+        let target = form.target(&call.method, &call.url);
+        let length = length(&content);
+        let head = RequestHead::new(&call.method, target, authority, &call.headers, length)
+            .with_spelling(spelling);
         let mut bytes = spare_head();
-        let mut exchange = Exchange::start(&head, limits, &mut bytes).map_err(Cause::Request)?;
+        let mut exchange =
+            Exchange::start(&head, &call.client.limits, &mut bytes).map_err(Cause::Request)?;
         let upload = Upload::start(&mut exchange, bytes, content).map_err(Cause::Request)?;
-        Ok((Self { exchange, upload }, again))
+        Ok(Self { exchange, upload })
     }
 }
 

@@ -74,6 +74,9 @@ pub enum ErrorKind {
     /// The response's status says that the request failed
     /// ([`Response::error_for_status`](crate::Response::error_for_status)).
     Status,
+    /// The server did not switch to another protocol
+    /// ([`Response::upgrade`](crate::Response::upgrade)).
+    Upgrade,
     /// The body is not what it was to be read as (text, JSON).
     Decode,
     /// The pool did not give a connection: its line is full, or it was shut down.
@@ -159,6 +162,7 @@ pub(crate) enum Cause {
         limit: usize,
     },
     Status(StatusCode),
+    NotUpgraded,
     #[cfg_attr(
         not(feature = "json"),
         expect(dead_code, reason = "only JSON is decoded")
@@ -221,6 +225,7 @@ impl Error {
             Cause::Elapsed(_) => ErrorKind::Timeout,
             Cause::TooLarge { .. } => ErrorKind::Limit,
             Cause::Status(_) => ErrorKind::Status,
+            Cause::NotUpgraded => ErrorKind::Upgrade,
             Cause::Decode(_) => ErrorKind::Decode,
         }
     }
@@ -449,6 +454,7 @@ impl fmt::Display for Cause {
                 write!(f, "the body is larger than the limit of {limit} bytes")
             }
             Self::Status(status) => write!(f, "the server answered {status}"),
+            Self::NotUpgraded => f.write_str("the server did not switch protocols"),
             Self::Decode(error) => write!(f, "{error}"),
         }
     }
@@ -516,7 +522,8 @@ impl std::error::Error for Error {
             | Cause::Closed
             | Cause::Elapsed(_)
             | Cause::TooLarge { .. }
-            | Cause::Status(_) => None,
+            | Cause::Status(_)
+            | Cause::NotUpgraded => None,
         }
     }
 }

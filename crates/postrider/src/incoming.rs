@@ -17,6 +17,7 @@ use crate::connection::ConnectionInfo;
 use crate::error::{Cause, Error, Phase, Sent};
 use crate::timeouts::Watch;
 use crate::timings::Timings;
+use crate::upgrade::Upgraded;
 use crate::wire::Transfer;
 
 /// The body of a response: an [`http_body::Body`] with its trailers.
@@ -41,6 +42,8 @@ enum State {
     },
     /// Still coming.
     Live(Box<Live>),
+    /// No body, but a connection of another protocol.
+    Upgraded(Box<Transfer>),
     Ended,
 }
 
@@ -64,6 +67,15 @@ impl ResponseBody {
         connection: ConnectionInfo,
         now: Instant,
     ) -> Result<Self, Error> {
+        if transfer.is_upgraded() {
+            call.timings.mark_body(now);
+            let state = State::Upgraded(Box::new(transfer));
+            return Ok(Self {
+                state,
+                call,
+                connection,
+            });
+        }
         let state = match read_buffered(&mut transfer) {
             Ok(Buffered::Whole { data, trailers }) => {
                 call.timings.mark_body(now);
@@ -129,6 +141,17 @@ impl ResponseBody {
         }
     }
 
+    /// The connection, if it speaks another protocol from here on.
+    pub(crate) fn into_upgraded(mut self) -> Result<Upgraded, Error> {
+        match mem::replace(&mut self.state, State::Ended) {
+            State::Upgraded(transfer) => Ok(transfer.into_upgraded(self.connection.clone())),
+            state => {
+                self.state = state;
+                Err(self.error(Cause::NotUpgraded, Phase::Head))
+            }
+        }
+    }
+
     /// How many bytes are still to come, where that is known.
     pub(crate) fn remaining(&self) -> Option<u64> {
         match &self.state {
@@ -138,7 +161,7 @@ impl ResponseBody {
                 Remaining::Nothing => Some(live.first.len() as u64),
                 Remaining::Unknown => None,
             },
-            State::Ended => Some(0),
+            State::Upgraded(_) | State::Ended => Some(0),
         }
     }
 
@@ -181,7 +204,7 @@ impl ResponseBody {
                     Poll::Ready(Err(self.lost(cause, Phase::Body, sent)))
                 }
             },
-            State::Ended => Poll::Ready(Ok(None)),
+            State::Upgraded(_) | State::Ended => Poll::Ready(Ok(None)),
         }
     }
 
@@ -299,7 +322,7 @@ impl HttpBody for ResponseBody {
         match &self.state {
             State::Whole { data, trailers } => data.is_empty() && trailers.is_none(),
             State::Live(_) => false,
-            State::Ended => true,
+            State::Upgraded(_) | State::Ended => true,
         }
     }
 
@@ -314,6 +337,7 @@ impl fmt::Debug for ResponseBody {
         let state = match self.state {
             State::Whole { .. } => "whole",
             State::Live(_) => "live",
+            State::Upgraded(_) => "upgraded",
             State::Ended => "ended",
         };
         f.debug_struct("ResponseBody")

@@ -57,6 +57,9 @@
 //!
 //! - `tls-ring` (default): HTTPS by rustls with the ring provider and the roots
 //!   of `webpki-roots`. It has no post-quantum key exchange.
+//! - `tls-aws-lc-rs`: the same by aws-lc-rs, which has it; used where both are on.
+//! - `platform-verifier`: [`TlsSettings`] that check certificates by the
+//!   operating system's rules and roots.
 //! - `json`: [`RequestBuilder`]'s and [`Response`]'s methods for JSON.
 
 mod body;
@@ -72,9 +75,11 @@ mod request;
 mod response;
 mod route;
 mod send;
+mod special;
 mod stats;
 mod timeouts;
 mod timings;
+mod upgrade;
 mod wire;
 
 pub use body::{Body, BoxError};
@@ -89,9 +94,11 @@ pub use protocol::{Leniency, Limits};
 pub use request::{QueryPair, RequestBuilder};
 pub use response::Response;
 pub use send::Pending;
+pub use special::HeaderCase;
 pub use stats::Stats;
 pub use timings::{DialTimings, Timings};
 pub use transport::{
     Attempt, ConnectErrorKind, ConnectorBuilder, Endpoint, Host, Security, TlsErrorKind, TlsFacts,
     TlsSettings, TlsSettingsBuilder, TlsVersion,
 };
+pub use upgrade::Upgraded;

@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::AUTHORIZATION;
 #[cfg(feature = "json")]
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::header::{AUTHORIZATION, EXPECT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use protocol::Spellings;
 
 use crate::body::{Body, BoxError};
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Cause, Error, Phase};
 use crate::send::Pending;
+use crate::special::{Expectation, Form, Spelled};
 use crate::timeouts::Timeouts;
 
 impl Client {
@@ -205,6 +207,53 @@ impl RequestBuilder {
             }
             Ok(())
         })
+    }
+
+    /// Sends the body only when the server has said 100 (Continue), or has said
+    /// nothing for `wait`; a second is usual (RFC 9110 §10.1.1).
+    ///
+    /// A final response that comes instead is the response, and the body is not
+    /// sent if it reports a failure. After 417 (Expectation Failed) the request
+    /// is sent again without the expectation, if its body can be. Without a body
+    /// there is nothing to expect.
+    pub fn expect_continue(self, wait: Duration) -> Self {
+        self.with(|call| {
+            call.headers
+                .insert(EXPECT, HeaderValue::from_static("100-continue"));
+            call.special().expectation = Expectation::Patience(wait);
+        })
+    }
+
+    /// Calls `report` with the status and the fields of each informational
+    /// response (1xx) that comes before the final one: 103 (Early Hints), say.
+    ///
+    /// It is called on the task that polls the request, and should not block.
+    pub fn on_informational(
+        self,
+        report: impl FnMut(StatusCode, &HeaderMap) + Send + 'static,
+    ) -> Self {
+        self.with(|call| call.special().on_informational = Some(Box::new(report)))
+    }
+
+    /// Spells field names just as they stand in `names`, for a server that takes
+    /// their case for something: `["X-API-Key"]`. Other names stay in lower case.
+    pub fn spell_headers<'a>(self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        self.try_with(|call| {
+            let mut spellings = Spellings::default();
+            for name in names {
+                spellings
+                    .insert(name)
+                    .map_err(|error| Cause::Header(error.into()))?;
+            }
+            call.special().spelled = Spelled::Given(spellings);
+            Ok(())
+        })
+    }
+
+    /// Asks of the server as a whole: `OPTIONS *` (RFC 9112 §3.2.4). The URL's
+    /// path is not sent.
+    pub fn asterisk_form(self) -> Self {
+        self.with(|call| call.special().form = Form::Asterisk)
     }
 
     /// Marks the request as one that may be sent twice without harm, whatever

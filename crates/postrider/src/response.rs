@@ -12,6 +12,7 @@ use crate::connection::ConnectionInfo;
 use crate::error::{Cause, Error, Phase};
 use crate::incoming::ResponseBody;
 use crate::timings::Timings;
+use crate::upgrade::Upgraded;
 
 /// The response to a request.
 ///
@@ -112,6 +113,17 @@ impl Response {
     pub async fn discard(mut self) -> Result<(), Error> {
         while self.chunk().await?.is_some() {}
         Ok(())
+    }
+
+    /// The connection as a stream, after 101 (Switching Protocols) to a request
+    /// with an `Upgrade` field, or after a CONNECT that succeeded.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Upgrade`](crate::ErrorKind::Upgrade) where the response is
+    /// any other.
+    pub fn upgrade(self) -> Result<Upgraded, Error> {
+        self.body.into_upgraded()
     }
 
     /// The body alone, an [`http_body::Body`] with its trailers.

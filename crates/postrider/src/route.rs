@@ -51,7 +51,11 @@ impl<'a> Route<'a> {
         let host = match authority.host() {
             Host::Name(name) => transport::Host::Name(name.as_ref().into()),
             Host::Ipv4(addr) => transport::Host::Ip((*addr).into()),
-            Host::Ipv6 { addr, .. } => transport::Host::Ip((*addr).into()),
+            Host::Ipv6 { addr, zone: None } => transport::Host::Ip((*addr).into()),
+            Host::Ipv6 {
+                addr,
+                zone: Some(zone),
+            } => transport::Host::ZonedIp(*addr, zone.as_ref().into()),
         };
         Endpoint::new(host, authority.port(), security)
     }

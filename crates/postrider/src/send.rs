@@ -175,16 +175,9 @@ fn take_or_wait(call: &mut Call, want: Want, now: Instant) -> Result<Taken, Caus
     if let Some(user_info) = user_info {
         authorize(&mut call.headers, &user_info)?;
     }
-    let body = call.body.take().unwrap_or_default();
-    let (attempt, again) = Attempt::encode(
-        &call.method,
-        &call.url,
-        &route.authority,
-        &call.headers,
-        body,
-        &call.client.limits,
-    )?;
+    let (content, again) = call.body.take().unwrap_or_default().into_attempt();
     call.body = again;
+    let attempt = Attempt::encode(call, &route.authority, content)?;
 
     let may_retry = call.idempotent && call.body.is_some();
     let pool = &call.client.pool;
@@ -270,9 +263,13 @@ fn poll_head(
     loop {
         match transfer.poll_event(cx) {
             Poll::Ready(Ok(Event::Head(head))) => return Poll::Ready(Ok(head)),
-            // Informational responses are passed over (RFC 9110 §15.2).
+            Poll::Ready(Ok(Event::Informational(head))) => report(call, &head),
+            // There is no body before a head.
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(cause)) => return Poll::Ready(Err(cause)),
+            Poll::Pending if transfer.is_waiting() && poll_patience(call, cx).is_ready() => {
+                transfer.proceed();
+            }
             Poll::Pending => {
                 if transfer.is_sent() {
                     call.timings.mark_sent(Instant::now);
@@ -286,6 +283,25 @@ fn poll_head(
     }
 }
 
+/// Informational responses are passed over (RFC 9110 §15.2), unless the caller
+/// wants to hear of them.
+fn report(call: &mut Call, head: &ResponseHead) {
+    if let Some(special) = &mut call.special
+        && let Some(report) = &mut special.on_informational
+    {
+        report(head.status, &head.headers);
+    }
+}
+
+/// Whether the body has waited for 100 (Continue) for long enough. Without a
+/// limit of the caller's own it does not wait.
+fn poll_patience(call: &mut Call, cx: &mut Context<'_>) -> Poll<()> {
+    match &mut call.special {
+        Some(special) => special.expectation.poll_over(cx),
+        None => Poll::Ready(()),
+    }
+}
+
 /// Makes a response of the head, or decides what follows a failure.
 fn conclude(
     call: Box<Call>,
@@ -296,6 +312,9 @@ fn conclude(
     match head {
         Ok(head) if is_idle_timeout(&head, &transfer, &connection) => {
             fail(call, transfer, connection, Cause::Closed, Seen::Nothing)
+        }
+        Ok(head) if head.status == StatusCode::EXPECTATION_FAILED && call.expects() => {
+            unexpect(call, transfer, connection, head)
         }
         Ok(head) => Step::End(respond(call, transfer, connection, head)),
         Err(cause) => {
@@ -325,6 +344,26 @@ fn respond(
         head,
         ResponseBody::start(call, transfer, connection, now)?,
     ))
+}
+
+/// The server knows no expectations: the request is sent again without one, if
+/// its body can be (RFC 9110 §10.1.1).
+fn unexpect(
+    mut call: Box<Call>,
+    transfer: Transfer,
+    connection: ConnectionInfo,
+    head: ResponseHead,
+) -> Step {
+    if call.body.is_none() && !transfer.is_untouched() {
+        return Step::End(respond(call, transfer, connection, head));
+    }
+    restore(&mut call, transfer.into_upload());
+    call.drop_expectation();
+    Step::Go(Stage::Begin {
+        call,
+        want: Want::Any,
+        now: Instant::now(),
+    })
 }
 
 /// Begins again where that is safe; else the failure is the caller's.

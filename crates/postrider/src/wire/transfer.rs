@@ -7,15 +7,16 @@ use std::time::Duration;
 use bytes::BytesMut;
 use http::StatusCode;
 use pool::Lease;
-use protocol::{CloseReason, Event, Exchange, KeepAlive, Outcome, Remaining};
+use protocol::{CloseReason, Event, Exchange, Outcome, Remaining};
 use tokio::time::Instant;
 
 use super::drain;
 use super::fill::{SCRATCH, poll_fill};
 use super::upload::Upload;
-use crate::connection::Connection;
+use crate::connection::{Connection, ConnectionInfo};
 use crate::error::{Cause, Sent};
 use crate::route::Key;
+use crate::upgrade::Upgraded;
 
 /// An exchange in progress, with the connection that it has on lease.
 ///
@@ -123,6 +124,31 @@ impl Transfer {
         self.upload.is_sent()
     }
 
+    /// Whether the body is held back until 100 (Continue) comes.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.exchange.is_waiting()
+    }
+
+    /// Sends the body that was held back.
+    pub(crate) fn proceed(&mut self) {
+        self.exchange.proceed();
+    }
+
+    /// Whether nothing was taken of the body yet.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.upload.is_untouched()
+    }
+
+    /// Whether the connection speaks another protocol from here on.
+    pub(crate) fn is_upgraded(&self) -> bool {
+        self.exchange.is_upgraded()
+    }
+
+    /// The connection, for that protocol.
+    pub(crate) fn into_upgraded(self, connection: ConnectionInfo) -> Upgraded {
+        Upgraded::new(self.lease, connection)
+    }
+
     /// How much of the request the socket has accepted.
     pub(crate) fn sent(&self) -> Sent {
         if self.lease.stream.written() == self.written_before {
@@ -147,6 +173,8 @@ impl Transfer {
             self.upload.stop();
             self.exchange.abandon();
         }
+        // A success in the place of 100 (Continue) wants the body all the same.
+        self.exchange.proceed();
     }
 
     /// Whether it is known that the connection can't be used again.
@@ -219,9 +247,6 @@ impl Transfer {
 
 /// Whether the connection can carry another request; makes it ready to idle.
 pub(super) fn settle(connection: &mut Connection, exchange: &Exchange) -> bool {
-    let Some(idle_limit) = idle_limit(exchange.keep_alive()) else {
-        return false;
-    };
     if exchange.outcome(&connection.buffer) != Outcome::Reusable
         || connection.stream.has_unsent()
         || !connection.stream.is_quiet()
@@ -229,25 +254,14 @@ pub(super) fn settle(connection: &mut Connection, exchange: &Exchange) -> bool {
         return false;
     }
     connection.buffer = BytesMut::new();
-    connection.idle_limit = idle_limit;
+    connection.idle_limit = exchange.keep_alive().timeout.map(with_margin);
     true
 }
 
-/// The server's own word on how long it keeps the connection, less a margin
-/// for the way; `None` where it would be gone before it could be used.
-#[expect(
-    clippy::option_option,
-    reason = "the outer says whether, the inner how long"
-)]
-fn idle_limit(keep_alive: KeepAlive) -> Option<Option<Duration>> {
-    if keep_alive.max == Some(0) {
-        return None;
-    }
-    match keep_alive.timeout {
-        None => Some(None),
-        Some(timeout) if timeout <= Duration::from_secs(1) => None,
-        Some(timeout) => Some(Some(timeout - (timeout / 2).min(Duration::from_secs(2)))),
-    }
+/// How long the server keeps the connection by its own word, less what the way
+/// there may take.
+fn with_margin(timeout: Duration) -> Duration {
+    timeout.saturating_sub((timeout / 2).min(Duration::from_secs(2)))
 }
 
 /// How many bytes the next reads may bring.

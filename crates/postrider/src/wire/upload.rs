@@ -113,6 +113,11 @@ impl Upload {
         matches!(self.source, Source::Sent)
     }
 
+    /// Whether nothing was taken of a body that is still to come.
+    pub(crate) fn is_untouched(&self) -> bool {
+        matches!(self.source, Source::Body { touched: false, .. })
+    }
+
     /// Gives up what is not written yet.
     pub(crate) fn stop(&mut self) {
         if !self.is_sent() {
