@@ -9,6 +9,7 @@ mod dropped_bodies;
 mod early_answers;
 mod echo;
 mod errors;
+mod hyper_server;
 #[cfg(feature = "interop")]
 mod interop;
 mod keep_alive;
