@@ -41,6 +41,8 @@ mod wait;
 
 #[cfg(test)]
 mod audit;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::after::{After, Begin};
 pub(crate) use self::close::Among;
