@@ -22,8 +22,8 @@ use crate::wait::{Wait, Want};
 
 /// A pool of connections `T`, kept under keys `K`. Clones are handles to the same pool.
 ///
-/// When the last handle is dropped, idle connections are closed and the pool's tasks end; leases
-/// stay valid, and their connections are closed when they are returned. Who waits holds a handle.
+/// When the last handle is dropped, idle connections are closed, and the pool's tasks end within
+/// about a second; leases stay valid, and their connections are closed when they are returned. Who waits holds a handle.
 ///
 /// Connections belong to the runtime they were dialled on, and are lent and handed on there only;
 /// the limits hold over all runtimes together. A runtime needs its time driver.

@@ -1,5 +1,7 @@
 //! The reference that the pool is held against: the same promises, written down as naively as
 //! possible, in vectors that are searched from end to end. One runtime, time in milliseconds.
+//!
+//! Longer than other files, as the promises are to be read in one place.
 
 use std::collections::{BTreeMap, BTreeSet};
 
