@@ -62,10 +62,25 @@ pub(crate) fn many(title: &str, done: &[(u64, Timings)]) {
 }
 
 pub(crate) fn failure(error: &Error) {
-    println!("  error: {error}");
+    wrapped(&format!("error: {error}"));
     for attempt in error.attempts() {
         println!("    tried {} for {}", attempt.addr, time(attempt.elapsed));
     }
+}
+
+/// Prints a text over as many lines of at most 78 columns as it takes.
+fn wrapped(text: &str) {
+    let mut column = 1;
+    print!(" ");
+    for word in text.split(' ') {
+        if column + 1 + word.len() > 78 {
+            print!("\n   ");
+            column = 3;
+        }
+        print!(" {word}");
+        column += 1 + word.len();
+    }
+    println!();
 }
 
 /// The pool, at the end of it all.
