@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use postrider::{Body, Client, Error, KeyLimits, Policy};
+use postrider::{Body, Client, ClientBuilder, Error, KeyLimits, Policy};
 use testing::{Authority, Faulty, Script, Server, Signal};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 
@@ -135,85 +135,103 @@ fn one_connection() -> Policy {
     Policy::default().with_per_key(KeyLimits::default().with_max_connections(1))
 }
 
+/// A server that plays this script, in the clear and by TLS; a client's
+/// settings that lead to it, and its URL.
+fn both_ways(script: &Script) -> [(Arc<Server>, ClientBuilder, &'static str); 2] {
+    let authority = Authority::new();
+    let identity = authority.issue(&["a.test"]);
+    let plain = Arc::new(Server::in_memory([script.clone()]));
+    let secure = Arc::new(Server::in_memory_tls(identity, [script.clone()]));
+    let (builder, tls_builder) = (builder_of(&plain), tls_builder_of(&secure, &authority));
+    [
+        (plain, builder, "http://a.test"),
+        (secure, tls_builder, "https://a.test"),
+    ]
+}
+
 const HALF: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhal";
 
 #[tokio::test]
 async fn given_up_in_line_it_leaves_the_line() {
     let go_on = Signal::new();
-    let server = Arc::new(Server::in_memory([Script::respond(HALF)
+    let script = Script::respond(HALF)
         .wait(&go_on)
         .write("ve")
-        .then(Script::respond_always(ok("the third's")))]));
-    let client = builder_of(&server).pool(one_connection()).build().unwrap();
-    let first = client.get("http://a.test/1").send().await.unwrap();
-    let second = client.get("http://a.test/2").send();
-    assert!(poll_at_most(1, second).await.is_none());
-    assert_eq!(client.stats().totals.waiting, 0);
+        .then(Script::respond_always(ok("the third's")));
+    for (server, builder, base) in both_ways(&script) {
+        let client = builder.pool(one_connection()).build().unwrap();
+        let first = client.get(format!("{base}/1")).send().await.unwrap();
+        let second = client.get(format!("{base}/2")).send();
+        assert!(poll_at_most(1, second).await.is_none());
+        assert_eq!(client.stats().totals.waiting, 0);
 
-    let third = tokio::spawn(client.get("http://a.test/3").send());
-    until(|| client.stats().totals.waiting == 1).await;
-    go_on.notify();
-    assert_eq!(first.text().await.unwrap(), "halve");
-    let third = third.await.unwrap().unwrap();
-    assert_eq!(third.connection().request(), 2);
-    assert_eq!(third.text().await.unwrap(), "the third's");
-    assert!(!received(&server, 0).contains("/2"));
-    assert_eq!(server.connections(), 1);
+        let third = tokio::spawn(client.get(format!("{base}/3")).send());
+        until(|| client.stats().totals.waiting == 1).await;
+        go_on.notify();
+        assert_eq!(first.text().await.unwrap(), "halve");
+        let third = third.await.unwrap().unwrap();
+        assert_eq!(third.connection().request(), 2);
+        assert_eq!(third.text().await.unwrap(), "the third's");
+        assert!(!received(&server, 0).contains("/2"));
+        assert_eq!(server.connections(), 1);
+    }
 }
 
 #[tokio::test]
 async fn given_up_with_a_connection_delivered_and_not_fetched_it_passes_it_on() {
     let go_on = Signal::new();
-    let server = Arc::new(Server::in_memory([Script::respond(HALF)
+    let script = Script::respond(HALF)
         .wait(&go_on)
         .write("ve")
-        .then(Script::respond_always(ok("the third's")))]));
-    let client = builder_of(&server).pool(one_connection()).build().unwrap();
-    let first = client.get("http://a.test/1").send().await.unwrap();
-    let mut second = Box::pin(client.get("http://a.test/2").send());
-    assert!(poll_at_most(1, second.as_mut()).await.is_none());
-    go_on.notify();
-    assert_eq!(first.text().await.unwrap(), "halve");
-    assert_eq!(client.stats().totals.lent, 1, "it is the second's by now");
-    drop(second);
+        .then(Script::respond_always(ok("the third's")));
+    for (server, builder, base) in both_ways(&script) {
+        let client = builder.pool(one_connection()).build().unwrap();
+        let first = client.get(format!("{base}/1")).send().await.unwrap();
+        let mut second = Box::pin(client.get(format!("{base}/2")).send());
+        assert!(poll_at_most(1, second.as_mut()).await.is_none());
+        go_on.notify();
+        assert_eq!(first.text().await.unwrap(), "halve");
+        assert_eq!(client.stats().totals.lent, 1, "it is the second's by now");
+        drop(second);
 
-    let third = client.get("http://a.test/3").send().await.unwrap();
-    assert_eq!(third.text().await.unwrap(), "the third's");
-    assert!(!received(&server, 0).contains("/2"));
-    assert_eq!(server.connections(), 1);
+        let third = client.get(format!("{base}/3")).send().await.unwrap();
+        assert_eq!(third.text().await.unwrap(), "the third's");
+        assert!(!received(&server, 0).contains("/2"));
+        assert_eq!(server.connections(), 1);
+    }
 }
 
 #[tokio::test]
 async fn given_up_while_dialling_its_connection_serves_the_next() {
-    let dial = Signal::new();
-    let server = Arc::new(Server::in_memory([Script::respond_always(ok("hello"))]));
-    let client = {
-        let (server, dial) = (Arc::clone(&server), dial.clone());
-        Client::builder()
-            .connect_with(move |_| {
-                let (server, dial) = (Arc::clone(&server), dial.clone());
-                async move {
-                    dial.wait().await;
-                    Ok(server.connect())
-                }
-            })
-            .build()
-            .unwrap()
-    };
-    let given_up = client.get("http://a.test/1").send();
-    assert!(poll_at_most(1, given_up).await.is_none());
-    assert_eq!(client.stats().totals.dialling, 1);
-    dial.notify();
-    until(|| client.stats().totals.idle == 1).await;
+    let script = Script::respond_always(ok("hello"));
+    for (server, builder, base) in both_ways(&script) {
+        let dial = Signal::new();
+        let client = {
+            let (server, dial) = (Arc::clone(&server), dial.clone());
+            builder
+                .connect_with(move |_| {
+                    let (server, dial) = (Arc::clone(&server), dial.clone());
+                    async move {
+                        dial.wait().await;
+                        Ok(server.connect())
+                    }
+                })
+                .build()
+                .unwrap()
+        };
+        let given_up = client.get(format!("{base}/1")).send();
+        assert!(poll_at_most(1, given_up).await.is_none());
+        assert_eq!(client.stats().totals.dialling, 1);
+        dial.notify();
+        until(|| client.stats().totals.idle == 1).await;
 
-    let response = client.get("http://a.test/2").send().await.unwrap();
-    assert_eq!(response.connection().request(), 1);
-    assert_eq!(response.text().await.unwrap(), "hello");
-    assert_eq!(received(&server, 0).matches("GET").count(), 1);
-    assert_eq!(
-        (server.connections(), client.stats().counters.dials),
-        (1, 1)
-    );
+        let response = client.get(format!("{base}/2")).send().await.unwrap();
+        assert_eq!(response.connection().request(), 1);
+        assert_eq!(response.text().await.unwrap(), "hello");
+        assert_eq!(received(&server, 0).matches("GET").count(), 1);
+        assert_eq!(server.connections(), 1);
+        assert_eq!(client.stats().counters.dials, 1);
+    }
 }
 
 /// A stream that takes no byte once its valve is shut.
@@ -255,7 +273,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Valve<S> {
 
 /// A request is handed to a stream that takes none of it, and given up. The
 /// valve then opens again: none of it may follow.
-async fn give_up_once_handed(server: Arc<Server>, builder: postrider::ClientBuilder, base: &str) {
+async fn give_up_once_handed(server: Arc<Server>, builder: ClientBuilder, base: &str) {
     let shut = Arc::new(AtomicBool::new(false));
     let client = {
         let (server, shut) = (Arc::clone(&server), Arc::clone(&shut));
@@ -294,18 +312,10 @@ async fn give_up_once_handed(server: Arc<Server>, builder: postrider::ClientBuil
 
 #[tokio::test]
 async fn given_up_with_a_byte_handed_to_the_stream_it_closes_the_connection() {
-    let server = Arc::new(Server::in_memory([Script::respond_always(ok("hello"))]));
-    give_up_once_handed(server, Client::builder(), "http://a.test").await;
-}
-
-#[tokio::test]
-async fn given_up_with_a_byte_handed_to_tls_it_closes_the_connection() {
-    let authority = Authority::new();
-    let identity = authority.issue(&["a.test"]);
     let script = Script::respond_always(ok("hello"));
-    let server = Arc::new(Server::in_memory_tls(identity, [script]));
-    let builder = tls_builder_of(&server, &authority);
-    give_up_once_handed(server, builder, "https://a.test").await;
+    for (server, builder, base) in both_ways(&script) {
+        give_up_once_handed(server, builder, base).await;
+    }
 }
 
 #[tokio::test]

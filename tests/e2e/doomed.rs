@@ -3,8 +3,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use postrider::{Client, ClientBuilder};
@@ -13,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Dooms the connections that are open, all at once.
 #[derive(Clone, Default)]
-pub(crate) struct Doom(Arc<std::sync::Mutex<Vec<Arc<AtomicBool>>>>);
+pub(crate) struct Doom(Arc<Mutex<Vec<Arc<Mutex<Fate>>>>>);
 
 impl Doom {
     /// A client of `server` whose connections can be doomed.
@@ -21,11 +20,11 @@ impl Doom {
         let (doom, server) = (self.clone(), Arc::clone(server));
         builder
             .connect_with(move |_| {
-                let doomed = Arc::new(AtomicBool::new(false));
-                doom.0.lock().unwrap().push(Arc::clone(&doomed));
+                let fate = Arc::new(Mutex::new(Fate::Alive));
+                doom.0.lock().unwrap().push(Arc::clone(&fate));
                 let stream = Doomed {
                     stream: server.connect(),
-                    doomed,
+                    fate,
                     is_noticed: false,
                 };
                 async move { Ok(stream) }
@@ -37,16 +36,37 @@ impl Doom {
     /// From now on the connections so far are dead. They seem alive until
     /// they are written to.
     pub(crate) fn strike(&self) {
-        for doomed in self.0.lock().unwrap().drain(..) {
-            doomed.store(true, Ordering::SeqCst);
+        for fate in self.0.lock().unwrap().drain(..) {
+            *fate.lock().unwrap() = Fate::Dead;
+        }
+    }
+
+    /// From now on what comes on the connections so far is noise, as soon as
+    /// they are written to.
+    pub(crate) fn garble(&self) {
+        for fate in self.0.lock().unwrap().drain(..) {
+            *fate.lock().unwrap() = Fate::Garbled;
         }
     }
 }
 
+#[derive(Clone, Copy, PartialEq)]
+enum Fate {
+    Alive,
+    Dead,
+    Garbled,
+}
+
 struct Doomed {
     stream: MemoryStream,
-    doomed: Arc<AtomicBool>,
+    fate: Arc<Mutex<Fate>>,
     is_noticed: bool,
+}
+
+impl Doomed {
+    fn fate(&self) -> Fate {
+        *self.fate.lock().unwrap()
+    }
 }
 
 impl AsyncRead for Doomed {
@@ -55,13 +75,16 @@ impl AsyncRead for Doomed {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.is_noticed {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        match self.fate() {
+            Fate::Alive => Pin::new(&mut self.stream).poll_read(cx, buf),
+            _ if !self.is_noticed => Poll::Pending,
+            Fate::Dead => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            Fate::Garbled => {
+                let noise = [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28];
+                buf.put_slice(&noise[..noise.len().min(buf.remaining())]);
+                Poll::Ready(Ok(()))
+            }
         }
-        if self.doomed.load(Ordering::SeqCst) {
-            return Poll::Pending;
-        }
-        Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
@@ -71,11 +94,17 @@ impl AsyncWrite for Doomed {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.doomed.load(Ordering::SeqCst) {
-            self.is_noticed = true;
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        match self.fate() {
+            Fate::Alive => Pin::new(&mut self.stream).poll_write(cx, buf),
+            Fate::Dead => {
+                self.is_noticed = true;
+                Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+            }
+            Fate::Garbled => {
+                self.is_noticed = true;
+                Poll::Ready(Ok(buf.len()))
+            }
         }
-        Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

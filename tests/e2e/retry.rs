@@ -245,6 +245,22 @@ async fn a_timeout_and_an_answer_that_is_no_http_are_not_retried() {
     }
 }
 
+#[tokio::test]
+async fn tls_that_breaks_its_rules_is_not_retried() {
+    let authority = Authority::new();
+    let identity = authority.issue(&["a.test"]);
+    let script = Script::respond_always(ok("again"));
+    let server = Arc::new(Server::in_memory_tls(identity, [script]));
+    let doom = Doom::default();
+    let client = doom.client(&server, tls_builder_of(&server, &authority));
+    warm_up(&client, "https://a.test").await;
+    doom.garble();
+    let error = client.get("https://a.test/it").send().await.unwrap_err();
+    assert_eq!((error.kind(), error.phase()), (ErrorKind::Io, Phase::Head));
+    assert!(error.connection().unwrap().is_reused());
+    assert_eq!((server.connections(), client.stats().retries), (1, 0));
+}
+
 /// The connections that had idled are dead, and no byte can be written to them.
 async fn on_doomed(idle: usize, secure: bool) -> (Client, Arc<Server>, &'static str) {
     let authority = Authority::new();
