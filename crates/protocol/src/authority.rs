@@ -204,8 +204,9 @@ impl<'a> Host<'a> {
     fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Name(name) => out.extend_from_slice(name.as_bytes()),
+            Self::Ipv4(addr) => write_ipv4(*addr, out),
             // Writing to a Vec does not fail.
-            Self::Ipv4(_) | Self::Ipv6 { .. } => write!(out, "{self}").unwrap_or_default(),
+            Self::Ipv6 { .. } => write!(out, "{self}").unwrap_or_default(),
         }
     }
 }
@@ -292,6 +293,18 @@ fn lower_case(text: &str) -> Cow<'_, str> {
         Cow::Owned(text.to_ascii_lowercase())
     } else {
         Cow::Borrowed(text)
+    }
+}
+
+/// As `Display` writes it, without the price of its formatting: it is in every
+/// request to an address.
+fn write_ipv4(addr: Ipv4Addr, out: &mut Vec<u8>) {
+    let mut octets = itoa::Buffer::new();
+    for (position, octet) in addr.octets().into_iter().enumerate() {
+        if position > 0 {
+            out.push(b'.');
+        }
+        out.extend_from_slice(octets.format(octet).as_bytes());
     }
 }
 
