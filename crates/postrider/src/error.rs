@@ -220,7 +220,7 @@ impl Error {
             Cause::RequestBody(_) => ErrorKind::RequestBody,
             Cause::Read(_) | Cause::Write(_) => ErrorKind::Io,
             Cause::Closed | Cause::Truncated(_) => ErrorKind::Closed,
-            Cause::Protocol(error) if is_limit(error) => ErrorKind::Limit,
+            Cause::Protocol(error) if error.is_limit() => ErrorKind::Limit,
             Cause::Protocol(_) => ErrorKind::Protocol,
             Cause::Elapsed(_) => ErrorKind::Timeout,
             Cause::TooLarge { .. } => ErrorKind::Limit,
@@ -360,22 +360,6 @@ fn plain(text: &str, most: usize) -> String {
         }
     }
     plain
-}
-
-fn is_limit(error: &protocol::Error) -> bool {
-    use protocol::Error as E;
-    matches!(
-        error,
-        E::ChunkExtensionsTooLarge { .. }
-            | E::ChunkLineTooLong { .. }
-            | E::HeadTooLarge { .. }
-            | E::InformationalTooLarge { .. }
-            | E::LineTooLong { .. }
-            | E::TooManyFields { .. }
-            | E::TooManyInformational { .. }
-            | E::TooManyTrailers { .. }
-            | E::TrailersTooLarge { .. }
-    )
 }
 
 fn kind_of_connect(error: &ConnectError) -> ErrorKind {
