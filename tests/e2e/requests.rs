@@ -331,3 +331,27 @@ async fn secrets_appear_in_no_debug_and_no_error() {
         "{error:?} {error}"
     );
 }
+
+#[tokio::test]
+async fn no_chunks_are_sent_to_a_server_that_is_known_to_speak_http_1_0() {
+    let answer = "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n";
+    let server = Arc::new(Server::in_memory([Script::respond_always(answer)]));
+    let client = client_of(&server);
+    client.get("http://a.test/").send().await.unwrap();
+    let body = Body::stream(stream::iter([Ok::<_, BoxError>(Bytes::from("x"))]));
+    let error = client
+        .post("http://a.test/")
+        .body(body)
+        .send()
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Request);
+    assert!(error.to_string().contains("http/1.0"), "{error}");
+    client
+        .post("http://a.test/")
+        .body("known")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(server.connections(), 1, "the connection was not harmed");
+}

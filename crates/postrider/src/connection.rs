@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use http::Version;
 use pool::{Reusable, Source};
 use tokio::time::Instant;
 use transport::{ConnectError, ConnectFacts, Connected, Probe, Stream, TlsFacts};
@@ -20,6 +21,8 @@ pub(crate) struct Connection {
     pub(crate) buffer: BytesMut,
     /// How long the server keeps it while idle, by its own word.
     pub(crate) idle_limit: Option<Duration>,
+    /// The version of the last response: HTTP/1.0 takes no chunks.
+    pub(crate) peer: Version,
     id: u64,
     connected: Instant,
     requests: u64,
@@ -34,6 +37,7 @@ impl Connection {
             stream: connected.stream,
             buffer: BytesMut::new(),
             idle_limit: None,
+            peer: Version::HTTP_11,
             id: NUMBER.fetch_add(1, Ordering::Relaxed),
             connected: Instant::now(),
             requests: 0,

@@ -16,10 +16,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Version};
 use percent_encoding::percent_decode_str;
 use pool::{Lease, Source, Wait, WaitError, Want};
-use protocol::{Event, ResponseHead, UserInfo};
+use protocol::{Event, RequestError, ResponseHead, UserInfo};
 use tokio::time::Instant;
 use transport::{ConnectError, Probe};
 
@@ -186,7 +186,7 @@ fn take_or_wait(call: &mut Call, want: Want, now: Instant) -> Result<Taken, Caus
             connection.is_alive(probe(may_retry, idle_for))
         });
         if let Some(lease) = idle {
-            return Ok(Taken::Lease(lease, attempt));
+            return Ok(Taken::Lease(admit(lease, &attempt)?, attempt));
         }
     }
     Ok(Taken::Wait(
@@ -220,7 +220,10 @@ fn receive(
     match lease {
         Ok(mut lease) => {
             if matches!(lease.source(), Source::Dialled) || lease.is_alive(Probe::Kernel) {
-                return Step::Go(ride(call, lease, attempt, now));
+                return match admit(lease, &attempt) {
+                    Ok(lease) => Step::Go(ride(call, lease, attempt, now)),
+                    Err(cause) => Step::End(Err(call.error(cause, Phase::Prepare))),
+                };
             }
             // It was handed on, and has been closed on the way.
             drop(lease);
@@ -233,6 +236,19 @@ fn receive(
         }
         Err(error) => Step::End(Err(error)),
     }
+}
+
+/// Refuses chunks to a server that is known to speak HTTP/1.0 only, which must
+/// not be sent any (RFC 9112 §6.1). The connection goes back unharmed.
+fn admit(
+    lease: Lease<Key, Box<Connection>>,
+    attempt: &Attempt,
+) -> Result<Lease<Key, Box<Connection>>, Cause> {
+    if lease.peer == Version::HTTP_10 && attempt.exchange.is_chunking() {
+        lease.release();
+        return Err(Cause::Request(RequestError::ChunkedToHttp10));
+    }
+    Ok(lease)
 }
 
 /// Sets out on a connection.
@@ -339,7 +355,7 @@ fn respond(
         call.timings.mark_sent(|| now);
     }
     call.timings.mark_head(now);
-    transfer.heed(head.status);
+    transfer.heed(&head);
     Ok(Response::new(
         head,
         ResponseBody::start(call, transfer, connection, now)?,

@@ -253,6 +253,16 @@ impl Exchange {
         self.sending == Sending::Done
     }
 
+    /// Whether a body is still to be sent in chunks, which no server of HTTP/1.0
+    /// understands.
+    #[must_use]
+    pub const fn is_chunking(&self) -> bool {
+        matches!(
+            self.sending,
+            Sending::Waiting(Body::Chunked) | Sending::Body(Body::Chunked)
+        )
+    }
+
     /// Whether the body is held back until 100 (Continue) comes, or
     /// [`proceed`](Self::proceed) is called.
     #[must_use]

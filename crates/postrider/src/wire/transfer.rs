@@ -5,9 +5,8 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use http::StatusCode;
 use pool::Lease;
-use protocol::{CloseReason, Event, Exchange, Outcome, Remaining};
+use protocol::{CloseReason, Event, Exchange, Outcome, Remaining, ResponseHead};
 use tokio::time::Instant;
 
 use super::drain;
@@ -167,9 +166,10 @@ impl Transfer {
 
     /// Heeds the head of the final response: one that reports a failure, or
     /// that ends the connection, ends the upload too (RFC 9112 §9.5).
-    pub(crate) fn heed(&mut self, status: StatusCode) {
+    pub(crate) fn heed(&mut self, head: &ResponseHead) {
+        self.lease.peer = head.version;
         let closes = self.exchange.close_reason() == Some(CloseReason::ResponseClose);
-        if !self.upload.is_sent() && (closes || status.as_u16() >= 300) {
+        if !self.upload.is_sent() && (closes || head.status.as_u16() >= 300) {
             self.upload.stop();
             self.exchange.abandon();
         }
