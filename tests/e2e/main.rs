@@ -4,6 +4,7 @@
 
 mod api;
 mod cancellation;
+mod chaos;
 mod doomed;
 mod dropped_bodies;
 mod early_answers;
