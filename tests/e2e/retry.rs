@@ -261,6 +261,45 @@ async fn tls_that_breaks_its_rules_is_not_retried() {
     assert_eq!((server.connections(), client.stats().retries), (1, 0));
 }
 
+/// A server of the standard library's: what it does, the runtime hears of only
+/// when its own turn comes.
+#[tokio::test]
+async fn a_post_is_not_written_to_what_the_kernel_alone_knows_to_be_closed() {
+    use std::io::{Read, Write};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let (close, closing) = std::sync::mpsc::channel::<()>();
+    let (closed, has_closed) = std::sync::mpsc::channel::<()>();
+    let server = std::thread::spawn(move || {
+        let answer = |body: &str| {
+            let (mut tcp, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            let length = tcp.read(&mut request).unwrap();
+            tcp.write_all(ok(body).as_bytes()).unwrap();
+            (
+                tcp,
+                String::from_utf8_lossy(&request[..length]).into_owned(),
+            )
+        };
+        let (first, _) = answer("warm");
+        closing.recv().unwrap();
+        drop(first);
+        closed.send(()).unwrap();
+        answer("fresh").1
+    });
+    let client = Client::new();
+    warm_up(&client, &base).await;
+    close.send(()).unwrap();
+    // On purpose without a turn for the runtime.
+    has_closed.recv().unwrap();
+    let request = client.post(format!("{base}/it")).body("charge 5");
+    let response = request.send().await.unwrap();
+    assert_eq!(response.timings().retries(), 0, "it was known beforehand");
+    assert_eq!(response.text().await.unwrap(), "fresh");
+    assert!(server.join().unwrap().contains("charge 5"));
+}
+
 /// The connections that had idled are dead, and no byte can be written to them.
 async fn on_doomed(idle: usize, secure: bool) -> (Client, Arc<Server>, &'static str) {
     let authority = Authority::new();

@@ -3,13 +3,16 @@
 
 use std::future::pending;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
 use postrider::{Body, Client, ClientBuilder, Error, ErrorKind, KeyLimits, Phase, Policy, Sent};
 use testing::{Authority, MemoryStream, Script, Server};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use crate::support::{builder_of, client_of, ok, tls_builder_of};
@@ -381,6 +384,78 @@ async fn the_total_ends_a_download_that_never_pauses() {
     assert_eq!(
         (error.kind(), error.phase()),
         (ErrorKind::Timeout, Phase::Body)
+    );
+    assert!(begun.elapsed() < 5 * SECOND, "{:?}", begun.elapsed());
+}
+
+/// A response without end, from a stream that is always ready.
+struct Endless {
+    head: &'static [u8],
+}
+
+impl AsyncRead for Endless {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.head.is_empty() {
+            let length = buf.initialize_unfilled().len();
+            buf.advance(length);
+        } else {
+            buf.put_slice(std::mem::take(&mut self.head));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Endless {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Real time, because nothing here ever waits.
+#[tokio::test]
+async fn the_total_ends_a_download_from_a_stream_that_is_always_ready() {
+    let head = b"HTTP/1.1 200 OK\r\n\r\n";
+    let client = Client::builder()
+        .connect_with(move |_| async move { Ok(Endless { head }) })
+        .timeout(Duration::from_millis(300))
+        .build()
+        .unwrap();
+    let begun = Instant::now();
+    let mut response = client.get("http://a.test/").send().await.unwrap();
+    let error = loop {
+        if let Err(error) = response.chunk().await {
+            break error;
+        }
+        assert!(begun.elapsed() < 5 * SECOND, "it goes on without end");
+    };
+    assert_eq!(
+        (error.kind(), error.phase()),
+        (ErrorKind::Timeout, Phase::Body)
+    );
+
+    // Collected, too, it is neither endless nor larger than it may be.
+    let begun = Instant::now();
+    let response = client.get("http://a.test/").send().await.unwrap();
+    let error = response.bytes().await.unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Limit),
+        "{error}"
     );
     assert!(begun.elapsed() < 5 * SECOND, "{:?}", begun.elapsed());
 }

@@ -1,11 +1,12 @@
 //! HTTPS over sockets of this machine, with certificates made on the spot.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use postrider::{Client, ConnectErrorKind, Error, ErrorKind, Phase, TlsErrorKind, TlsVersion};
 use testing::{Authority, CloseNotify, Identity, Script, Server, Tls};
 
-use crate::support::{ok, received, trusting};
+use crate::support::{ok, poll_at_most, received, tls_builder_of, trusting};
 
 fn always(body: &str) -> [Script; 1] {
     [Script::respond_always(ok(body))]
@@ -277,6 +278,24 @@ async fn an_end_without_close_notify_ends_no_body_that_ends_with_the_connection(
 
     let server = Server::start_tls(identity, [Script::respond(until_close).close()]);
     assert_eq!(get(&client, &server.url("/")).await.unwrap(), "hello");
+}
+
+#[tokio::test]
+async fn a_goodbye_that_comes_with_the_response_is_heeded_at_once() {
+    let authority = Authority::new();
+    let script = Script::respond(ok("warm")).then(Script::respond(ok("the last")).close());
+    let identity = authority.issue(&["a.test"]);
+    let server = Arc::new(Server::in_memory_tls(identity, [script]));
+    let client = tls_builder_of(&server, &authority).build().unwrap();
+    let text = get(&client, "https://a.test/").await;
+    assert_eq!(text.unwrap(), "warm");
+
+    let mut last = Box::pin(client.get("https://a.test/").send());
+    assert!(poll_at_most(1, last.as_mut()).await.is_none());
+    // Both are here before either is read.
+    server.finished(0).await;
+    assert_eq!(last.await.unwrap().text().await.unwrap(), "the last");
+    assert_eq!(client.stats().totals.connections(), 0);
 }
 
 #[tokio::test]
