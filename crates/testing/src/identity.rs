@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -29,13 +30,17 @@ impl Authority {
     ///
     /// If the system gives no random numbers.
     pub fn new() -> Self {
+        // Two authorities of one name would look like one with a wrong key.
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params.distinguished_name = rcgen::DistinguishedName::new();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "postrider-testing authority");
+        params.distinguished_name.push(
+            DnType::CommonName,
+            format!("postrider-testing authority {number}"),
+        );
         Self {
             issuer: made(CertifiedIssuer::self_signed(params, new_key())),
         }

@@ -1,4 +1,4 @@
-use std::io::{self, Read};
+use std::io::{self, IoSlice, Read};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -147,6 +147,26 @@ impl AsyncWrite for Transport {
         match self.get_mut() {
             Self::Tcp(tcp) => Pin::new(tcp).poll_write(cx, buf),
             Self::Memory(peer) => Pin::new(peer).poll_write(cx, buf),
+        }
+    }
+
+    // A TLS session that fails makes one last write of all that it holds: an
+    // alert behind other records is lost unless they go out together.
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
+            Self::Memory(peer) => Pin::new(peer).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(tcp) => tcp.is_write_vectored(),
+            Self::Memory(peer) => peer.is_write_vectored(),
         }
     }
 
