@@ -1,24 +1,28 @@
 //! A client's settings.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::mem;
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicU64;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::USER_AGENT;
-use http::{HeaderMap, HeaderValue};
-use pool::{Policy, Pool};
+use http::{HeaderMap, HeaderValue, Uri};
+use pool::{KeyLimits, Policy, Pool};
 use protocol::Limits;
 use tokio::io::{AsyncRead, AsyncWrite};
 use transport::{Connector, ConnectorBuilder, Endpoint, TlsSettings, TlsSettingsBuilder};
 
 use crate::body::BoxError;
 use crate::client::{Client, Inner};
+use crate::connection::Connection;
 use crate::error::{Cause, Error, Phase};
 use crate::policy::retry::Retry;
+use crate::route::{Key, Route};
 use crate::special::HeaderCase;
+use crate::stats::Tally;
 use crate::timeouts::Timeouts;
 
 /// A body that is read into one piece may have so many bytes: 64 MiB.
@@ -42,6 +46,7 @@ pub struct ClientBuilder {
     connector: ConnectorBuilder,
     tls: Tls,
     pool: Policy,
+    origins: HashMap<Key, KeyLimits>,
     headers: HeaderMap,
     timeouts: Timeouts,
     limits: Limits,
@@ -93,13 +98,13 @@ impl ClientBuilder {
     /// Everything but what can fail.
     pub(crate) fn into_inner(self) -> Inner {
         Inner {
-            pool: Pool::new(self.pool),
+            pool: build_pool(self.pool, self.origins),
             connector: self.connector.build(),
             headers: self.headers,
             timeouts: self.timeouts,
             limits: self.limits,
             retry: self.retry,
-            retries: AtomicU64::new(0),
+            tally: Arc::new(Tally::default()),
             max_collected: self.max_collected,
             header_case: self.header_case,
         }
@@ -159,6 +164,15 @@ impl ClientBuilder {
         self
     }
 
+    /// Limits the time that a request waits in line because a limit on
+    /// connections keeps it from getting one. Unlimited unless set; what
+    /// follows, making a connection, is limited by
+    /// [`connect_timeout`](Self::connect_timeout).
+    pub fn acquire_timeout(mut self, limit: Duration) -> Self {
+        self.timeouts.acquire = Some(limit);
+        self
+    }
+
     /// How long a connection may idle before it is closed. 50 s unless set; a
     /// server's own `Keep-Alive: timeout` shortens it.
     pub fn pool_idle_timeout(mut self, limit: Duration) -> Self {
@@ -174,7 +188,61 @@ impl ClientBuilder {
         self
     }
 
-    /// All settings of the pool at once; see [`Policy`].
+    /// How many connections there may be to each origin, whether they are idle,
+    /// in use or being made. Unlimited unless set; beyond it requests wait in
+    /// line, first come, first served.
+    pub fn pool_max_connections_per_host(mut self, most: usize) -> Self {
+        let per_key = self.pool.per_key.with_max_connections(most);
+        self.pool = self.pool.with_per_key(per_key);
+        self
+    }
+
+    /// How many connections there may be in all, whether they are idle, in use
+    /// or being made. Unlimited unless set; an idle connection to one origin
+    /// makes room for a request to another.
+    pub fn pool_max_connections(mut self, most: usize) -> Self {
+        self.pool = self.pool.with_max_connections(most);
+        self
+    }
+
+    /// How old a connection may become, give or take a fifth by chance; `None`
+    /// is without end. Ten minutes unless set, so that changes of DNS are
+    /// followed.
+    pub fn pool_max_lifetime(mut self, limit: Option<Duration>) -> Self {
+        self.pool = self.pool.with_lifetime(limit);
+        self
+    }
+
+    /// Limits for one origin, by any URL of it, in the place of those for
+    /// every origin.
+    ///
+    /// ```
+    /// use postrider::{Client, KeyLimits};
+    ///
+    /// let client = Client::builder()
+    ///     .pool_limits_for(
+    ///         "https://fragile.example",
+    ///         KeyLimits::default().with_max_connections(2).with_max_waiting(100),
+    ///     )
+    ///     .build()?;
+    /// # Ok::<(), postrider::Error>(())
+    /// ```
+    pub fn pool_limits_for<U>(mut self, url: U, limits: KeyLimits) -> Self
+    where
+        U: TryInto<Uri>,
+        U::Error: Into<http::Error>,
+    {
+        match Route::to(url) {
+            Ok(key) => {
+                self.origins.insert(key, limits);
+            }
+            Err(cause) => self.wrong = Some(cause.to_string().into()),
+        }
+        self
+    }
+
+    /// All settings of the pool at once, but for the limits of single origins;
+    /// see [`Policy`].
     pub fn pool(mut self, policy: Policy) -> Self {
         self.pool = policy;
         self
@@ -284,12 +352,23 @@ impl ClientBuilder {
     }
 }
 
+fn build_pool(policy: Policy, origins: HashMap<Key, KeyLimits>) -> Pool<Key, Box<Connection>> {
+    if origins.is_empty() {
+        return Pool::new(policy);
+    }
+    let others = policy.per_key;
+    Pool::builder(policy)
+        .limits_of(move |key| origins.get(key).copied().unwrap_or(others))
+        .build()
+}
+
 impl Default for ClientBuilder {
     fn default() -> Self {
         Self {
             connector: Connector::builder(),
             tls: Tls::BuiltIn,
             pool: Policy::default(),
+            origins: HashMap::new(),
             headers: HeaderMap::new(),
             timeouts: Timeouts::default(),
             limits: Limits::default(),

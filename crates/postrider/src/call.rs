@@ -1,7 +1,6 @@
 //! The record of one request, from the builder to the response's last byte.
 
 use std::fmt;
-use std::sync::Arc;
 
 use http::header::EXPECT;
 use http::{HeaderMap, Method, Uri};
@@ -16,9 +15,9 @@ use crate::timeouts::{Timeouts, Watch};
 use crate::timings::Timings;
 
 /// What a request is and what became of it so far. It is made once, on the
-/// heap, and passed on as one pointer: builder, future, response.
+/// heap, and passed on as one pointer: builder, future, response. It holds no
+/// client, so that a response does not keep one's idle connections open.
 pub(crate) struct Call {
-    pub(crate) client: Arc<Inner>,
     pub(crate) method: Method,
     pub(crate) url: Uri,
     pub(crate) headers: HeaderMap,
@@ -27,6 +26,8 @@ pub(crate) struct Call {
     /// Whether sending it twice is the same as sending it once.
     pub(crate) idempotent: bool,
     pub(crate) timeouts: Timeouts,
+    /// How many bytes of the response's body are read into one piece at most.
+    pub(crate) max_collected: usize,
     pub(crate) special: Option<Box<Special>>,
     pub(crate) used: Retries,
     pub(crate) watch: Watch,
@@ -43,15 +44,15 @@ pub(crate) struct Retries {
 }
 
 impl Call {
-    pub(crate) fn new(client: Arc<Inner>, method: Method, url: Uri) -> Box<Self> {
+    pub(crate) fn new(method: Method, url: Uri) -> Box<Self> {
         Box::new(Self {
-            client,
             method,
             url,
             headers: HeaderMap::new(),
             body: Some(Body::empty()),
             idempotent: false,
             timeouts: Timeouts::default(),
+            max_collected: 0,
             special: None,
             used: Retries::default(),
             watch: Watch::default(),
@@ -60,10 +61,11 @@ impl Call {
     }
 
     /// Completes the request by what the client says of all of them.
-    pub(crate) fn start(&mut self, now: Instant) {
-        self.client.complete(&mut self.headers);
+    pub(crate) fn start(&mut self, client: &Inner, now: Instant) {
+        client.complete(&mut self.headers);
+        self.max_collected = client.max_collected;
         self.idempotent |= retry::is_idempotent(&self.method, &self.headers);
-        self.watch = Watch::start(self.timeouts.or(&self.client.timeouts), now);
+        self.watch = Watch::start(self.timeouts.or(&client.timeouts), now);
         self.timings = Timings::start(now);
     }
 

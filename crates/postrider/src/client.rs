@@ -4,7 +4,6 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderMap;
 use pool::Pool;
@@ -16,7 +15,7 @@ use crate::connection::Connection;
 use crate::policy::retry::Retry;
 use crate::route::{Key, Route};
 use crate::special::HeaderCase;
-use crate::stats::Stats;
+use crate::stats::{Stats, Tally};
 use crate::timeouts::Timeouts;
 
 /// An HTTP/1.1 client with a pool of kept-alive connections.
@@ -24,6 +23,11 @@ use crate::timeouts::Timeouts;
 /// A clone is the same client, with the same pool. It may be made anywhere,
 /// also in a `static` and outside a runtime; requests are polled inside a tokio
 /// runtime with I/O and time enabled.
+///
+/// When the last clone is dropped, idle connections close and the pool's tasks
+/// end. Requests under way and responses whose bodies are still being read go
+/// on, and their connections close behind them. To wait for all of that, use
+/// [`shutdown`](Self::shutdown).
 ///
 /// ```
 /// # async fn f() -> Result<(), postrider::Error> {
@@ -45,7 +49,7 @@ pub(crate) struct Inner {
     pub(crate) timeouts: Timeouts,
     pub(crate) limits: Limits,
     pub(crate) retry: Retry,
-    pub(crate) retries: AtomicU64,
+    pub(crate) tally: Arc<Tally>,
     pub(crate) max_collected: usize,
     pub(crate) header_case: HeaderCase,
 }
@@ -71,10 +75,7 @@ impl Client {
     /// What the pool holds at this moment, and what it has done so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        Stats::new(
-            self.inner.pool.stats(),
-            self.inner.retries.load(Ordering::Relaxed),
-        )
+        Stats::new(self.inner.pool.stats(), &self.inner.tally)
     }
 }
 
@@ -94,13 +95,17 @@ impl Inner {
     /// How the pool makes a connection on `route`. It uses nothing but what is
     /// in the route's key or the same for the whole client, so that any request
     /// of that key can ride what it makes.
-    pub(crate) fn dial(&self, route: &Route<'_>) -> impl FnOnce() -> Dial + Send + 'static + use<> {
+    pub(crate) fn dial(
+        &self,
+        route: &Route<'_>,
+    ) -> impl FnOnce() -> Dial + Clone + Send + 'static + use<> {
         let connector = self.connector.clone();
         let endpoint = route.endpoint();
+        let tally = Arc::clone(&self.tally);
         move || {
             Box::pin(async move {
                 let connected = connector.connect(&endpoint).await?;
-                Ok(Connection::new(connected))
+                Ok(Connection::new(connected, tally))
             })
         }
     }

@@ -1,16 +1,20 @@
 //! A kept-alive connection: what the pool keeps, and what a caller is told of it.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use http::Version;
 use pool::{Reusable, Source};
+use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 use transport::{ConnectError, ConnectFacts, Connected, Probe, Stream, TlsFacts};
 
+use crate::stats::Tally;
 use crate::timings::DialTimings;
 
 /// A connected stream with what must be known of it between two exchanges.
@@ -27,10 +31,11 @@ pub(crate) struct Connection {
     connected: Instant,
     requests: u64,
     facts: Arc<ConnectFacts>,
+    tally: Arc<Tally>,
 }
 
 impl Connection {
-    pub(crate) fn new(connected: Connected) -> Box<Self> {
+    pub(crate) fn new(connected: Connected, tally: Arc<Tally>) -> Box<Self> {
         // Numbers are the process's, so that two clients' logs do not mix them up.
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         Box::new(Self {
@@ -42,6 +47,7 @@ impl Connection {
             connected: Instant::now(),
             requests: 0,
             facts: Arc::new(connected.facts),
+            tally,
         })
     }
 
@@ -71,6 +77,24 @@ impl Connection {
         }
     }
 
+    /// Where to count what befalls it.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// How many requests it has carried.
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests
+    }
+
+    pub(crate) fn remote_addr(&self) -> Option<SocketAddr> {
+        self.facts.remote
+    }
+
     pub(crate) fn is_alive(&mut self, probe: Probe) -> bool {
         self.stream.is_alive(probe)
     }
@@ -85,6 +109,11 @@ impl Reusable for Box<Connection> {
 
     fn idle_limit(&self) -> Option<Duration> {
         self.idle_limit
+    }
+
+    /// TLS says close_notify (RFC 8446 §6.1). Nothing can be done if it fails.
+    fn poll_goodbye(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.stream).poll_shutdown(cx).map(drop)
     }
 }
 

@@ -5,6 +5,7 @@ use protocol::{Authority, BodyLength, Exchange, RequestHead};
 
 use crate::body::Content;
 use crate::call::Call;
+use crate::client::Inner;
 use crate::error::Cause;
 use crate::special::Form;
 use crate::wire::{Upload, spare_head};
@@ -20,10 +21,11 @@ impl Attempt {
     /// Encodes a request with the content of its body.
     pub(crate) fn encode(
         call: &Call,
+        client: &Inner,
         authority: &Authority<'_>,
         content: Content,
     ) -> Result<Self, Cause> {
-        let case = call.client.header_case;
+        let case = client.header_case;
         let (form, spelling) = match &call.special {
             Some(special) => (special.form, special.spelled.or(case)),
             None => (Form::default(), case.spelling()),
@@ -34,7 +36,7 @@ impl Attempt {
             .with_spelling(spelling);
         let mut bytes = spare_head();
         let mut exchange =
-            Exchange::start(&head, &call.client.limits, &mut bytes).map_err(Cause::Request)?;
+            Exchange::start(&head, &client.limits, &mut bytes).map_err(Cause::Request)?;
         let upload = Upload::start(&mut exchange, bytes, content).map_err(Cause::Request)?;
         Ok(Self { exchange, upload })
     }

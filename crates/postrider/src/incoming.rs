@@ -42,6 +42,9 @@ enum State {
     },
     /// Still coming.
     Live(Box<Live>),
+    /// What came with the head is not valid behind this data. The connection
+    /// has been closed.
+    Broken(Box<Broken>),
     /// No body, but a connection of another protocol.
     Upgraded(Box<Transfer>),
     Ended,
@@ -53,6 +56,12 @@ struct Live {
     first: Bytes,
 }
 
+struct Broken {
+    data: Bytes,
+    cause: Cause,
+    sent: Sent,
+}
+
 /// What a body consists of.
 enum Piece {
     Data(Bytes),
@@ -61,38 +70,41 @@ enum Piece {
 
 impl ResponseBody {
     /// The body behind a head that has just come, in full if it can be.
+    ///
+    /// The head counts even if the body is already known to be wrong: what a
+    /// caller sees of a response does not depend on how it came in pieces.
     pub(crate) fn start(
         mut call: Box<Call>,
         mut transfer: Transfer,
         connection: ConnectionInfo,
         now: Instant,
-    ) -> Result<Self, Error> {
+    ) -> Self {
         if transfer.is_upgraded() {
             call.timings.mark_body(now);
             let state = State::Upgraded(Box::new(transfer));
-            return Ok(Self {
+            return Self {
                 state,
                 call,
                 connection,
-            });
+            };
         }
         let state = match read_buffered(&mut transfer) {
-            Ok(Buffered::Whole { data, trailers }) => {
+            Buffered::Whole { data, trailers } => {
                 call.timings.mark_body(now);
                 transfer.finish(now);
                 State::Whole { data, trailers }
             }
-            Ok(Buffered::Part(first)) => State::Live(Box::new(Live { transfer, first })),
-            Err(cause) => {
-                let error = call.error(cause, Phase::Body);
-                return Err(error.on_connection(connection, transfer.sent()));
+            Buffered::Part(first) => State::Live(Box::new(Live { transfer, first })),
+            Buffered::Broken { data, cause } => {
+                let sent = transfer.sent();
+                State::Broken(Box::new(Broken { data, cause, sent }))
             }
         };
-        Ok(Self {
+        Self {
             state,
             call,
             connection,
-        })
+        }
     }
 
     /// The next piece of data; `None` at the end. Trailers are passed over.
@@ -108,7 +120,7 @@ impl ResponseBody {
 
     /// The whole body, if it is not larger than the client's limit.
     pub(crate) async fn collect(&mut self) -> Result<Bytes, Error> {
-        let limit = self.call.client.max_collected;
+        let limit = self.call.max_collected;
         if self.remaining().is_some_and(|length| length > limit as u64) {
             return Err(self.too_large(limit));
         }
@@ -161,6 +173,7 @@ impl ResponseBody {
                 Remaining::Nothing => Some(live.first.len() as u64),
                 Remaining::Unknown => None,
             },
+            State::Broken(_) => None,
             State::Upgraded(_) | State::Ended => Some(0),
         }
     }
@@ -200,10 +213,17 @@ impl ResponseBody {
                 }
                 Err(cause) => {
                     let sent = live.transfer.sent();
+                    if matches!(cause, Cause::Elapsed(_)) {
+                        live.transfer.count_timeout();
+                    }
                     self.state = State::Ended;
                     Poll::Ready(Err(self.lost(cause, Phase::Body, sent)))
                 }
             },
+            State::Broken(broken) if !broken.data.is_empty() => {
+                Poll::Ready(Ok(Some(Piece::Data(mem::take(&mut broken.data)))))
+            }
+            State::Broken(_) => Poll::Ready(self.break_off()),
             State::Upgraded(_) | State::Ended => Poll::Ready(Ok(None)),
         }
     }
@@ -215,6 +235,13 @@ impl ResponseBody {
             self.call.timings.mark_body(now);
             live.transfer.finish(now);
         }
+    }
+
+    fn break_off(&mut self) -> Result<Option<Piece>, Error> {
+        let State::Broken(broken) = mem::replace(&mut self.state, State::Ended) else {
+            return Ok(None);
+        };
+        Err(self.lost(broken.cause, Phase::Body, broken.sent))
     }
 
     fn lost(&self, cause: Cause, phase: Phase, sent: Sent) -> Error {
@@ -272,24 +299,29 @@ enum Buffered {
         trailers: Option<Box<HeaderMap>>,
     },
     Part(Bytes),
+    Broken {
+        data: Bytes,
+        cause: Cause,
+    },
 }
 
-fn read_buffered(transfer: &mut Transfer) -> Result<Buffered, Cause> {
+fn read_buffered(transfer: &mut Transfer) -> Buffered {
     // A part of a known length stays where it is, so that the rest can be
     // read behind it.
     if matches!(transfer.body_remaining(), Remaining::Known(_)) && !transfer.is_rest_buffered() {
-        return Ok(Buffered::Part(Bytes::new()));
+        return Buffered::Part(Bytes::new());
     }
     let mut data = Bytes::new();
     let mut trailers = None;
     loop {
-        match transfer.buffered_event()? {
-            Some(Event::Data(piece)) if data.is_empty() => data = piece,
-            Some(Event::Data(piece)) => data = [data, piece].concat().into(),
-            Some(Event::Trailers(map)) => trailers = Some(Box::new(map)),
-            Some(Event::End) => return Ok(Buffered::Whole { data, trailers }),
-            Some(Event::Informational(_) | Event::Head(_)) => {}
-            None => return Ok(Buffered::Part(data)),
+        match transfer.buffered_event() {
+            Ok(Some(Event::Data(piece))) if data.is_empty() => data = piece,
+            Ok(Some(Event::Data(piece))) => data = [data, piece].concat().into(),
+            Ok(Some(Event::Trailers(map))) => trailers = Some(Box::new(map)),
+            Ok(Some(Event::End)) => return Buffered::Whole { data, trailers },
+            Ok(Some(Event::Informational(_) | Event::Head(_))) => {}
+            Ok(None) => return Buffered::Part(data),
+            Err(cause) => return Buffered::Broken { data, cause },
         }
     }
 }
@@ -321,7 +353,7 @@ impl HttpBody for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match &self.state {
             State::Whole { data, trailers } => data.is_empty() && trailers.is_none(),
-            State::Live(_) => false,
+            State::Live(_) | State::Broken(_) => false,
             State::Upgraded(_) | State::Ended => true,
         }
     }
@@ -337,6 +369,7 @@ impl fmt::Debug for ResponseBody {
         let state = match self.state {
             State::Whole { .. } => "whole",
             State::Live(_) => "live",
+            State::Broken(_) => "broken",
             State::Upgraded(_) => "upgraded",
             State::Ended => "ended",
         };

@@ -70,6 +70,7 @@ mod connection;
 mod encode;
 mod error;
 mod incoming;
+mod manage;
 mod policy;
 mod request;
 mod response;
@@ -79,6 +80,7 @@ mod special;
 mod stats;
 mod timeouts;
 mod timings;
+mod turn;
 mod upgrade;
 mod wire;
 
@@ -88,6 +90,7 @@ pub use client::Client;
 pub use connection::ConnectionInfo;
 pub use error::{Error, ErrorKind, Phase, Sent};
 pub use incoming::ResponseBody;
+pub use manage::IdleConnection;
 pub use policy::retry::Retry;
 pub use pool::{Closes, Counters, Counts, KeyLimits, Policy, Retirement};
 pub use protocol::{Leniency, Limits};
@@ -95,7 +98,7 @@ pub use request::{QueryPair, RequestBuilder};
 pub use response::Response;
 pub use send::Pending;
 pub use special::HeaderCase;
-pub use stats::Stats;
+pub use stats::{Stale, Stats};
 pub use timings::{DialTimings, Timings};
 pub use transport::{
     Attempt, ConnectErrorKind, ConnectorBuilder, Endpoint, Host, Security, TlsErrorKind, TlsFacts,

@@ -1,6 +1,7 @@
 //! Building a request.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -13,7 +14,7 @@ use protocol::Spellings;
 
 use crate::body::{Body, BoxError};
 use crate::call::Call;
-use crate::client::Client;
+use crate::client::{Client, Inner};
 use crate::error::{Cause, Error, Phase};
 use crate::send::Pending;
 use crate::special::{Expectation, Form, Spelled};
@@ -83,10 +84,13 @@ impl Client {
         U::Error: Into<http::Error>,
     {
         let call = match url.try_into() {
-            Ok(url) => Ok(Call::new(self.inner(), method, url)),
+            Ok(url) => Ok(Call::new(method, url)),
             Err(error) => Err(Error::new(Cause::Url(error.into().into()), Phase::Prepare)),
         };
-        RequestBuilder { call }
+        RequestBuilder {
+            client: self.inner(),
+            call,
+        }
     }
 
     /// Sends a request of the `http` crate. Its version is not regarded.
@@ -96,10 +100,10 @@ impl Client {
     /// Those of [`RequestBuilder::send`].
     pub fn execute<B: Into<Body>>(&self, request: http::Request<B>) -> Pending {
         let (parts, body) = request.into_parts();
-        let mut call = Call::new(self.inner(), parts.method, parts.uri);
+        let mut call = Call::new(parts.method, parts.uri);
         call.headers = parts.headers;
         call.body = Some(body.into());
-        Pending::new(Ok(call))
+        Pending::new(self.inner(), Ok(call))
     }
 }
 
@@ -108,6 +112,7 @@ impl Client {
 /// What is wrong with its parts is told by [`send`](Self::send).
 #[must_use = "a request is not sent before `send` is called and awaited"]
 pub struct RequestBuilder {
+    client: Arc<Inner>,
     call: Result<Box<Call>, Error>,
 }
 
@@ -268,6 +273,12 @@ impl RequestBuilder {
         self.with_timeouts(|timeouts| timeouts.total = Some(limit))
     }
 
+    /// Limits the time that the request waits in line because a limit on
+    /// connections keeps it from getting one.
+    pub fn acquire_timeout(self, limit: Duration) -> Self {
+        self.with_timeouts(|timeouts| timeouts.acquire = Some(limit))
+    }
+
     /// Limits the time until a connection is in hand.
     ///
     /// The connection that is being made goes on for a short while after, for
@@ -302,7 +313,7 @@ impl RequestBuilder {
     ///
     /// See [`Pending`].
     pub fn send(self) -> Pending {
-        Pending::new(self.call)
+        Pending::new(self.client, self.call)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Call)) -> Self {

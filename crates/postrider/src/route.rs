@@ -33,6 +33,18 @@ impl<'a> Route<'a> {
         Ok((Self { authority }, user_info))
     }
 
+    /// The key of any URL's server; user-info in the URL is passed over.
+    pub(crate) fn to<U>(url: U) -> Result<Key, Cause>
+    where
+        U: TryInto<Uri>,
+        U::Error: Into<http::Error>,
+    {
+        let url = url
+            .try_into()
+            .map_err(|error| Cause::Url(error.into().into()))?;
+        Route::of(&url).map(|(route, _)| route.to_key())
+    }
+
     pub(crate) fn to_key(&self) -> Key {
         // Exhaustive, so that a new part of a route can't be left out of its key.
         let Self { authority } = self;

@@ -11,20 +11,21 @@ use std::fmt;
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode, Version};
 use percent_encoding::percent_decode_str;
-use pool::{Lease, Source, Wait, WaitError, Want};
+use pool::{Lease, Source, Wait, Want};
 use protocol::{Event, RequestError, ResponseHead, UserInfo};
 use tokio::time::Instant;
-use transport::{ConnectError, Probe};
+use transport::Probe;
 
 use crate::body::Body;
 use crate::call::Call;
+use crate::client::Inner;
 use crate::connection::{Connection, ConnectionInfo};
 use crate::encode::Attempt;
 use crate::error::{Cause, Error, Phase, Sent};
@@ -33,6 +34,7 @@ use crate::policy::retry::{self, Again, Decision, End, Failure, Past, Seen, Writ
 use crate::request::basic;
 use crate::response::Response;
 use crate::route::{AsRoute, Key, Route};
+use crate::turn::Turn;
 use crate::wire::{Transfer, Upload};
 
 /// The future of [`RequestBuilder::send`](crate::RequestBuilder::send) and
@@ -48,6 +50,7 @@ use crate::wire::{Transfer, Upload};
 /// being made for it goes on for a short while, for whoever wants it next.
 #[must_use = "a request is not sent before it is awaited"]
 pub struct Pending {
+    client: Arc<Inner>,
     stage: Stage,
 }
 
@@ -62,6 +65,7 @@ enum Stage {
         call: Box<Call>,
         attempt: Attempt,
         wait: Wait<Key, Box<Connection>>,
+        turn: Turn,
     },
     Moving {
         call: Box<Call>,
@@ -86,11 +90,11 @@ enum Step {
 }
 
 impl Pending {
-    pub(crate) fn new(call: Result<Box<Call>, Error>) -> Self {
+    pub(crate) fn new(client: Arc<Inner>, call: Result<Box<Call>, Error>) -> Self {
         let stage = match call {
             Ok(mut call) => {
                 let now = Instant::now();
-                call.start(now);
+                call.start(&client, now);
                 Stage::Begin {
                     call,
                     want: Want::Any,
@@ -99,7 +103,7 @@ impl Pending {
             }
             Err(error) => Stage::Failed(error),
         };
-        Self { stage }
+        Self { client, stage }
     }
 }
 
@@ -107,12 +111,13 @@ impl Future for Pending {
     type Output = Result<Response, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { client, stage } = &mut *self;
         loop {
-            let ready = ready!(self.stage.poll_ready(cx));
-            let step = match (mem::replace(&mut self.stage, Stage::Done), ready) {
-                (Stage::Begin { call, want, now }, _) => begin(call, want, now),
+            let ready = ready!(stage.poll_ready(cx));
+            let step = match (mem::replace(stage, Stage::Done), ready) {
+                (Stage::Begin { call, want, now }, _) => begin(client, call, want, now),
                 (Stage::Waiting { call, attempt, .. }, Ready::Leased(lease)) => {
-                    receive(call, attempt, lease)
+                    receive(client, call, attempt, lease)
                 }
                 (
                     Stage::Moving {
@@ -121,14 +126,19 @@ impl Future for Pending {
                         connection,
                     },
                     Ready::Headed(head),
-                ) => conclude(call, transfer, connection, head),
+                ) => conclude(client, call, transfer, connection, head),
                 (Stage::Failed(error), _) => Step::End(Err(error)),
                 // It was polled after it had ended: there is nothing to come.
                 _ => return Poll::Pending,
             };
             match step {
-                Step::Go(next) => self.stage = next,
-                Step::End(result) => return Poll::Ready(result),
+                Step::Go(next) => *stage = next,
+                Step::End(result) => {
+                    if matches!(&result, Err(error) if error.is_timeout()) {
+                        client.tally.timeouts.add();
+                    }
+                    return Poll::Ready(result);
+                }
             }
         }
     }
@@ -138,7 +148,9 @@ impl Stage {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Ready> {
         match self {
             Self::Begin { .. } | Self::Failed(_) | Self::Done => Poll::Ready(Ready::Now),
-            Self::Waiting { call, wait, .. } => poll_lease(call, wait, cx).map(Ready::Leased),
+            Self::Waiting {
+                call, wait, turn, ..
+            } => poll_lease(call, wait, turn, cx).map(Ready::Leased),
             Self::Moving { call, transfer, .. } => poll_head(call, transfer, cx).map(Ready::Headed),
         }
     }
@@ -153,13 +165,14 @@ impl Drop for Pending {
 }
 
 /// Encodes the request, and takes an idle connection or joins the line.
-fn begin(mut call: Box<Call>, want: Want, now: Instant) -> Step {
-    match take_or_wait(&mut call, want, now) {
+fn begin(client: &Inner, mut call: Box<Call>, want: Want, now: Instant) -> Step {
+    match take_or_wait(client, &mut call, want, now) {
         Ok(Taken::Lease(lease, attempt)) => Step::Go(ride(call, lease, attempt, now)),
-        Ok(Taken::Wait(wait, attempt)) => Step::Go(Stage::Waiting {
+        Ok(Taken::Wait(wait, turn, attempt)) => Step::Go(Stage::Waiting {
             call,
             attempt,
             wait,
+            turn,
         }),
         Err(cause) => Step::End(Err(call.error(cause, Phase::Prepare))),
     }
@@ -167,20 +180,20 @@ fn begin(mut call: Box<Call>, want: Want, now: Instant) -> Step {
 
 enum Taken {
     Lease(Lease<Key, Box<Connection>>, Attempt),
-    Wait(Wait<Key, Box<Connection>>, Attempt),
+    Wait(Wait<Key, Box<Connection>>, Turn, Attempt),
 }
 
-fn take_or_wait(call: &mut Call, want: Want, now: Instant) -> Result<Taken, Cause> {
+fn take_or_wait(client: &Inner, call: &mut Call, want: Want, now: Instant) -> Result<Taken, Cause> {
     let (route, user_info) = Route::of(&call.url)?;
     if let Some(user_info) = user_info {
         authorize(&mut call.headers, &user_info)?;
     }
     let (content, again) = call.body.take().unwrap_or_default().into_attempt();
     call.body = again;
-    let attempt = Attempt::encode(call, &route.authority, content)?;
+    let attempt = Attempt::encode(call, client, &route.authority, content)?;
 
     let may_retry = call.idempotent && call.body.is_some();
-    let pool = &call.client.pool;
+    let pool = &client.pool;
     if want == Want::Any {
         let idle = pool.lease::<dyn AsRoute>(&route, now, |connection, idle_for| {
             connection.is_alive(probe(may_retry, idle_for))
@@ -189,29 +202,34 @@ fn take_or_wait(call: &mut Call, want: Want, now: Instant) -> Result<Taken, Caus
             return Ok(Taken::Lease(admit(lease, &attempt)?, attempt));
         }
     }
-    Ok(Taken::Wait(
-        pool.wait(route.to_key(), want, call.client.dial(&route)),
-        attempt,
-    ))
+    let (turn, dial) = Turn::before(client.dial(&route));
+    let wait = pool.wait(route.to_key(), want, dial);
+    Ok(Taken::Wait(wait, turn, attempt))
 }
 
 fn poll_lease(
     call: &mut Call,
     wait: &mut Wait<Key, Box<Connection>>,
+    turn: &Turn,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Lease<Key, Box<Connection>>, Error>> {
     match Pin::new(wait).poll(cx) {
         Poll::Ready(Ok(lease)) => Poll::Ready(Ok(lease)),
-        Poll::Ready(Err(error)) => Poll::Ready(Err(wait_failed(call, error))),
-        Poll::Pending => call
-            .watch
-            .poll_elapsed(cx, Phase::Connect, 0)
-            .map(|elapsed| Err(call.error(Cause::Elapsed(elapsed), Phase::Connect))),
+        Poll::Ready(Err(error)) => {
+            let (cause, phase) = Cause::of_wait(error);
+            Poll::Ready(Err(call.error(cause, phase)))
+        }
+        Poll::Pending => {
+            let phase = turn.phase();
+            let elapsed = call.watch.poll_elapsed(cx, phase, 0);
+            elapsed.map(|elapsed| Err(call.error(Cause::Elapsed(elapsed), phase)))
+        }
     }
 }
 
 /// Receives what the request waited for.
 fn receive(
+    client: &Inner,
     mut call: Box<Call>,
     attempt: Attempt,
     lease: Result<Lease<Key, Box<Connection>>, Error>,
@@ -226,6 +244,7 @@ fn receive(
                 };
             }
             // It was handed on, and has been closed on the way.
+            client.tally.stale_handed_on.add();
             drop(lease);
             restore(&mut call, attempt.upload);
             Step::Go(Stage::Begin {
@@ -320,26 +339,32 @@ fn poll_patience(call: &mut Call, cx: &mut Context<'_>) -> Poll<()> {
 
 /// Makes a response of the head, or decides what follows a failure.
 fn conclude(
+    client: &Inner,
     call: Box<Call>,
     transfer: Transfer,
     connection: ConnectionInfo,
     head: Result<ResponseHead, Cause>,
 ) -> Step {
     match head {
-        Ok(head) if is_idle_timeout(&head, &transfer, &connection) => {
-            fail(call, transfer, connection, Cause::Closed, Seen::Nothing)
-        }
+        Ok(head) if is_idle_timeout(&head, &transfer, &connection) => fail(
+            client,
+            call,
+            transfer,
+            connection,
+            Cause::Closed,
+            Seen::Nothing,
+        ),
         Ok(head) if head.status == StatusCode::EXPECTATION_FAILED && call.expects() => {
             unexpect(call, transfer, connection, head)
         }
-        Ok(head) => Step::End(respond(call, transfer, connection, head)),
+        Ok(head) => Step::End(Ok(respond(call, transfer, connection, head))),
         Err(cause) => {
             let seen = if transfer.received() == 0 {
                 Seen::Nothing
             } else {
                 Seen::Something
             };
-            fail(call, transfer, connection, cause, seen)
+            fail(client, call, transfer, connection, cause, seen)
         }
     }
 }
@@ -349,17 +374,15 @@ fn respond(
     mut transfer: Transfer,
     connection: ConnectionInfo,
     head: ResponseHead,
-) -> Result<Response, Error> {
+) -> Response {
     let now = Instant::now();
     if transfer.is_sent() {
         call.timings.mark_sent(|| now);
     }
     call.timings.mark_head(now);
     transfer.heed(&head);
-    Ok(Response::new(
-        head,
-        ResponseBody::start(call, transfer, connection, now)?,
-    ))
+    let body = ResponseBody::start(call, transfer, connection, now);
+    Response::new(head, body)
 }
 
 /// The server knows no expectations: the request is sent again without one, if
@@ -371,7 +394,7 @@ fn unexpect(
     head: ResponseHead,
 ) -> Step {
     if call.body.is_none() && !transfer.is_untouched() {
-        return Step::End(respond(call, transfer, connection, head));
+        return Step::End(Ok(respond(call, transfer, connection, head)));
     }
     restore(&mut call, transfer.into_upload());
     call.drop_expectation();
@@ -384,6 +407,7 @@ fn unexpect(
 
 /// Begins again where that is safe; else the failure is the caller's.
 fn fail(
+    client: &Inner,
     mut call: Box<Call>,
     transfer: Transfer,
     connection: ConnectionInfo,
@@ -407,12 +431,15 @@ fn fail(
         response,
         end: End::of(&cause),
     };
+    if failure.is_stale() {
+        client.tally.count_stale(failure.written);
+    }
     let again = Again {
         idempotent: call.idempotent,
         replayable: call.body.is_some(),
         used: call.used.written,
     };
-    let want = match retry::decide(call.client.retry, failure, again) {
+    let want = match retry::decide(client.retry, failure, again) {
         Decision::Fail => {
             return Step::End(Err(call
                 .error(cause, phase)
@@ -431,7 +458,7 @@ fn fail(
     tracing::debug!(error = %cause, "sending again: the kept-alive connection was closed");
     call.watch.begin_again();
     call.timings.count_retry();
-    call.client.retries.fetch_add(1, Ordering::Relaxed);
+    client.tally.retries.add();
     Step::Go(Stage::Begin {
         call,
         want,
@@ -443,19 +470,6 @@ fn fail(
 fn restore(call: &mut Call, upload: Upload) {
     if call.body.is_none() {
         call.body = upload.into_untouched().map(Body::untouched);
-    }
-}
-
-fn wait_failed(call: &Call, error: WaitError<ConnectError>) -> Error {
-    match error {
-        WaitError::Dial(error) => {
-            let phase = Phase::of_dial(error.phase());
-            call.error(Cause::Connect(error), phase)
-        }
-        WaitError::DialPanicked => call.error(Cause::ConnectPanicked, Phase::Connect),
-        WaitError::LineFull { .. } => call.error(Cause::LineFull, Phase::Acquire),
-        WaitError::NoRuntime => call.error(Cause::NoRuntime, Phase::Prepare),
-        _ => call.error(Cause::ShutDown, Phase::Acquire),
     }
 }
 

@@ -1,10 +1,13 @@
-//! What a client's pool holds, and what it has done.
+//! What a client's pool holds, and what the client has done.
 
-use pool::{Counters, Counts};
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use pool::{Counters, Counts, Retirement};
+
+use crate::policy::retry::Written;
 use crate::route::Key;
 
-/// A look at a client's connections: everything in it was true at one moment.
+/// A look at a client's connections: what it holds was true at one moment.
 ///
 /// Cheap enough to be asked for every second.
 #[derive(Clone, Debug)]
@@ -20,19 +23,80 @@ pub struct Stats {
     /// Requests that were sent again because their kept-alive connection
     /// turned out to be closed.
     pub retries: u64,
+    /// Kept-alive connections that were found closed by the server.
+    pub stale: Stale,
+    /// Requests, and bodies of responses, that reached a limit on time.
+    pub timeouts: u64,
 }
 
+/// How often a kept-alive connection was found closed by the server, by where
+/// that was noticed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Stale {
+    /// While it was idle.
+    pub at_idle: u64,
+    /// When a request was about to take it.
+    pub at_checkout: u64,
+    /// By a request of which no byte could be written.
+    pub at_write: u64,
+    /// By a request that was written, wholly or in part, and got no byte of an
+    /// answer.
+    pub at_read: u64,
+}
+
+/// What the pool can't know. Each figure only ever grows.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) retries: Figure,
+    pub(crate) timeouts: Figure,
+    pub(crate) stale_handed_on: Figure,
+    stale_at_write: Figure,
+    stale_at_read: Figure,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Figure(AtomicU64);
+
 impl Stats {
-    pub(crate) fn new(stats: pool::Stats<Key>, retries: u64) -> Self {
+    pub(crate) fn new(stats: pool::Stats<Key>, tally: &Tally) -> Self {
         let origins = stats
             .keys
             .into_iter()
             .map(|(key, counts)| (key.to_string(), counts));
+        let closes = &stats.counters.closes;
         Self {
             totals: stats.totals,
             origins: origins.collect(),
+            retries: tally.retries.read(),
+            stale: Stale {
+                at_idle: closes.of(Retirement::Ended),
+                at_checkout: closes.of(Retirement::Stale) + tally.stale_handed_on.read(),
+                at_write: tally.stale_at_write.read(),
+                at_read: tally.stale_at_read.read(),
+            },
+            timeouts: tally.timeouts.read(),
             counters: stats.counters,
-            retries,
         }
+    }
+}
+
+impl Tally {
+    /// Counts a kept-alive connection that was found closed by its request.
+    pub(crate) fn count_stale(&self, written: Written) {
+        match written {
+            Written::Nothing => self.stale_at_write.add(),
+            Written::Something => self.stale_at_read.add(),
+        }
+    }
+}
+
+impl Figure {
+    pub(crate) fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
     }
 }

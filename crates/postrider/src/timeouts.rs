@@ -16,6 +16,9 @@ use crate::error::Phase;
 /// limit there is no timer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Timeouts {
+    /// In line for a connection, while limits keep it from being made; for
+    /// each attempt anew.
+    pub(crate) acquire: Option<Duration>,
     /// Until a connection is in hand, for each attempt anew.
     pub(crate) connect: Option<Duration>,
     /// Between two writes of the request.
@@ -32,6 +35,7 @@ impl Timeouts {
     /// These limits, completed by `defaults` where they say nothing.
     pub(crate) fn or(self, defaults: &Self) -> Self {
         Self {
+            acquire: self.acquire.or(defaults.acquire),
             connect: self.connect.or(defaults.connect),
             write: self.write.or(defaults.write),
             head: self.head.or(defaults.head),
@@ -43,6 +47,7 @@ impl Timeouts {
     /// How long `phase` may last without progress.
     fn of(&self, phase: Phase) -> Option<Duration> {
         match phase {
+            Phase::Acquire => shorter(self.acquire, self.connect),
             Phase::Connect => self.connect,
             Phase::Send => self.write,
             // Silence before the head counts as a pause between reads where
@@ -86,6 +91,14 @@ struct Quiet {
     phase: Phase,
     progress: u64,
     since: Instant,
+}
+
+impl Quiet {
+    /// Whether the quiet time goes on in `phase`. The wait for a connection is
+    /// one, in line and behind it.
+    fn lasts_in(&self, phase: Phase) -> bool {
+        self.phase == phase || (self.phase == Phase::Acquire && phase == Phase::Connect)
+    }
 }
 
 impl Watch {
@@ -147,10 +160,10 @@ impl Watch {
 
     fn quiet_since(&mut self, phase: Phase, progress: u64) -> Quiet {
         if let Some(quiet) = self.quiet
-            && quiet.phase == phase
+            && quiet.lasts_in(phase)
             && quiet.progress == progress
         {
-            return quiet;
+            return *self.quiet.insert(Quiet { phase, ..quiet });
         }
         *self.quiet.insert(Quiet {
             phase,
@@ -181,5 +194,12 @@ impl Watch {
             (Some(own), Some(total)) => Some(if total.0 < own.0 { total } else { own }),
             (own, total) => own.or(total),
         }
+    }
+}
+
+fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }

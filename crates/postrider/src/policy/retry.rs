@@ -109,6 +109,14 @@ pub(crate) fn decide(policy: Retry, failure: Failure, again: Again) -> Decision 
     }
 }
 
+impl Failure {
+    /// Whether the connection had been closed while it was kept, as far as can
+    /// be told.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.connection == Past::Reused && self.end == End::Closed && self.response == Seen::Nothing
+    }
+}
+
 impl End {
     /// Whether a failure is the peer's going away.
     pub(crate) fn of(cause: &Cause) -> Self {

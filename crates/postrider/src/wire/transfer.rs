@@ -190,6 +190,11 @@ impl Transfer {
         }
     }
 
+    /// Notes that a limit on time was reached.
+    pub(crate) fn count_timeout(&self) {
+        self.lease.tally().timeouts.add();
+    }
+
     /// The response is over: the connection goes back, if both halves are
     /// done and nothing is left on it, or closes.
     pub(crate) fn finish(mut self, now: Instant) {

@@ -1,17 +1,22 @@
 //! The one error of the client: what failed, in which phase, and what the
 //! server may have seen of the request.
 
+mod cause;
+mod text;
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use http::{Method, StatusCode, Uri};
-use transport::{Attempt, ConnectError, ConnectErrorKind};
+use transport::{Attempt, ConnectErrorKind};
 
-use crate::body::BoxError;
+pub(crate) use self::cause::Cause;
+pub(crate) use self::text::describe;
+use self::text::plain;
 use crate::connection::ConnectionInfo;
-use crate::timeouts::{Elapsed, Scope};
+use crate::route::Key;
+use crate::timeouts::Scope;
 use crate::timings::Timings;
 
 /// Why a request, or the reading of its response, failed.
@@ -79,8 +84,10 @@ pub enum ErrorKind {
     Upgrade,
     /// The body is not what it was to be read as (text, JSON).
     Decode,
-    /// The pool did not give a connection: its line is full, or it was shut down.
+    /// The pool did not give a connection: its line is full.
     Pool,
+    /// The client was shut down ([`Client::shutdown`](crate::Client::shutdown)).
+    ShutDown,
     /// No tokio runtime runs where the request was polled.
     Runtime,
 }
@@ -132,44 +139,6 @@ pub enum Sent {
     Wholly,
 }
 
-/// What lies at the bottom, with its own error where there is one.
-#[derive(Debug)]
-pub(crate) enum Cause {
-    Url(BoxError),
-    Authority(protocol::AuthorityError),
-    Scheme,
-    Header(BoxError),
-    Request(protocol::RequestError),
-    #[cfg_attr(
-        not(feature = "json"),
-        expect(dead_code, reason = "only JSON is encoded")
-    )]
-    ToJson(BoxError),
-    Builder(BoxError),
-    Connect(Arc<ConnectError>),
-    ConnectPanicked,
-    LineFull,
-    ShutDown,
-    NoRuntime,
-    RequestBody(BoxError),
-    Read(io::Error),
-    Write(io::Error),
-    Closed,
-    Truncated(protocol::Error),
-    Protocol(protocol::Error),
-    Elapsed(Elapsed),
-    TooLarge {
-        limit: usize,
-    },
-    Status(StatusCode),
-    NotUpgraded,
-    #[cfg_attr(
-        not(feature = "json"),
-        expect(dead_code, reason = "only JSON is decoded")
-    )]
-    Decode(BoxError),
-}
-
 impl Error {
     pub(crate) fn new(cause: Cause, phase: Phase) -> Self {
         Self(Box::new(Inner {
@@ -197,6 +166,12 @@ impl Error {
         self
     }
 
+    /// An error of making connections to an origin, before any request.
+    pub(crate) fn of_origin(mut self, origin: &Key) -> Self {
+        self.0.request = Some(plain(&origin.to_string(), 256));
+        self
+    }
+
     pub(crate) fn with_timings(mut self, timings: Timings) -> Self {
         self.0.timings = Some(timings);
         self
@@ -205,29 +180,7 @@ impl Error {
     /// What kind of thing went wrong.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        match &self.0.cause {
-            Cause::Url(_)
-            | Cause::Authority(_)
-            | Cause::Scheme
-            | Cause::Header(_)
-            | Cause::Request(_)
-            | Cause::ToJson(_) => ErrorKind::Request,
-            Cause::Builder(_) => ErrorKind::Builder,
-            Cause::Connect(error) => kind_of_connect(error),
-            Cause::ConnectPanicked => ErrorKind::Connect,
-            Cause::LineFull | Cause::ShutDown => ErrorKind::Pool,
-            Cause::NoRuntime => ErrorKind::Runtime,
-            Cause::RequestBody(_) => ErrorKind::RequestBody,
-            Cause::Read(_) | Cause::Write(_) => ErrorKind::Io,
-            Cause::Closed | Cause::Truncated(_) => ErrorKind::Closed,
-            Cause::Protocol(error) if error.is_limit() => ErrorKind::Limit,
-            Cause::Protocol(_) => ErrorKind::Protocol,
-            Cause::Elapsed(_) => ErrorKind::Timeout,
-            Cause::TooLarge { .. } => ErrorKind::Limit,
-            Cause::Status(_) => ErrorKind::Status,
-            Cause::NotUpgraded => ErrorKind::Upgrade,
-            Cause::Decode(_) => ErrorKind::Decode,
-        }
+        self.0.cause.kind()
     }
 
     /// The phase in which it went wrong.
@@ -333,136 +286,6 @@ impl Error {
     }
 }
 
-/// `GET http://host/path`: no user-info, no query, printable, not endless.
-pub(crate) fn describe(method: &Method, uri: &Uri) -> String {
-    let host = uri.authority().map_or("", |authority| {
-        let text = authority.as_str();
-        text.rsplit_once('@').map_or(text, |(_, host)| host)
-    });
-    let scheme = uri.scheme_str().unwrap_or_default();
-    let mark = if scheme.is_empty() { "" } else { "://" };
-    let request = format!("{method} {scheme}{mark}{host}{}", uri.path());
-    plain(&request, 256)
-}
-
-/// Text that others may have had a hand in, made fit for one line of a log:
-/// printable, and about as long as `most` characters at most.
-fn plain(text: &str, most: usize) -> String {
-    let mut plain = String::new();
-    for c in text.chars() {
-        if plain.len() >= most {
-            plain.push_str("...");
-            break;
-        }
-        match c {
-            ' '..='~' => plain.push(c),
-            _ => plain.extend(c.escape_default()),
-        }
-    }
-    plain
-}
-
-fn kind_of_connect(error: &ConnectError) -> ErrorKind {
-    if error.is_timeout() {
-        return ErrorKind::Timeout;
-    }
-    match error.phase() {
-        transport::Phase::Resolve => ErrorKind::Resolve,
-        transport::Phase::Tls => ErrorKind::Tls,
-        _ => ErrorKind::Connect,
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(request) = &self.0.request {
-            write!(f, "{request}: ")?;
-        }
-        let doing = match self.0.phase {
-            Phase::Connect if self.is_total() => Some("connecting"),
-            // Here the cause says it all: there is no peer yet, or it names it.
-            Phase::Prepare | Phase::Resolve | Phase::Connect | Phase::Tls => None,
-            Phase::Acquire => Some("waiting for a connection"),
-            Phase::Send => Some("sending the request"),
-            Phase::Head => Some("waiting for the response"),
-            Phase::Body => Some("reading the response body"),
-            Phase::Decode => Some("decoding the response body"),
-        };
-        if let Some(doing) = doing {
-            f.write_str(doing)?;
-            if let Some(addr) = self.remote_addr().filter(|_| self.0.phase != Phase::Decode) {
-                let word = if self.0.phase == Phase::Send {
-                    "to"
-                } else {
-                    "from"
-                };
-                write!(f, " {word} {addr}")?;
-            }
-            f.write_str(": ")?;
-        }
-        f.write_str(&plain(&self.0.cause.to_string(), 600))?;
-        let is_answer_lost = match self.kind() {
-            ErrorKind::Closed | ErrorKind::Io | ErrorKind::Protocol | ErrorKind::Timeout => true,
-            ErrorKind::Limit => self.0.phase == Phase::Head,
-            _ => false,
-        };
-        if is_answer_lost && self.0.sent != Sent::Nothing && !self.0.idempotent {
-            f.write_str(" (the request may have been processed)")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Url(error) => write!(f, "invalid URL: {error}"),
-            Self::Authority(error) => write!(f, "invalid URL: {error}"),
-            Self::Scheme => f.write_str("invalid URL: the scheme is neither http nor https"),
-            Self::Header(error) => write!(f, "invalid header: {error}"),
-            Self::Request(error) => write!(f, "invalid request: {error}"),
-            Self::ToJson(error) => write!(f, "the value can't be written as JSON: {error}"),
-            Self::Builder(error) => write!(f, "the client can't be built: {error}"),
-            Self::Connect(error) => write!(f, "{error}"),
-            Self::ConnectPanicked => f.write_str("the task that connects panicked"),
-            Self::LineFull => f.write_str("the pool's waiting line is full"),
-            Self::ShutDown => f.write_str("the client was shut down"),
-            Self::NoRuntime => f.write_str("no tokio runtime is running here"),
-            Self::RequestBody(error) => write!(f, "the request body failed: {error}"),
-            Self::Read(error) => write!(f, "reading failed: {error}"),
-            Self::Write(error) => write!(f, "writing failed: {error}"),
-            Self::Closed => f.write_str("the server closed the connection"),
-            Self::Truncated(error) | Self::Protocol(error) => write!(f, "{error}"),
-            Self::Elapsed(elapsed) => write!(f, "{elapsed}"),
-            Self::TooLarge { limit } => {
-                write!(f, "the body is larger than the limit of {limit} bytes")
-            }
-            Self::Status(status) => write!(f, "the server answered {status}"),
-            Self::NotUpgraded => f.write_str("the server did not switch protocols"),
-            Self::Decode(error) => write!(f, "{error}"),
-        }
-    }
-}
-
-impl fmt::Display for Elapsed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            phase,
-            limit,
-            scope,
-        } = self;
-        match scope {
-            Scope::Total => write!(f, "timed out: the request's {limit:?} are over"),
-            Scope::Phase => match phase {
-                Phase::Connect => write!(f, "connecting timed out after {limit:?}"),
-                Phase::Send => write!(f, "timed out: nothing could be written for {limit:?}"),
-                Phase::Head => write!(f, "timed out: no response within {limit:?}"),
-                _ => write!(f, "timed out: nothing came for {limit:?}"),
-            },
-        }
-    }
-}
-
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner {
@@ -486,29 +309,7 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.0.cause {
-            Cause::Url(error)
-            | Cause::Header(error)
-            | Cause::ToJson(error)
-            | Cause::Builder(error)
-            | Cause::RequestBody(error)
-            | Cause::Decode(error) => Some(&**error),
-            Cause::Authority(error) => Some(error),
-            Cause::Request(error) => Some(error),
-            Cause::Connect(error) => Some(&**error),
-            Cause::Read(error) | Cause::Write(error) => Some(error),
-            Cause::Truncated(error) | Cause::Protocol(error) => Some(error),
-            Cause::Scheme
-            | Cause::ConnectPanicked
-            | Cause::LineFull
-            | Cause::ShutDown
-            | Cause::NoRuntime
-            | Cause::Closed
-            | Cause::Elapsed(_)
-            | Cause::TooLarge { .. }
-            | Cause::Status(_)
-            | Cause::NotUpgraded => None,
-        }
+        self.0.cause.source()
     }
 }
 

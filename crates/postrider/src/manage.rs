@@ -1,0 +1,194 @@
+//! Operating a client: warming it up, closing what idles, shutting it down.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http::Uri;
+use pool::{Counts, IdleFacts};
+
+use crate::client::Client;
+use crate::connection::Connection;
+use crate::error::{Cause, Error, Phase};
+use crate::route::{Key, Route};
+
+impl Client {
+    /// Makes connections to the origin of `url` until `count` of them stand
+    /// idle, as far as the limits allow, and tells how many it has made.
+    ///
+    /// The first requests then find their connections resolved, connected and
+    /// secured. They count as reused. A connection that is never used goes as
+    /// any idle one does, by the idle timeout or the server's own.
+    ///
+    /// ```
+    /// # async fn f(client: postrider::Client) -> Result<(), postrider::Error> {
+    /// let made = client.warm("https://api.example", 8).await?;
+    /// println!("{made} connections stand ready");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// That of the first connection that could not be made, once all have
+    /// ended; those that were made stay. A URL that names no origin is
+    /// [`ErrorKind::Request`](crate::ErrorKind::Request), a client that was
+    /// shut down [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing: connections that have been made stay,
+    /// and those under way go on for a short while.
+    pub async fn warm<U>(&self, url: U, count: usize) -> Result<usize, Error>
+    where
+        U: TryInto<Uri>,
+        U::Error: Into<http::Error>,
+    {
+        let key = origin(url)?;
+        let inner = self.inner();
+        let dial = inner.dial(&key.0);
+        let made = inner.pool.warm(key.clone(), count, dial).await;
+        made.map_err(|error| {
+            let (cause, phase) = Cause::of_wait(error);
+            Error::new(cause, phase).of_origin(&key)
+        })
+    }
+
+    /// Closes all idle connections and tells how many there were. Those in use
+    /// are left alone, and kept when they are returned.
+    pub fn close_idle(&self) -> usize {
+        self.inner().pool.close_idle()
+    }
+
+    /// Closes the idle connections to the origin of `url` and tells how many
+    /// there were.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Request`](crate::ErrorKind::Request) where the URL names no
+    /// origin.
+    pub fn close_idle_for<U>(&self, url: U) -> Result<usize, Error>
+    where
+        U: TryInto<Uri>,
+        U::Error: Into<http::Error>,
+    {
+        Ok(self.inner().pool.close_idle_for(&origin(url)?))
+    }
+
+    /// Closes the idle connections that `is_unwanted` picks and tells how many
+    /// these were: those to a server that is about to go, say.
+    ///
+    /// A request that comes meanwhile waits for the connection that is being
+    /// looked at, or has one made, so `is_unwanted` should be quick.
+    ///
+    /// ```
+    /// # fn f(client: postrider::Client, going: std::net::IpAddr) {
+    /// let closed = client.evict(|idle| idle.remote_addr().is_some_and(|it| it.ip() == going));
+    /// println!("{closed} connections closed");
+    /// # }
+    /// ```
+    pub fn evict(&self, mut is_unwanted: impl FnMut(&IdleConnection<'_>) -> bool) -> usize {
+        self.inner().pool.evict(|origin, connection, facts| {
+            is_unwanted(&IdleConnection {
+                origin,
+                connection,
+                facts,
+            })
+        })
+    }
+
+    /// Sends no new request from here on, on any clone of this client, and
+    /// ends what there is: idle connections close, by TLS with close_notify
+    /// (RFC 8446 §6.1); requests under way, those in line among them, go on and
+    /// their connections close behind them.
+    ///
+    /// Waits for all of that until `deadline` is over. Requests that are still
+    /// in line then fail, and connections are no longer made; responses may
+    /// still be read. Gives what was left at that moment: all zero if all went
+    /// well.
+    ///
+    /// A request that is sent later, or would have to be sent again, fails with
+    /// [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown).
+    ///
+    /// ```
+    /// # async fn f(client: postrider::Client) {
+    /// let left = client.shutdown(std::time::Duration::from_secs(10)).await;
+    /// println!("{} requests cut off in line, {} under way", left.waiting, left.lent);
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// The client is shut down from the first poll on. Dropping the future then
+    /// stops only the waiting.
+    pub async fn shutdown(&self, deadline: Duration) -> Counts {
+        self.inner().pool.shutdown(deadline).await
+    }
+}
+
+/// An idle connection, as [`Client::evict`] shows it.
+pub struct IdleConnection<'a> {
+    origin: &'a Key,
+    connection: &'a Connection,
+    facts: &'a IdleFacts,
+}
+
+impl IdleConnection<'_> {
+    /// The connection's number, as in [`ConnectionInfo`](crate::ConnectionInfo).
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.connection.id()
+    }
+
+    /// The origin as it stands in a URL: `https://host:8443`.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.origin.to_string()
+    }
+
+    /// The server's address; `None` where a connect function of the user's
+    /// own took the place of the network.
+    #[must_use]
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.connection.remote_addr()
+    }
+
+    /// How long ago it was made.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.facts.age
+    }
+
+    /// How long it has been idle.
+    #[must_use]
+    pub fn idle_for(&self) -> Duration {
+        self.facts.idle_for
+    }
+
+    /// How many requests it has carried.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.connection.requests()
+    }
+}
+
+impl fmt::Debug for IdleConnection<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdleConnection")
+            .field("id", &self.id())
+            .field("origin", &self.origin())
+            .field("remote_addr", &self.remote_addr())
+            .field("age", &self.age())
+            .field("idle_for", &self.idle_for())
+            .field("requests", &self.requests())
+            .finish()
+    }
+}
+
+fn origin<U>(url: U) -> Result<Key, Error>
+where
+    U: TryInto<Uri>,
+    U::Error: Into<http::Error>,
+{
+    Route::to(url).map_err(|cause| Error::new(cause, Phase::Prepare))
+}
