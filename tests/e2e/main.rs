@@ -5,6 +5,7 @@
 mod api;
 mod cancellation;
 mod chaos;
+mod corpus;
 mod doomed;
 mod dropped_bodies;
 mod early_answers;
