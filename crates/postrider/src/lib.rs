@@ -62,6 +62,9 @@
 //!   operating system's rules and roots.
 //! - `json`: [`RequestBuilder`]'s and [`Response`]'s methods for JSON.
 
+mod acquire;
+mod again;
+mod authorization;
 mod body;
 mod builder;
 mod call;
@@ -72,6 +75,7 @@ mod error;
 mod incoming;
 mod manage;
 mod policy;
+mod query;
 mod request;
 mod response;
 mod route;
@@ -94,14 +98,15 @@ pub use manage::IdleConnection;
 pub use policy::retry::Retry;
 pub use pool::{Closes, Counters, Counts, KeyLimits, Policy, Retirement};
 pub use protocol::{Leniency, Limits};
-pub use request::{QueryPair, RequestBuilder};
+pub use query::QueryPair;
+pub use request::RequestBuilder;
 pub use response::Response;
 pub use send::Pending;
 pub use special::HeaderCase;
 pub use stats::{Stale, Stats};
 pub use timings::{DialTimings, Timings};
 pub use transport::{
-    Attempt, ConnectErrorKind, ConnectorBuilder, Endpoint, Host, Security, TlsErrorKind, TlsFacts,
-    TlsSettings, TlsSettingsBuilder, TlsVersion,
+    Answers, Attempt, ConnectErrorKind, ConnectorBuilder, Endpoint, Host, Keepalive, Resolve,
+    Security, SystemResolver, TlsErrorKind, TlsFacts, TlsSettings, TlsSettingsBuilder, TlsVersion,
 };
 pub use upgrade::Upgraded;

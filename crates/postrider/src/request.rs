@@ -4,18 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 #[cfg(feature = "json")]
 use http::header::CONTENT_TYPE;
 use http::header::{AUTHORIZATION, EXPECT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use protocol::Spellings;
 
-use crate::body::{Body, BoxError};
+use crate::authorization::{basic, bearer};
+use crate::body::Body;
 use crate::call::Call;
 use crate::client::{Client, Inner};
 use crate::error::{Cause, Error, Phase};
+use crate::query::{QueryPair, with_query};
 use crate::send::Pending;
 use crate::special::{Expectation, Form, Spelled};
 use crate::timeouts::Timeouts;
@@ -189,7 +189,7 @@ impl RequestBuilder {
     /// marked sensitive.
     pub fn bearer_auth(self, token: impl AsRef<str>) -> Self {
         self.try_with(|call| {
-            let value = sensitive(&format!("Bearer {}", token.as_ref()))?;
+            let value = bearer(token.as_ref())?;
             call.headers.insert(AUTHORIZATION, value);
             Ok(())
         })
@@ -346,74 +346,6 @@ impl fmt::Debug for RequestBuilder {
             Err(error) => f.debug_tuple("RequestBuilder").field(error).finish(),
         }
     }
-}
-
-/// A name and a value for [`RequestBuilder::query`]: a pair of texts, or a
-/// reference to one.
-pub trait QueryPair {
-    /// The name.
-    fn name(&self) -> &str;
-    /// The value.
-    fn value(&self) -> &str;
-}
-
-impl<N: AsRef<str>, V: AsRef<str>> QueryPair for (N, V) {
-    fn name(&self) -> &str {
-        self.0.as_ref()
-    }
-
-    fn value(&self) -> &str {
-        self.1.as_ref()
-    }
-}
-
-impl<P: QueryPair> QueryPair for &P {
-    fn name(&self) -> &str {
-        (**self).name()
-    }
-
-    fn value(&self) -> &str {
-        (**self).value()
-    }
-}
-
-fn with_query<P: QueryPair>(
-    url: &Uri,
-    pairs: impl IntoIterator<Item = P>,
-) -> Result<Uri, BoxError> {
-    let mut query = url.query().unwrap_or_default().to_owned();
-    let mut form = form_urlencoded::Serializer::new(&mut query);
-    for pair in pairs {
-        form.append_pair(pair.name(), pair.value());
-    }
-    form.finish();
-    let mut parts = url.clone().into_parts();
-    let mark = if query.is_empty() { "" } else { "?" };
-    parts.path_and_query = Some(format!("{}{mark}{query}", url.path()).try_into()?);
-    Ok(Uri::from_parts(parts)?)
-}
-
-/// The value of a Basic `Authorization` field.
-pub(crate) fn basic(user: &str, password: &str) -> Result<HeaderValue, Cause> {
-    // RFC 7617 §2: the first colon ends the user-id.
-    if user.contains(':') {
-        return Err(Cause::Header("a user-id for Basic has no colon".into()));
-    }
-    if user.chars().chain(password.chars()).any(char::is_control) {
-        return Err(Cause::Header(
-            "a user-id or password has no control characters".into(),
-        ));
-    }
-    sensitive(&format!(
-        "Basic {}",
-        STANDARD.encode(format!("{user}:{password}"))
-    ))
-}
-
-fn sensitive(text: &str) -> Result<HeaderValue, Cause> {
-    let mut value = HeaderValue::from_str(text).map_err(|error| Cause::Header(error.into()))?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 fn bad_header(error: impl Into<http::Error>) -> Cause {

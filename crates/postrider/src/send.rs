@@ -13,29 +13,25 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, StatusCode, Version};
-use percent_encoding::percent_decode_str;
 use pool::{Lease, Source, Wait, Want};
-use protocol::{Event, RequestError, ResponseHead, UserInfo};
+use protocol::{Event, ResponseHead};
 use tokio::time::Instant;
 use transport::Probe;
 
-use crate::body::Body;
+use crate::acquire::{Acquired, acquire, admit, poll_lease};
+use crate::again::{after_failure, is_idle_timeout, is_unexpected, phase, restore};
 use crate::call::Call;
 use crate::client::Inner;
 use crate::connection::{Connection, ConnectionInfo};
 use crate::encode::Attempt;
-use crate::error::{Cause, Error, Phase, Sent};
+use crate::error::{Cause, Error, Phase};
 use crate::incoming::ResponseBody;
-use crate::policy::retry::{self, Again, Decision, End, Failure, Past, Seen, Written};
-use crate::request::basic;
+use crate::policy::retry::Seen;
 use crate::response::Response;
-use crate::route::{AsRoute, Key, Route};
+use crate::route::Key;
 use crate::turn::Turn;
-use crate::wire::{Transfer, Upload};
+use crate::wire::Transfer;
 
 /// The future of [`RequestBuilder::send`](crate::RequestBuilder::send) and
 /// [`Client::execute`](crate::Client::execute): a request under way.
@@ -87,6 +83,13 @@ enum Ready {
 enum Step {
     Go(Stage),
     End(Result<Response, Error>),
+}
+
+impl Step {
+    fn again(call: Box<Call>, want: Want) -> Self {
+        let now = Instant::now();
+        Self::Go(Stage::Begin { call, want, now })
+    }
 }
 
 impl Pending {
@@ -164,66 +167,17 @@ impl Drop for Pending {
     }
 }
 
-/// Encodes the request, and takes an idle connection or joins the line.
+/// Takes an idle connection or joins the line.
 fn begin(client: &Inner, mut call: Box<Call>, want: Want, now: Instant) -> Step {
-    match take_or_wait(client, &mut call, want, now) {
-        Ok(Taken::Lease(lease, attempt)) => Step::Go(ride(call, lease, attempt, now)),
-        Ok(Taken::Wait(wait, turn, attempt)) => Step::Go(Stage::Waiting {
+    match acquire(client, &mut call, want, now) {
+        Ok(Acquired::Lease(lease, attempt)) => Step::Go(ride(call, lease, attempt, now)),
+        Ok(Acquired::Wait(wait, turn, attempt)) => Step::Go(Stage::Waiting {
             call,
             attempt,
             wait,
             turn,
         }),
         Err(cause) => Step::End(Err(call.error(cause, Phase::Prepare))),
-    }
-}
-
-enum Taken {
-    Lease(Lease<Key, Box<Connection>>, Attempt),
-    Wait(Wait<Key, Box<Connection>>, Turn, Attempt),
-}
-
-fn take_or_wait(client: &Inner, call: &mut Call, want: Want, now: Instant) -> Result<Taken, Cause> {
-    let (route, user_info) = Route::of(&call.url)?;
-    if let Some(user_info) = user_info {
-        authorize(&mut call.headers, &user_info)?;
-    }
-    let (content, again) = call.body.take().unwrap_or_default().into_attempt();
-    call.body = again;
-    let attempt = Attempt::encode(call, client, &route.authority, content)?;
-
-    let may_retry = call.idempotent && call.body.is_some();
-    let pool = &client.pool;
-    if want == Want::Any {
-        let idle = pool.lease::<dyn AsRoute>(&route, now, |connection, idle_for| {
-            connection.is_alive(probe(may_retry, idle_for))
-        });
-        if let Some(lease) = idle {
-            return Ok(Taken::Lease(admit(lease, &attempt)?, attempt));
-        }
-    }
-    let (turn, dial) = Turn::before(client.dial(&route));
-    let wait = pool.wait(route.to_key(), want, dial);
-    Ok(Taken::Wait(wait, turn, attempt))
-}
-
-fn poll_lease(
-    call: &mut Call,
-    wait: &mut Wait<Key, Box<Connection>>,
-    turn: &Turn,
-    cx: &mut Context<'_>,
-) -> Poll<Result<Lease<Key, Box<Connection>>, Error>> {
-    match Pin::new(wait).poll(cx) {
-        Poll::Ready(Ok(lease)) => Poll::Ready(Ok(lease)),
-        Poll::Ready(Err(error)) => {
-            let (cause, phase) = Cause::of_wait(error);
-            Poll::Ready(Err(call.error(cause, phase)))
-        }
-        Poll::Pending => {
-            let phase = turn.phase();
-            let elapsed = call.watch.poll_elapsed(cx, phase, 0);
-            elapsed.map(|elapsed| Err(call.error(Cause::Elapsed(elapsed), phase)))
-        }
     }
 }
 
@@ -247,27 +201,10 @@ fn receive(
             client.tally.stale_handed_on.add();
             drop(lease);
             restore(&mut call, attempt.upload);
-            Step::Go(Stage::Begin {
-                call,
-                want: Want::Any,
-                now,
-            })
+            Step::again(call, Want::Any)
         }
         Err(error) => Step::End(Err(error)),
     }
-}
-
-/// Refuses chunks to a server that is known to speak HTTP/1.0 only, which must
-/// not be sent any (RFC 9112 §6.1). The connection goes back unharmed.
-fn admit(
-    lease: Lease<Key, Box<Connection>>,
-    attempt: &Attempt,
-) -> Result<Lease<Key, Box<Connection>>, Cause> {
-    if lease.peer == Version::HTTP_10 && attempt.exchange.is_chunking() {
-        lease.release();
-        return Err(Cause::Request(RequestError::ChunkedToHttp10));
-    }
-    Ok(lease)
 }
 
 /// Sets out on a connection.
@@ -337,35 +274,30 @@ fn poll_patience(call: &mut Call, cx: &mut Context<'_>) -> Poll<()> {
     }
 }
 
-/// Makes a response of the head, or decides what follows a failure.
+/// Makes a response of the head, or begins again.
 fn conclude(
     client: &Inner,
-    call: Box<Call>,
+    mut call: Box<Call>,
     transfer: Transfer,
     connection: ConnectionInfo,
     head: Result<ResponseHead, Cause>,
 ) -> Step {
-    match head {
-        Ok(head) if is_idle_timeout(&head, &transfer, &connection) => fail(
-            client,
-            call,
-            transfer,
-            connection,
-            Cause::Closed,
-            Seen::Nothing,
-        ),
-        Ok(head) if head.status == StatusCode::EXPECTATION_FAILED && call.expects() => {
-            unexpect(call, transfer, connection, head)
+    let (cause, seen) = match head {
+        Ok(head) if is_idle_timeout(&head, &transfer, &connection) => {
+            (Cause::Closed, Seen::Nothing)
         }
-        Ok(head) => Step::End(Ok(respond(call, transfer, connection, head))),
-        Err(cause) => {
-            let seen = if transfer.received() == 0 {
-                Seen::Nothing
-            } else {
-                Seen::Something
-            };
-            fail(client, call, transfer, connection, cause, seen)
+        Ok(head) if is_unexpected(&head, &call, &transfer) => {
+            restore(&mut call, transfer.into_upload());
+            call.drop_expectation();
+            return Step::again(call, Want::Any);
         }
+        Ok(head) => return Step::End(Ok(respond(call, transfer, connection, head))),
+        Err(cause) if transfer.received() == 0 => (cause, Seen::Nothing),
+        Err(cause) => (cause, Seen::Something),
+    };
+    match after_failure(client, &mut call, transfer, connection, cause, seen) {
+        Ok(want) => Step::again(call, want),
+        Err(error) => Step::End(Err(error)),
     }
 }
 
@@ -383,138 +315,6 @@ fn respond(
     transfer.heed(&head);
     let body = ResponseBody::start(call, transfer, connection, now);
     Response::new(head, body)
-}
-
-/// The server knows no expectations: the request is sent again without one, if
-/// its body can be (RFC 9110 §10.1.1).
-fn unexpect(
-    mut call: Box<Call>,
-    transfer: Transfer,
-    connection: ConnectionInfo,
-    head: ResponseHead,
-) -> Step {
-    if call.body.is_none() && !transfer.is_untouched() {
-        return Step::End(Ok(respond(call, transfer, connection, head)));
-    }
-    restore(&mut call, transfer.into_upload());
-    call.drop_expectation();
-    Step::Go(Stage::Begin {
-        call,
-        want: Want::Any,
-        now: Instant::now(),
-    })
-}
-
-/// Begins again where that is safe; else the failure is the caller's.
-fn fail(
-    client: &Inner,
-    mut call: Box<Call>,
-    transfer: Transfer,
-    connection: ConnectionInfo,
-    cause: Cause,
-    response: Seen,
-) -> Step {
-    let sent = transfer.sent();
-    let phase = phase(&transfer);
-    restore(&mut call, transfer.into_upload());
-    let failure = Failure {
-        connection: if connection.is_reused() {
-            Past::Reused
-        } else {
-            Past::Fresh
-        },
-        written: if sent == Sent::Nothing {
-            Written::Nothing
-        } else {
-            Written::Something
-        },
-        response,
-        end: End::of(&cause),
-    };
-    if failure.is_stale() {
-        client.tally.count_stale(failure.written);
-    }
-    let again = Again {
-        idempotent: call.idempotent,
-        replayable: call.body.is_some(),
-        used: call.used.written,
-    };
-    let want = match retry::decide(client.retry, failure, again) {
-        Decision::Fail => {
-            return Step::End(Err(call
-                .error(cause, phase)
-                .on_connection(connection, sent)));
-        }
-        Decision::NextConnection if call.used.unwritten < MOST_STALE => {
-            call.used.unwritten += 1;
-            Want::Any
-        }
-        Decision::NextConnection => Want::Fresh,
-        Decision::FreshConnection => {
-            call.used.written += 1;
-            Want::Fresh
-        }
-    };
-    tracing::debug!(error = %cause, "sending again: the kept-alive connection was closed");
-    call.watch.begin_again();
-    call.timings.count_retry();
-    client.tally.retries.add();
-    Step::Go(Stage::Begin {
-        call,
-        want,
-        now: Instant::now(),
-    })
-}
-
-/// Takes back a streaming body of which nothing was taken.
-fn restore(call: &mut Call, upload: Upload) {
-    if call.body.is_none() {
-        call.body = upload.into_untouched().map(Body::untouched);
-    }
-}
-
-/// After so many connections that turned out closed, a fresh one is made.
-const MOST_STALE: u8 = 16;
-
-/// A connection that was idle for less than this needs no system call to be
-/// believed alive, where the retry would hide the error of that belief.
-const TRUST: Duration = Duration::from_millis(1);
-
-fn probe(may_retry: bool, idle_for: Duration) -> Probe {
-    if may_retry && idle_for < TRUST {
-        Probe::Flag
-    } else {
-        Probe::Kernel
-    }
-}
-
-fn phase(transfer: &Transfer) -> Phase {
-    if transfer.is_sent() {
-        Phase::Head
-    } else {
-        Phase::Send
-    }
-}
-
-/// Whether a response is a server's word that the connection had been idle for
-/// too long: it came before the request was written, so it can't answer it.
-fn is_idle_timeout(head: &ResponseHead, transfer: &Transfer, connection: &ConnectionInfo) -> bool {
-    head.status == StatusCode::REQUEST_TIMEOUT
-        && connection.is_reused()
-        && !transfer.is_sent()
-        && transfer.is_closing()
-}
-
-/// User-info in a URL becomes Basic authorization, unless there is some already.
-fn authorize(headers: &mut HeaderMap, user_info: &UserInfo<'_>) -> Result<(), Cause> {
-    if headers.contains_key(AUTHORIZATION) {
-        return Ok(());
-    }
-    let decode = |text| percent_decode_str(text).decode_utf8_lossy();
-    let user = decode(user_info.user);
-    let password = user_info.password.map(decode).unwrap_or_default();
-    headers.insert(AUTHORIZATION, basic(&user, &password)?);
-    Ok(())
 }
 
 impl fmt::Debug for Pending {

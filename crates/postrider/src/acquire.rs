@@ -1,0 +1,103 @@
+//! A connection for a request: an idle one, or a place in the pool's line.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Version;
+use pool::{Lease, Wait, Want};
+use protocol::RequestError;
+use tokio::time::Instant;
+use transport::Probe;
+
+use crate::authorization::authorize;
+use crate::call::Call;
+use crate::client::Inner;
+use crate::connection::Connection;
+use crate::encode::Attempt;
+use crate::error::{Cause, Error};
+use crate::route::{AsRoute, Key, Route};
+use crate::turn::Turn;
+
+/// A request made ready, with what the pool had for it.
+pub(crate) enum Acquired {
+    Lease(Lease<Key, Box<Connection>>, Attempt),
+    Wait(Wait<Key, Box<Connection>>, Turn, Attempt),
+}
+
+/// Encodes the request, and takes an idle connection or joins the line.
+pub(crate) fn acquire(
+    client: &Inner,
+    call: &mut Call,
+    want: Want,
+    now: Instant,
+) -> Result<Acquired, Cause> {
+    let (route, user_info) = Route::of(&call.url)?;
+    if let Some(user_info) = user_info {
+        authorize(&mut call.headers, &user_info)?;
+    }
+    let (content, again) = call.body.take().unwrap_or_default().into_attempt();
+    call.body = again;
+    let attempt = Attempt::encode(call, client, &route.authority, content)?;
+
+    let may_retry = call.idempotent && call.body.is_some();
+    let pool = &client.pool;
+    if want == Want::Any {
+        let idle = pool.lease::<dyn AsRoute>(&route, now, |connection, idle_for| {
+            connection.is_alive(probe(may_retry, idle_for))
+        });
+        if let Some(lease) = idle {
+            return Ok(Acquired::Lease(admit(lease, &attempt)?, attempt));
+        }
+    }
+    let (turn, dial) = Turn::before(client.dial(&route));
+    let wait = pool.wait(route.to_key(), want, dial);
+    Ok(Acquired::Wait(wait, turn, attempt))
+}
+
+/// Waits for what comes first, a returned connection or a finished dial.
+pub(crate) fn poll_lease(
+    call: &mut Call,
+    wait: &mut Wait<Key, Box<Connection>>,
+    turn: &Turn,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Lease<Key, Box<Connection>>, Error>> {
+    match Pin::new(wait).poll(cx) {
+        Poll::Ready(Ok(lease)) => Poll::Ready(Ok(lease)),
+        Poll::Ready(Err(error)) => {
+            let (cause, phase) = Cause::of_wait(error);
+            Poll::Ready(Err(call.error(cause, phase)))
+        }
+        Poll::Pending => {
+            let phase = turn.phase();
+            let elapsed = call.watch.poll_elapsed(cx, phase, 0);
+            elapsed.map(|elapsed| Err(call.error(Cause::Elapsed(elapsed), phase)))
+        }
+    }
+}
+
+/// Refuses chunks to a server that is known to speak HTTP/1.0 only, which must
+/// not be sent any (RFC 9112 §6.1). The connection goes back unharmed.
+pub(crate) fn admit(
+    lease: Lease<Key, Box<Connection>>,
+    attempt: &Attempt,
+) -> Result<Lease<Key, Box<Connection>>, Cause> {
+    if lease.peer == Version::HTTP_10 && attempt.exchange.is_chunking() {
+        lease.release();
+        return Err(Cause::Request(RequestError::ChunkedToHttp10));
+    }
+    Ok(lease)
+}
+
+/// A connection that was idle for less than this needs no system call to be
+/// believed alive, where the retry would hide the error of that belief.
+const TRUST: Duration = Duration::from_millis(1);
+
+fn probe(may_retry: bool, idle_for: Duration) -> Probe {
+    if may_retry && idle_for < TRUST {
+        Probe::Flag
+    } else {
+        Probe::Kernel
+    }
+}

@@ -1,0 +1,109 @@
+//! What follows an attempt that came to nothing.
+
+use http::StatusCode;
+use pool::Want;
+use protocol::ResponseHead;
+
+use crate::body::Body;
+use crate::call::Call;
+use crate::client::Inner;
+use crate::connection::ConnectionInfo;
+use crate::error::{Cause, Error, Phase, Sent};
+use crate::policy::retry::{self, Again, Decision, End, Failure, Past, Seen, Written};
+use crate::wire::{Transfer, Upload};
+
+/// Says on what connection the request begins again, where that is safe; else
+/// the failure is the caller's.
+pub(crate) fn after_failure(
+    client: &Inner,
+    call: &mut Call,
+    transfer: Transfer,
+    connection: ConnectionInfo,
+    cause: Cause,
+    response: Seen,
+) -> Result<Want, Error> {
+    let sent = transfer.sent();
+    let phase = phase(&transfer);
+    restore(call, transfer.into_upload());
+    let failure = Failure {
+        connection: if connection.is_reused() {
+            Past::Reused
+        } else {
+            Past::Fresh
+        },
+        written: if sent == Sent::Nothing {
+            Written::Nothing
+        } else {
+            Written::Something
+        },
+        response,
+        end: End::of(&cause),
+    };
+    if failure.is_stale() {
+        client.tally.count_stale(failure.written);
+    }
+    let again = Again {
+        idempotent: call.idempotent,
+        replayable: call.body.is_some(),
+        used: call.used.written,
+    };
+    let want = match retry::decide(client.retry, failure, again) {
+        Decision::Fail => {
+            return Err(call.error(cause, phase).on_connection(connection, sent));
+        }
+        Decision::NextConnection if call.used.unwritten < MOST_STALE => {
+            call.used.unwritten += 1;
+            Want::Any
+        }
+        Decision::NextConnection => Want::Fresh,
+        Decision::FreshConnection => {
+            call.used.written += 1;
+            Want::Fresh
+        }
+    };
+    tracing::debug!(error = %cause, "sending again: the kept-alive connection was closed");
+    call.watch.begin_again();
+    call.timings.count_retry();
+    client.tally.retries.add();
+    Ok(want)
+}
+
+/// Whether the server refuses an expectation that the request can do without:
+/// it is then sent again without one (RFC 9110 §10.1.1).
+pub(crate) fn is_unexpected(head: &ResponseHead, call: &Call, transfer: &Transfer) -> bool {
+    head.status == StatusCode::EXPECTATION_FAILED
+        && call.expects()
+        && (call.body.is_some() || transfer.is_untouched())
+}
+
+/// Whether a response is a server's word that the connection had been idle for
+/// too long: it came before the request was written, so it can't answer it.
+pub(crate) fn is_idle_timeout(
+    head: &ResponseHead,
+    transfer: &Transfer,
+    connection: &ConnectionInfo,
+) -> bool {
+    head.status == StatusCode::REQUEST_TIMEOUT
+        && connection.is_reused()
+        && !transfer.is_sent()
+        && transfer.is_closing()
+}
+
+/// Takes back a streaming body of which nothing was taken.
+pub(crate) fn restore(call: &mut Call, upload: Upload) {
+    if call.body.is_none() {
+        call.body = upload.into_untouched().map(Body::untouched);
+    }
+}
+
+/// What an attempt is at.
+pub(crate) fn phase(transfer: &Transfer) -> Phase {
+    if transfer.is_sent() {
+        Phase::Head
+    } else {
+        Phase::Send
+    }
+}
+
+/// After so many connections that turned out closed, a fresh one is made.
+const MOST_STALE: u8 = 16;
