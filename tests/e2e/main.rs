@@ -11,10 +11,12 @@ mod dropped_bodies;
 mod early_answers;
 mod echo;
 mod errors;
+mod goodbyes;
 mod hyper_server;
 #[cfg(feature = "interop")]
 mod interop;
 mod keep_alive;
+mod manage;
 mod requests;
 mod responses;
 mod retry;
