@@ -16,10 +16,12 @@ mod hyper_server;
 #[cfg(feature = "interop")]
 mod interop;
 mod keep_alive;
+mod limits;
 mod manage;
 mod requests;
 mod responses;
 mod retry;
+mod runtimes;
 mod special;
 mod support;
 mod timeouts;
