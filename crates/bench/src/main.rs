@@ -4,6 +4,7 @@
 //! cargo run --release -p bench -- small-get [--json] [--rounds N] [--requests N]
 //!                                           [--in-flight N] [--threads N] [--clients A,B]
 //!                                           [--cores apart|free]
+//! cargo run --release -p bench -- head-parse [--json]
 //! ```
 //!
 //! A [`Scenario`](scenario::Scenario) is what the server answers, how clients ask for it, and how
@@ -13,13 +14,18 @@
 //! their spread. Time, heap and system calls are measured in different runs, so that counting one
 //! does not cost the other.
 //!
+//! One thing is apart, because it needs no server: `head-parse` counts the instructions that
+//! reading the head of a response takes.
+//!
 //! To add a client, write a module in `clients/` and name it in `clients::ALL`; to add a scenario,
 //! write a module in `scenarios/` and name it in `scenario::all`.
 
 mod child;
 mod clients;
 mod cpu;
+mod heads;
 mod heap;
+mod instructions;
 mod load;
 mod options;
 mod probe;
@@ -60,6 +66,8 @@ fn run() -> Result<(), Failure> {
             let findings = rounds::measure(&plan)?;
             report::print(&plan, &findings)
         }
+        Command::CountHeads(output) => heads::print(&heads::measure()?, output),
+        Command::ReadHeads(heads) => heads.read(),
         Command::Serve(cores) => {
             cpu::place_server(cores)?;
             server::run()

@@ -8,10 +8,12 @@ use crate::cpu::Cores;
 use crate::load::Load;
 use crate::probe::Quantity;
 use crate::scenario::{self, Case, Scenario};
+use crate::scenarios::head_parse::{self, Heads, Reader, Shape};
 
 pub(crate) enum Command {
     Help,
     Measure(Plan),
+    CountHeads(Output),
     /// A child: the server.
     Serve(Cores),
     /// A child: one client, once.
@@ -19,6 +21,8 @@ pub(crate) enum Command {
         client: &'static Client,
         load: Load,
     },
+    /// A child: heads are read.
+    ReadHeads(Heads),
 }
 
 /// What was asked for.
@@ -75,6 +79,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
     match words.0.next().as_deref() {
         None | Some("help" | "--help") => Ok(Command::Help),
         Some("--child") => child(words),
+        Some(head_parse::NAME) => heads_output(words).map(Command::CountHeads),
         Some(name) => {
             let scenario = scenario::find(name)
                 .ok_or_else(|| format!("no scenario is called {name}; see --help"))?;
@@ -91,10 +96,12 @@ pub(crate) fn usage() -> String {
     for scenario in scenario::all() {
         text += &format!("  {:<14} {}\n", scenario.name, scenario.about);
     }
+    text += &format!("  {:<14} {}\n", head_parse::NAME, head_parse::ABOUT);
     text += "clients:\n";
     for client in clients::ALL {
         text += &format!("  {}\n", client.name);
     }
+    text += "head-parse knows --json only\n";
     text
 }
 
@@ -121,6 +128,19 @@ pub(crate) fn load_words(client: &Client, load: &Load) -> Vec<String> {
 /// The words by which [`parse`] gives back `Command::Serve`.
 pub(crate) fn serve_words(cores: Cores) -> [&'static str; 3] {
     ["--child", "serve", cores.name()]
+}
+
+/// The words by which [`parse`] gives back `Command::ReadHeads`.
+pub(crate) fn heads_words(heads: Heads) -> Vec<String> {
+    let Heads {
+        reader,
+        shape,
+        count,
+    } = heads;
+    let words = ["--child", "heads", reader.name(), shape.name()];
+    let mut words = words.map(str::to_owned).to_vec();
+    words.push(count.to_string());
+    words
 }
 
 fn plan(
@@ -154,9 +174,37 @@ fn named_clients(names: &str) -> Result<Vec<&'static Client>, Failure> {
 }
 
 fn child(mut words: Words<impl Iterator<Item = String>>) -> Result<Command, Failure> {
-    if words.word()? == "serve" {
-        return words.value().map(Command::Serve);
+    match words.word()?.as_str() {
+        "serve" => words.value().map(Command::Serve),
+        "heads" => heads(words).map(Command::ReadHeads),
+        _ => load(words),
     }
+}
+
+fn heads(mut words: Words<impl Iterator<Item = String>>) -> Result<Heads, Failure> {
+    let (reader, shape) = (words.word()?, words.word()?);
+    Ok(Heads {
+        reader: Reader::ALL
+            .into_iter()
+            .find(|known| known.name() == reader)
+            .ok_or("an unknown reader")?,
+        shape: Shape::ALL
+            .into_iter()
+            .find(|known| known.name() == shape)
+            .ok_or("an unknown shape")?,
+        count: words.value()?,
+    })
+}
+
+fn heads_output(mut words: Words<impl Iterator<Item = String>>) -> Result<Output, Failure> {
+    match words.0.next().as_deref() {
+        None => Ok(Output::Table),
+        Some("--json") => Ok(Output::Json),
+        Some(other) => Err(format!("what is {other}? see --help").into()),
+    }
+}
+
+fn load(mut words: Words<impl Iterator<Item = String>>) -> Result<Command, Failure> {
     let client = clients::find(&words.word()?).ok_or("an unknown client")?;
     let path = words.word()?;
     let quantity = match words.word()?.as_str() {
@@ -202,11 +250,12 @@ impl<I: Iterator<Item = String>> Words<I> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Command, Output, load_words, parse};
+    use super::{Command, Output, heads_words, load_words, parse};
     use crate::clients;
     use crate::cpu::Cores;
     use crate::load::Load;
     use crate::probe::Quantity;
+    use crate::scenarios::head_parse::{Heads, Reader, Shape};
 
     fn parsed(line: &str) -> Result<Command, String> {
         parse(line.split_whitespace().map(str::to_owned)).map_err(|failure| failure.to_string())
@@ -231,6 +280,7 @@ mod tests {
         for (line, message) in [
             ("small-gte", "no scenario is called small-gte; see --help"),
             ("small-get --fast", "what is --fast? see --help"),
+            ("head-parse --fast", "what is --fast? see --help"),
             ("small-get --rounds", "a word is missing at the end"),
             ("small-get --rounds 0", "0 is too few"),
             ("small-get --rounds many", "many is out of place"),
@@ -241,6 +291,22 @@ mod tests {
         ] {
             assert_eq!(parsed(line).err().as_deref(), Some(message));
         }
+    }
+
+    #[test]
+    fn heads_are_counted_in_a_child_that_is_told_which() {
+        let Ok(Command::CountHeads(Output::Json)) = parsed("head-parse --json") else {
+            panic!("it should be understood");
+        };
+        let heads = Heads {
+            reader: Reader::Preparation,
+            shape: Shape::NewLast,
+            count: 7,
+        };
+        let Ok(Command::ReadHeads(told)) = parse(heads_words(heads).into_iter()) else {
+            panic!("it should be understood");
+        };
+        assert_eq!(told, heads);
     }
 
     #[test]

@@ -183,7 +183,7 @@ fn table(plan: &Plan, finding: &Finding) -> String {
 }
 
 /// Two digits behind the point where there is room for them.
-fn or_dash(number: Option<f64>) -> String {
+pub(crate) fn or_dash(number: Option<f64>) -> String {
     match number {
         None => "-".to_owned(),
         Some(number @ ..99.995) => format!("{number:.2}"),

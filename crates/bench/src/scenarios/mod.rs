@@ -1,4 +1,5 @@
 //! The scenarios, a module each.
 
 pub(crate) mod chunked_small;
+pub(crate) mod head_parse;
 pub(crate) mod small_get;
