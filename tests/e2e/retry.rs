@@ -499,3 +499,31 @@ async fn a_retrys_connection_has_the_whole_time_to_connect() {
     let response = request.send().await.unwrap();
     assert_eq!(response.text().await.unwrap(), "again");
 }
+
+#[tokio::test]
+async fn a_retry_that_gets_no_connection_does_not_hide_what_was_sent_before() {
+    let server = Arc::new(Server::in_memory(closing_scripts(Script::new().close())));
+    let connections = Arc::clone(&server);
+    let client = Client::builder()
+        .connect_with(move |_| {
+            let stream = match connections.connections() {
+                0 => Ok(connections.connect()),
+                _ => Err(io::ErrorKind::ConnectionRefused.into()),
+            };
+            async move { stream }
+        })
+        .build()
+        .unwrap();
+    warm_up(&client, "http://a.test").await;
+    let request = client.put("http://a.test/it").body("set 5");
+    let error = request.send().await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.phase()),
+        (ErrorKind::Connect, Phase::Connect)
+    );
+    assert_eq!(times_received(&server, "set 5"), 1);
+    assert_eq!(error.sent(), Sent::Wholly, "the server has seen it");
+    assert!(error.is_retry_safe(), "as twice is the same as once");
+    let stats = client.stats();
+    assert_eq!((stats.retries, stats.stale.at_read), (1, 1));
+}

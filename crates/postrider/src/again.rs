@@ -61,6 +61,7 @@ pub(crate) fn after_failure(
             Want::Fresh
         }
     };
+    call.sent = call.sent.max(sent);
     tracing::debug!(error = %cause, "sending again: the kept-alive connection was closed");
     call.watch.begin_again();
     call.timings.count_retry();

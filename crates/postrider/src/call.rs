@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::body::Body;
 use crate::client::Inner;
-use crate::error::{Cause, Error, Phase, describe};
+use crate::error::{Cause, Error, Phase, Sent, describe};
 use crate::policy::retry;
 use crate::special::{Expectation, Special};
 use crate::timeouts::{Timeouts, Watch};
@@ -30,6 +30,8 @@ pub(crate) struct Call {
     pub(crate) max_collected: usize,
     pub(crate) special: Option<Box<Special>>,
     pub(crate) used: Retries,
+    /// How much of it the server may have seen of earlier attempts.
+    pub(crate) sent: Sent,
     pub(crate) watch: Watch,
     pub(crate) timings: Timings,
 }
@@ -55,6 +57,7 @@ impl Call {
             max_collected: 0,
             special: None,
             used: Retries::default(),
+            sent: Sent::Nothing,
             watch: Watch::default(),
             timings: Timings::default(),
         })
@@ -92,6 +95,7 @@ impl Call {
     pub(crate) fn error(&self, cause: Cause, phase: Phase) -> Error {
         Error::new(cause, phase)
             .of_request(&self.method, &self.url, self.idempotent)
+            .after(self.sent)
             .with_timings(self.timings)
     }
 }

@@ -127,8 +127,8 @@ impl Phase {
 }
 
 /// How much of the request the operating system had accepted, which is how
-/// much the server may have seen.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+/// much the server may have seen, over all attempts.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Sent {
     /// Not one byte: the server can't have acted on it.
@@ -162,7 +162,12 @@ impl Error {
     /// An error on a connection, with what the server may have seen.
     pub(crate) fn on_connection(mut self, connection: ConnectionInfo, sent: Sent) -> Self {
         self.0.connection = Some(connection);
-        self.0.sent = sent;
+        self.after(sent)
+    }
+
+    /// An error after so much of the request was sent, now or before.
+    pub(crate) fn after(mut self, sent: Sent) -> Self {
+        self.0.sent = self.0.sent.max(sent);
         self
     }
 
