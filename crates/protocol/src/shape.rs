@@ -60,10 +60,9 @@ pub(crate) fn recognise(text: &[u8], spans: &mut [Span]) -> Option<(Layout, Head
     let status_line = StatusLine::read(text)?;
     let recognised = MEMORY.try_with(|memory| {
         let shapes = &mut memory.borrow_mut().shapes;
-        let (at, len) = shapes.iter().enumerate().find_map(|(at, shape)| {
-            let len = shape.read(text, status_line.len, spans)?;
-            Some((at, len))
-        })?;
+        let mut walk = Walk::start(text, status_line.len);
+        let at = shapes.iter().position(|shape| walk.follow(shape, spans))?;
+        let len = walk.at;
         shapes.get_mut(..=at)?.rotate_right(1);
         let shape = shapes.first()?;
         let layout = Layout {
@@ -163,28 +162,66 @@ impl Shape {
             map,
         })
     }
+}
 
-    /// The length of the head, if it has the names of this shape: each with
-    /// one space before its value, and with no white space behind it.
-    fn read(&self, text: &[u8], status_line: usize, spans: &mut [Span]) -> Option<usize> {
-        let mut rest = text.get(status_line..)?;
-        let mut names = &self.names[..];
-        let spans = spans.get_mut(..self.fields.len())?;
-        for (span, field) in spans.iter_mut().zip(&self.fields) {
-            let (name, other_names) = names.split_at_checked(field.len)?;
-            let value = rest.strip_prefix(name)?;
-            let end = value_len(value)?;
-            let (value, after) = value.split_at(end);
-            if let [b' ' | b'\t', ..] | [.., b' ' | b'\t'] = value {
-                return None;
-            }
-            let start = text.len() - rest.len();
-            *span = Span::new(start, field.len - ": ".len(), end, field.role);
-            rest = after.strip_prefix(b"\r\n")?;
-            names = other_names;
+/// How far a head was understood. One shape after another goes on from here,
+/// if it begins with the same names: no value is looked at twice.
+struct Walk<'t, 's> {
+    text: &'t [u8],
+    /// Where the next field begins.
+    at: usize,
+    fields: usize,
+    /// The names of the fields before it, as a shape has them.
+    names: &'s [u8],
+}
+
+impl<'t, 's> Walk<'t, 's> {
+    fn start(text: &'t [u8], status_line: usize) -> Self {
+        Self {
+            text,
+            at: status_line,
+            fields: 0,
+            names: &[],
         }
-        let body = rest.strip_prefix(b"\r\n")?;
-        Some(text.len() - body.len())
+    }
+
+    /// Whether the head has just the names of this shape: each with one space
+    /// before its value, and with no white space behind it.
+    fn follow(&mut self, shape: &'s Shape, spans: &mut [Span]) -> bool {
+        if !shape.names.starts_with(self.names) {
+            return false;
+        }
+        while let Some(field) = shape.fields.get(self.fields) {
+            if self.step(shape, field, spans).is_none() {
+                return false;
+            }
+        }
+        let is_end = self.rest().starts_with(b"\r\n");
+        if is_end {
+            self.at += "\r\n".len();
+        }
+        is_end
+    }
+
+    fn step(&mut self, shape: &'s Shape, field: &Field, spans: &mut [Span]) -> Option<()> {
+        let names = shape.names.get(..self.names.len() + field.len)?;
+        let name = names.get(self.names.len()..)?;
+        let value = self.rest().strip_prefix(name)?;
+        let end = value_len(value)?;
+        let (value, after) = value.split_at(end);
+        if let [b' ' | b'\t', ..] | [.., b' ' | b'\t'] = value {
+            return None;
+        }
+        after.strip_prefix(b"\r\n")?;
+        *spans.get_mut(self.fields)? = Span::new(self.at, field.len - ": ".len(), end, field.role);
+        self.at += field.len + end + "\r\n".len();
+        self.fields += 1;
+        self.names = names;
+        Some(())
+    }
+
+    fn rest(&self) -> &'t [u8] {
+        self.text.get(self.at..).unwrap_or_default()
     }
 }
 
