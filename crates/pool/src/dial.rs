@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::Instant;
-
+use crate::host::Instant;
 use crate::ledger::{DialEnd, DialState, SlotIndex};
 use crate::reusable::{Key, Reusable};
 use crate::shared::{Dial, Shared, contain};

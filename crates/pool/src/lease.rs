@@ -6,9 +6,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
-
-use crate::ledger::{SlotIndex, Taken};
+use crate::host::{Handle, Instant, timeout};
+use crate::ledger::{LentFacts, SlotIndex, Taken};
 use crate::reusable::{Key, Reusable};
 use crate::shared::Shared;
 use crate::stats::Retirement;
@@ -167,7 +166,7 @@ impl<K: Key, T: Reusable> Lease<K, T> {
         self.facts().key
     }
 
-    fn facts(&self) -> crate::ledger::LentFacts<K, tokio::runtime::Handle> {
+    fn facts(&self) -> LentFacts<K, Handle> {
         let slot = self.claim.slot;
         self.claim.shared.update(|ledger, _| ledger.facts(slot))
     }

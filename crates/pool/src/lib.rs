@@ -59,11 +59,17 @@
 //! `ledger/` is the books: plain data that is told what happened and when, under one lock, with no
 //! task, no clock and no I/O. Around it is a thin skin on tokio: `pool` and `manage` (what users
 //! call), `wait`, `lease`, `dial` (a dial's task), `sweep` (the sweeper), and `shared` (the lock,
-//! and what is done after unlocking). No lock is held across an await, a system call, a callback
-//! or the drop of a connection.
+//! and what is done after unlocking). What these take from tokio stands in `host`; a model
+//! checker's stands there for the scenarios in `model/`. No lock is held across an await, a system
+//! call, a callback or the drop of a connection.
 
 mod dial;
 mod error;
+#[cfg(not(postrider_loom))]
+mod host;
+#[cfg(postrider_loom)]
+#[path = "model/host.rs"]
+mod host;
 mod lease;
 mod ledger;
 mod manage;
@@ -76,6 +82,10 @@ mod sweep;
 mod wait;
 
 #[cfg(test)]
+#[cfg(postrider_loom)]
+mod model;
+#[cfg(test)]
+#[cfg(not(postrider_loom))]
 mod tests;
 
 pub use error::WaitError;

@@ -5,9 +5,8 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
-
 use crate::error::WaitError;
+use crate::host::{Instant, timeout_at};
 use crate::ledger::{Among, Sight};
 use crate::pool::Pool;
 use crate::reusable::{Key, Reusable};

@@ -8,10 +8,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::runtime::Handle;
-use tokio::time::Instant;
-
 use crate::error::WaitError;
+use crate::host::{Handle, Instant};
 use crate::lease::{Lease, Source};
 use crate::ledger::{Asking, Ledger};
 use crate::policy::{KeyLimits, Policy};

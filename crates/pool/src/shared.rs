@@ -3,14 +3,11 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
-use tokio::runtime::{self, Handle};
-use tokio::sync::Notify;
-use tokio::time::Instant;
-
 use crate::dial::DialTask;
+use crate::host::{Handle, Id, Instant, Mutex, Notify};
 use crate::ledger::{After, Host, Ledger, Now};
 use crate::policy::KeyLimits;
 use crate::reusable::{Key, Reusable};
@@ -129,7 +126,7 @@ pub(crate) fn contain(foreign: impl FnOnce()) {
 }
 
 impl<T: Reusable> Host for Tokio<T> {
-    type Id = runtime::Id;
+    type Id = Id;
     type Runtime = Handle;
     type Dial = Dial<T>;
 }

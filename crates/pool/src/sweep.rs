@@ -4,9 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
-
+use crate::host::{Instant, Notify, timeout_at};
 use crate::ledger::{HomeIndex, Sight};
 use crate::reusable::{Key, Reusable};
 use crate::shared::{Shared, contain};

@@ -5,9 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::time::Instant;
-
 use crate::error::WaitError;
+use crate::host::Instant;
 use crate::lease::Lease;
 use crate::ledger::{Joined, WaiterIndex};
 use crate::pool::Pool;
