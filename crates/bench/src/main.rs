@@ -34,6 +34,7 @@ mod rounds;
 mod scenario;
 mod scenarios;
 mod server;
+mod spread;
 mod syscalls;
 
 use std::process::ExitCode;

@@ -9,6 +9,7 @@ use crate::options::{Output, Plan};
 use crate::probe::Sample;
 use crate::rounds::{ClientResult, Finding};
 use crate::scenario::Case;
+use crate::spread::Spread;
 use crate::syscalls::Syscalls;
 
 pub(crate) fn print(plan: &Plan, findings: &[Finding]) -> Result<(), Failure> {
@@ -25,48 +26,6 @@ pub(crate) fn print(plan: &Plan, findings: &[Finding]) -> Result<(), Failure> {
         ),
     }
     Ok(())
-}
-
-/// The median and the quartiles around it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Spread {
-    low: f64,
-    median: f64,
-    high: f64,
-}
-
-impl Spread {
-    fn of(values: impl Iterator<Item = f64>) -> Self {
-        let mut values: Vec<f64> = values.collect();
-        values.sort_by(f64::total_cmp);
-        Self {
-            low: quantile(&values, 0.25),
-            median: quantile(&values, 0.5),
-            high: quantile(&values, 0.75),
-        }
-    }
-
-    /// Half of what the middle half of the values spans, in percent of the median.
-    fn percent(self) -> f64 {
-        (self.high - self.low) / 2.0 / self.median * 100.0
-    }
-
-    fn to_json(self) -> Value {
-        json!({ "median": self.median, "quartiles": [self.low, self.high] })
-    }
-}
-
-/// Between two values, the point on the straight line.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let Some(last) = sorted.len().checked_sub(1) else {
-        return f64::NAN;
-    };
-    let place = share * last as f64;
-    let (below, above) = (
-        sorted[place.floor() as usize],
-        sorted[place.ceil() as usize],
-    );
-    below + (above - below) * place.fract()
 }
 
 /// One client's figures per request, times in microseconds.
@@ -255,15 +214,7 @@ divided by the bare socket's and by hyper-util's. All figures are per request.";
 
 #[cfg(test)]
 mod tests {
-    use super::{Spread, bytes, or_dash};
-
-    #[test]
-    fn a_spread_is_the_median_and_its_quartiles() {
-        let spread = Spread::of([5.0, 1.0, 2.0, 4.0, 3.0].into_iter());
-        assert_eq!((spread.low, spread.median, spread.high), (2.0, 3.0, 4.0));
-        assert!((spread.percent() - 100.0 / 3.0).abs() < 1e-9);
-        assert_eq!(Spread::of([1.0, 2.0].into_iter()).median, 1.5);
-    }
+    use super::{bytes, or_dash};
 
     #[test]
     fn what_is_not_known_is_a_dash() {

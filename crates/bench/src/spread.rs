@@ -1,0 +1,58 @@
+//! What is told of the rounds' figures.
+
+use serde_json::{Value, json};
+
+/// The median and the quartiles around it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) low: f64,
+    pub(crate) median: f64,
+    pub(crate) high: f64,
+}
+
+impl Spread {
+    pub(crate) fn of(values: impl Iterator<Item = f64>) -> Self {
+        let mut values: Vec<f64> = values.collect();
+        values.sort_by(f64::total_cmp);
+        Self {
+            low: quantile(&values, 0.25),
+            median: quantile(&values, 0.5),
+            high: quantile(&values, 0.75),
+        }
+    }
+
+    /// Half of what the middle half of the values spans, in percent of the median.
+    pub(crate) fn percent(self) -> f64 {
+        (self.high - self.low) / 2.0 / self.median * 100.0
+    }
+
+    pub(crate) fn to_json(self) -> Value {
+        json!({ "median": self.median, "quartiles": [self.low, self.high] })
+    }
+}
+
+/// Between two values, the point on the straight line.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else {
+        return f64::NAN;
+    };
+    let place = share * last as f64;
+    let (below, above) = (
+        sorted[place.floor() as usize],
+        sorted[place.ceil() as usize],
+    );
+    below + (above - below) * place.fract()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Spread;
+
+    #[test]
+    fn a_spread_is_the_median_and_its_quartiles() {
+        let spread = Spread::of([5.0, 1.0, 2.0, 4.0, 3.0].into_iter());
+        assert_eq!((spread.low, spread.median, spread.high), (2.0, 3.0, 4.0));
+        assert!((spread.percent() - 100.0 / 3.0).abs() < 1e-9);
+        assert_eq!(Spread::of([1.0, 2.0].into_iter()).median, 1.5);
+    }
+}
