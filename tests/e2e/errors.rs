@@ -263,6 +263,30 @@ async fn code_of_the_users_own_that_panics_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_request_body_that_panics_is_an_error() {
+    let server = Arc::new(Server::in_memory([Script::new().read_to_end()]));
+    let client = client_of(&server);
+    let pieces = ["one", "two"].into_iter().map(|piece| match piece {
+        "one" => Ok::<_, io::Error>(Bytes::from(piece)),
+        _ => panic!("a bug"),
+    });
+    let body = Body::stream(stream::iter(pieces));
+    let request = client.post("http://a.test/").body(body);
+    let error = request.send().await.unwrap_err();
+    assert_readable(&error);
+    assert_eq!(
+        (error.kind(), error.phase(), error.sent()),
+        (ErrorKind::RequestBody, Phase::Send, Sent::Partly)
+    );
+    let text = error.to_string();
+    assert!(
+        text.ends_with("the request body failed: it panicked"),
+        "{text}"
+    );
+    assert_eq!(client.stats().totals.connections(), 0);
+}
+
+#[tokio::test]
 async fn a_retry_is_safe_where_nothing_was_sent_or_twice_is_as_once() {
     let gone = || Script::new().read_request().close();
     let unreachable = closed_port();

@@ -3,11 +3,13 @@
 use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
+use http_body::Frame;
 use protocol::{Exchange, RequestError};
 use tokio::io::AsyncWrite;
 
@@ -194,7 +196,7 @@ impl Upload {
                 Source::Body { .. } if exchange.is_waiting() => {
                     return flush_and_wait(stream, cx);
                 }
-                Source::Body { body, touched } => match body.as_mut().poll_frame(cx) {
+                Source::Body { body, touched } => match poll_frame(body, cx) {
                     Poll::Ready(frame) => {
                         *touched = true;
                         if self.staged.take(exchange, frame)? == Taken::End {
@@ -227,6 +229,16 @@ impl Source {
     }
 }
 
+/// A panic of the caller's own code becomes an error of its request.
+fn poll_frame(
+    body: &mut BoxBody,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    // It is not polled again after an error.
+    catch_unwind(AssertUnwindSafe(|| body.as_mut().poll_frame(cx)))
+        .unwrap_or_else(|_| Poll::Ready(Some(Err("it panicked".into()))))
+}
+
 /// What was written must not wait for what is not there yet.
 fn flush_and_wait<S: AsyncWrite + Unpin>(
     stream: &mut S,
@@ -254,7 +266,7 @@ impl Staged {
     fn take(
         &mut self,
         exchange: &mut Exchange,
-        frame: Option<Result<http_body::Frame<Bytes>, BoxError>>,
+        frame: Option<Result<Frame<Bytes>, BoxError>>,
     ) -> Result<Taken, Cause> {
         self.front.clear();
         self.front_written = 0;
