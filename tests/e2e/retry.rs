@@ -145,6 +145,21 @@ async fn a_retry_can_be_turned_off() {
 }
 
 #[tokio::test]
+async fn a_retry_can_be_widened_to_what_may_have_been_processed() {
+    let server = Server::start(closing_scripts(Script::new().close()));
+    let client = Client::builder()
+        .retry(Retry::EvenIfProcessed)
+        .build()
+        .unwrap();
+    warm_up(&client, &server.url("")).await;
+    let request = client.post(server.url("/it")).body("charge 5");
+    let response = request.send().await.unwrap();
+    assert_eq!(response.timings().retries(), 1);
+    assert_eq!(response.text().await.unwrap(), "again");
+    assert_eq!(times_received(&server, "charge 5"), 2);
+}
+
+#[tokio::test]
 async fn a_fresh_connection_that_closes_is_an_error() {
     for end in [Script::new().close(), Script::new().reset()] {
         let server = Server::start([Script::new().read_request().then(end)]);

@@ -19,6 +19,11 @@ pub enum Retry {
     Safe,
     /// Never: each such failure is the caller's.
     Never,
+    /// Also where the server may have acted on it, whatever its method: for
+    /// servers that know a request they have seen.
+    /// [`RequestBuilder::idempotent`](crate::RequestBuilder::idempotent) says
+    /// the same of one request.
+    EvenIfProcessed,
 }
 
 /// How an attempt ended.
@@ -101,7 +106,7 @@ pub(crate) fn decide(policy: Retry, failure: Failure, again: Again) -> Decision 
         // It may have acted on it: only where twice is the same as once, and
         // never a second time.
         (Past::Reused, End::Closed, Seen::Nothing, Written::Something)
-            if again.idempotent && again.used == 0 =>
+            if (again.idempotent || policy == Retry::EvenIfProcessed) && again.used == 0 =>
         {
             Decision::FreshConnection
         }
@@ -262,6 +267,25 @@ mod tests {
             used: 0,
         };
         assert_eq!(decide(Retry::Never, failure, again), Decision::Fail);
+    }
+
+    #[test]
+    fn it_can_be_widened_to_requests_that_may_have_been_processed() {
+        let failure = |written| Failure {
+            connection: Past::Reused,
+            written,
+            response: Seen::Nothing,
+            end: End::Closed,
+        };
+        let again = |used| Again {
+            idempotent: false,
+            replayable: true,
+            used,
+        };
+        let decide = |written, used| decide(Retry::EvenIfProcessed, failure(written), again(used));
+        assert_eq!(decide(Written::Something, 0), Decision::FreshConnection);
+        assert_eq!(decide(Written::Something, 1), Decision::Fail);
+        assert_eq!(decide(Written::Nothing, 1), Decision::NextConnection);
     }
 
     #[test]
