@@ -4,6 +4,7 @@
 
 mod api;
 mod cancellation;
+mod chance;
 mod chaos;
 mod corpus;
 mod doomed;
@@ -22,6 +23,7 @@ mod requests;
 mod responses;
 mod retry;
 mod runtimes;
+mod soak;
 mod special;
 mod support;
 mod timeouts;

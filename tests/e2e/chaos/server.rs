@@ -13,6 +13,8 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
+use crate::chance::Chance;
+
 /// How the server drops a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Departure {
@@ -157,19 +159,6 @@ async fn spin(time: Duration) {
     let begun = Instant::now();
     while begun.elapsed() < time {
         yield_now().await;
-    }
-}
-
-/// Chance that is the same in every run: splitmix64.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
     }
 }
 
