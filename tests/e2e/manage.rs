@@ -10,7 +10,7 @@ use postrider::{Client, ErrorKind, KeyLimits, Phase, Policy, Response, Retiremen
 use testing::{Ending, MemoryStream, Script, Server, Signal};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::{builder_of, client_of, ok, until};
+use crate::support::{builder_of, client_of, ok, poll_at_most, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -244,6 +244,59 @@ async fn a_shutdown_ends_with_its_deadline_and_tells_what_was_left() {
     // It is left alone.
     assert!(!stalled.is_finished());
     stalled.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn warming_given_up_at_any_poll_leaves_nothing_half_done() {
+    let server = Arc::new(Server::in_memory([Script::respond_always(ok("ok"))]));
+    for polls in 0..6 {
+        let client = builder_of(&server)
+            .pool_max_connections_per_host(2)
+            .build()
+            .unwrap();
+        let warming = client.warm("http://a.test", 2);
+        let made = poll_at_most(polls, warming).await.transpose().unwrap();
+        // What was begun ends well, and stays.
+        let settled = || client.stats().totals.dialling == 0;
+        until(settled).await;
+        let totals = client.stats().totals;
+        let idle = if polls == 0 { 0 } else { 2 };
+        assert_eq!((totals.idle, totals.waiting), (idle, 0), "{polls}");
+        assert!(made.is_none_or(|made| made == 2));
+        drop(get(&client, "http://a.test/").await);
+        assert_eq!(client.stats().totals.lent, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_given_up_at_any_poll_is_one_from_the_first_poll_on() {
+    let script = Script::respond("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhalf");
+    for polls in 0..4 {
+        let rest = Signal::new();
+        let server = Arc::new(Server::in_memory([
+            Script::respond("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf")
+                .wait(&rest)
+                .write("half"),
+            script.clone(),
+        ]));
+        let client = client_of(&server);
+        let lent = get(&client, "http://a.test/").await;
+        client.warm("http://a.test", 1).await.unwrap();
+        let left = poll_at_most(polls, client.shutdown(SECOND)).await;
+        assert!(left.is_none_or(|left| left.lent == 1), "{left:?}");
+        let again = client.get("http://a.test/").send().await;
+        if polls == 0 {
+            assert_eq!(again.unwrap().status(), 200);
+        } else {
+            assert_eq!(again.unwrap_err().kind(), ErrorKind::ShutDown);
+            // The idle one has closed all the same, and the lent one will.
+            server.closed(1).await;
+            rest.notify();
+            assert_eq!(lent.text().await.unwrap(), "halfhalf");
+            server.closed(0).await;
+            assert_eq!(client.stats().totals.connections(), 0);
+        }
+    }
 }
 
 #[test]
