@@ -46,6 +46,15 @@
 //! tokio runtimes, which need I/O and time enabled. A connection stays with the
 //! runtime that made it.
 //!
+//! # Operation
+//!
+//! [`Client::stats`] tells what the pool holds and has done. [`Client::warm`]
+//! makes connections ahead of the requests, [`Client::close_idle`] and
+//! [`Client::evict`] part with idle ones, [`Client::shutdown`] ends in good
+//! order; dropping the last clone closes what is idle and lets the rest finish.
+//! Limits on connections hold requests in line, first come, first served, for
+//! [`ClientBuilder::acquire_timeout`] at most.
+//!
 //! # Errors
 //!
 //! [`Error`] says of what [kind](ErrorKind) and in which [phase](Phase) a
