@@ -6,10 +6,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider::{Client, ErrorKind, KeyLimits, Phase, Policy, Response, Retirement, Sent};
+use postrider::{Client, ErrorKind, KeyLimits, Phase, Policy, Response, Retirement, Sent, Stale};
 use testing::{Ending, MemoryStream, Script, Server, Signal};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::doomed::Doom;
 use crate::support::{builder_of, client_of, ok, poll_at_most, until};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -244,6 +245,46 @@ async fn a_shutdown_ends_with_its_deadline_and_tells_what_was_left() {
     // It is left alone.
     assert!(!stalled.is_finished());
     stalled.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn stats_tell_where_a_closed_connection_was_noticed() {
+    let closing = || Script::respond(ok("ok")).close();
+    let server = Arc::new(Server::in_memory([
+        closing(),
+        closing(),
+        Script::respond(ok("ok")).read_to_end(),
+        Script::respond(ok("ok")).read_request().close(),
+        Script::respond_always(ok("ok")),
+    ]));
+    let doom = Doom::default();
+    let client = doom.client(&server, Client::builder());
+    let ask = async || drop(get(&client, "http://a.test/").await);
+    let stale = || {
+        let stale = client.stats().stale;
+        let Stale {
+            at_idle,
+            at_checkout,
+            at_write,
+            at_read,
+            ..
+        } = stale;
+        (at_idle, at_checkout, at_write, at_read)
+    };
+    ask().await;
+    server.closed(0).await;
+    ask().await;
+    assert_eq!(stale(), (0, 1, 0, 0));
+    server.closed(1).await;
+    sleep(2 * SECOND).await;
+    assert_eq!(stale(), (1, 1, 0, 0));
+    ask().await;
+    doom.strike();
+    ask().await;
+    assert_eq!(stale(), (1, 1, 1, 0));
+    ask().await;
+    assert_eq!(stale(), (1, 1, 1, 1));
+    assert_eq!((server.connections(), client.stats().retries), (5, 2));
 }
 
 #[tokio::test(start_paused = true)]
