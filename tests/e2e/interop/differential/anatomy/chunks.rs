@@ -48,9 +48,12 @@ impl Anatomy<'_> {
         let mut rest = text;
         while let [b';', after @ ..] = rest {
             let (name, after) = split_while(trim_start(after), is_token_byte);
+            let after = trim_start(after);
+            // With nothing behind it, the semicolon is all there is of it.
             self.note("extension-empty", name.is_empty());
-            rest = match trim_start(after) {
-                [b'=', value @ ..] if !name.is_empty() => after_value(trim_start(value)),
+            self.note("extension-malformed", name.is_empty() && !after.is_empty());
+            rest = match after {
+                [b'=', value @ ..] => after_value(trim_start(value)),
                 after => after,
             };
         }
