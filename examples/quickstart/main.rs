@@ -62,7 +62,7 @@ async fn fetch(client: &Client, url: &str) -> Result<(), postrider::Error> {
     while let Some(piece) = response.chunk().await? {
         length += piece.len() as u64;
     }
-    report::exchange(&format!("GET {}", response.url()), &response, length);
+    report::exchange(&format!("GET {}", response.url().path()), &response, length);
     Ok(())
 }
 

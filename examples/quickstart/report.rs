@@ -22,7 +22,7 @@ pub(crate) fn exchange(title: &str, response: &Response, length: u64) {
 pub(crate) fn head(response: &Response) {
     println!("{:?} {}", response.version(), response.status());
     for (name, value) in response.headers() {
-        println!("{name}: {}", String::from_utf8_lossy(value.as_bytes()));
+        println!("{name}: {}", value.as_bytes().escape_ascii());
     }
     println!();
 }

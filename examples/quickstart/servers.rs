@@ -70,12 +70,14 @@ async fn listen(ip: IpAddr) -> io::Result<TcpListener> {
 
 async fn serve_plain(listener: TcpListener) {
     while let Ok((stream, _)) = listener.accept().await {
+        stream.set_nodelay(true).ok();
         tokio::spawn(serve(stream));
     }
 }
 
 async fn serve_secured(listener: TcpListener, acceptor: TlsAcceptor) {
     while let Ok((stream, _)) = listener.accept().await {
+        stream.set_nodelay(true).ok();
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
             if let Ok(stream) = acceptor.accept(stream).await {

@@ -1,8 +1,11 @@
 //! The promises that the types make.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use postrider::{Body, Client, Error, ErrorKind, Pending, Phase, Response, ResponseBody};
+use testing::{Script, Server};
+
+use crate::support::{client_of, ok, received};
 
 fn is_send<T: Send>(_: &T) {}
 fn is_send_and_sync<T: Send + Sync>() {}
@@ -96,14 +99,39 @@ async fn a_bad_url_is_an_error_at_send_and_never_a_wrong_port() {
 
 #[tokio::test]
 async fn a_url_may_be_anything_that_parses_to_one() {
-    let client = Client::builder()
-        .timeout(Duration::from_millis(1))
-        .build()
-        .unwrap();
-    drop(client.get("http://a.test/").send());
-    drop(client.get(String::from("http://a.test/")).send());
-    drop(client.get(http::Uri::from_static("http://a.test/")).send());
-    drop(client.get(b"http://a.test/".as_slice()).send());
+    let server = Arc::new(Server::in_memory([Script::respond_always(ok(""))]));
+    let client = client_of(&server);
+    for request in [
+        client.get("http://a.test/x"),
+        client.get(String::from("http://a.test/x")),
+        client.get(http::Uri::from_static("http://a.test/x")),
+        client.get(b"http://a.test/x".as_slice()),
+    ] {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.url(), "http://a.test/x");
+    }
+    assert_eq!(
+        received(&server, 0).matches("GET /x HTTP/1.1\r\n").count(),
+        4
+    );
+}
+
+#[test]
+fn roots_beside_whole_tls_settings_are_an_error_and_throw_nothing_away() {
+    let settings = || postrider::TlsSettings::builder().build().unwrap();
+    let roots = testing::Authority::new().ca_pem();
+    for builder in [
+        Client::builder()
+            .tls(settings())
+            .add_root_certificates(roots.clone()),
+        Client::builder()
+            .add_root_certificates(roots.clone())
+            .tls(settings()),
+    ] {
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Builder);
+        assert!(error.to_string().contains("roots were added"), "{error}");
+    }
 }
 
 #[test]

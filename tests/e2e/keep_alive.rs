@@ -233,3 +233,17 @@ async fn connections_are_not_shared_between_origins() {
         ["http://a.test", "http://a.test:81", "http://b.test"]
     );
 }
+
+#[tokio::test]
+async fn an_empty_body_of_any_type_is_none() {
+    let server = Arc::new(Server::in_memory([Script::respond_always(ok(""))]));
+    let empty = http_body_util::Empty::<bytes::Bytes>::new();
+    let request = client_of(&server)
+        .get("http://a.test/")
+        .body(postrider::Body::wrap(empty));
+    request.send().await.unwrap();
+    assert_eq!(
+        received(&server, 0),
+        "GET / HTTP/1.1\r\nhost: a.test\r\n\r\n"
+    );
+}

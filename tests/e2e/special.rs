@@ -284,3 +284,17 @@ async fn the_server_as_a_whole_is_asked_by_an_asterisk() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Request);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_expectation_without_a_limit_does_not_wait_whatever_else_is_asked_for() {
+    let server = Arc::new(Server::in_memory([Script::respond_always(ok("done"))]));
+    let client = client_of(&server);
+    for request in [
+        client.put("http://a.test/"),
+        client.put("http://a.test/").on_informational(|_, _| ()),
+        client.put("http://a.test/").spell_headers(["X-A"]),
+    ] {
+        let request = request.header("expect", "100-continue").body("body");
+        assert_eq!(request.send().await.unwrap().text().await.unwrap(), "done");
+    }
+}

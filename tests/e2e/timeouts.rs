@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use postrider::{Body, Client, ClientBuilder, Error, ErrorKind, KeyLimits, Phase, Policy, Sent};
 use testing::{Authority, MemoryStream, Script, Server};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -577,4 +577,71 @@ async fn limits_hold_by_tls_too() {
         Phase::Head,
         "GET https://a.test/: waiting for the response: timed out: no response within 1s",
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_while_sending_counts_between_reads_where_writes_have_no_limit() {
+    let server = Arc::new(Server::in_memory([Script::new().read_head().stall()]).buffer_size(1024));
+    let client = client_of(&server);
+    let request = client.post("http://a.test/").body(vec![b'x'; 100_000]);
+    let error = request
+        .read_timeout(Duration::from_millis(200))
+        .send()
+        .await
+        .unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    assert_eq!(error.phase(), Phase::Send);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blocked_rest_of_an_upload_is_limited_behind_an_early_head() {
+    let early = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart";
+    let script = Script::new().read_head().write(early).stall();
+    let server = Arc::new(Server::in_memory([script]).buffer_size(1024));
+    let client = client_of(&server);
+    let request = client.post("http://a.test/").body(vec![b'x'; 100_000]);
+    let response = request
+        .write_timeout(Duration::from_millis(200))
+        .send()
+        .await
+        .unwrap();
+    let error = response.bytes().await.unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callers_own_pause_is_no_pause_between_writes() {
+    let server = Arc::new(Server::in_memory([Script::respond_always(ok("done"))]));
+    let client = client_of(&server);
+    let limit = Duration::from_millis(100);
+    let request = client
+        .put("http://a.test/")
+        .body("body")
+        .write_timeout(limit);
+    let request = request.expect_continue(Duration::from_millis(500));
+    assert_eq!(request.send().await.unwrap().text().await.unwrap(), "done");
+
+    let pieces = stream::iter([1, 2]).then(|_| async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        Ok::<_, postrider::BoxError>(Bytes::from("piece"))
+    });
+    let request = client
+        .put("http://a.test/")
+        .body(Body::stream(pieces))
+        .write_timeout(limit);
+    assert_eq!(request.send().await.unwrap().text().await.unwrap(), "done");
+}
+
+#[tokio::test]
+async fn empty_pieces_without_end_are_limited_in_time() {
+    let server = Arc::new(Server::in_memory([Script::new().read_to_end()]));
+    let client = client_of(&server);
+    let pieces = stream::repeat_with(|| Ok::<_, postrider::BoxError>(Bytes::new()));
+    let request = client.put("http://a.test/").body(Body::stream(pieces));
+    let error = request
+        .timeout(Duration::from_millis(50))
+        .send()
+        .await
+        .unwrap_err();
+    assert!(error.is_timeout(), "{error}");
 }

@@ -18,6 +18,7 @@ use crate::connection::Connection;
 use crate::encode::Attempt;
 use crate::error::{Cause, Error};
 use crate::route::{AsRoute, Key, Route};
+use crate::timeouts::Awaited;
 use crate::turn::Turn;
 
 /// A request made ready, with what the pool had for it.
@@ -71,7 +72,7 @@ pub(crate) fn poll_lease(
         }
         Poll::Pending => {
             let phase = turn.phase();
-            let elapsed = call.watch.poll_elapsed(cx, phase, 0);
+            let elapsed = call.watch.poll_elapsed(cx, phase, Awaited::Peer, 0);
             elapsed.map(|elapsed| Err(call.error(Cause::Elapsed(elapsed), phase)))
         }
     }
@@ -91,8 +92,13 @@ pub(crate) fn admit(
 }
 
 /// A connection that was idle for less than this needs no system call to be
-/// believed alive, where the retry would hide the error of that belief.
-const TRUST: Duration = Duration::from_millis(1);
+/// believed alive, where the retry would hide that it was closed.
+///
+/// The retry does not hide bytes that nobody asked for: what a server sends
+/// behind its answer within this time may be taken for the next one. It is a
+/// few system calls long, no longer than the gap that a look at the kernel
+/// leaves, and enough for a request that follows on another's heels.
+const TRUST: Duration = Duration::from_micros(50);
 
 fn probe(may_retry: bool, idle_for: Duration) -> Probe {
     if may_retry && idle_for < TRUST {

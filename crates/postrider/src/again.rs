@@ -24,6 +24,7 @@ pub(crate) fn after_failure(
 ) -> Result<Want, Error> {
     let sent = transfer.sent();
     let phase = phase(&transfer);
+    call.timings.mark_sent(transfer.sent_at());
     restore(call, transfer.into_upload());
     let failure = Failure {
         connection: if connection.is_reused() {

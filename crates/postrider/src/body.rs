@@ -103,6 +103,7 @@ impl Body {
             Kind::Empty => (Content::Empty, Some(Self::empty())),
             Kind::Bytes(bytes) if bytes.is_empty() => (Content::Empty, Some(Self::empty())),
             Kind::Bytes(bytes) => (Content::Bytes(bytes.clone()), Some(Self::from(bytes))),
+            Kind::Streaming(body) if body.is_end_stream() => (Content::Empty, Some(Self::empty())),
             Kind::Streaming(body) => (Content::Streaming(body), None),
             Kind::Factory(make) => {
                 let (content, _) = make().into_attempt();

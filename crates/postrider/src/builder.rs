@@ -28,6 +28,9 @@ use crate::timeouts::Timeouts;
 /// A body that is read into one piece may have so many bytes: 64 MiB.
 const MAX_COLLECTED: usize = 64 * 1024 * 1024;
 
+/// One of the two would have to be thrown away, and with it whom it trusts.
+const MIXED_TLS: &str = "roots were added, and all settings of TLS given at once";
+
 /// Gathers a client's settings.
 ///
 /// ```
@@ -248,8 +251,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Trusts the root certificates in `pem` besides those of the system of
-    /// roots that is built in.
+    /// Trusts the root certificates in `pem` besides those that are built in,
+    /// which are those of `webpki-roots` and not the operating system's.
     pub fn add_root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.tls = Tls::Roots(self.roots().add_roots_pem(pem));
         self
@@ -264,6 +267,9 @@ impl ClientBuilder {
 
     /// All settings of TLS at once; see [`TlsSettings`].
     pub fn tls(mut self, settings: TlsSettings) -> Self {
+        if matches!(self.tls, Tls::Roots(_)) {
+            self.wrong = Some(MIXED_TLS.into());
+        }
         self.tls = Tls::Given(settings);
         self
     }
@@ -347,7 +353,11 @@ impl ClientBuilder {
     fn roots(&mut self) -> TlsSettingsBuilder {
         match mem::replace(&mut self.tls, Tls::BuiltIn) {
             Tls::Roots(roots) => roots,
-            Tls::BuiltIn | Tls::Given(_) => TlsSettings::builder(),
+            Tls::BuiltIn => TlsSettings::builder(),
+            Tls::Given(_) => {
+                self.wrong = Some(MIXED_TLS.into());
+                TlsSettings::builder()
+            }
         }
     }
 }

@@ -55,8 +55,8 @@ pub(crate) struct Inner {
 }
 
 impl Client {
-    /// A client with the defaults. Never fails, reads no files, and has no
-    /// state outside itself.
+    /// A client with the defaults. Never fails, reads no files, and shares no
+    /// setting and no connection with any other.
     #[must_use]
     pub fn new() -> Self {
         Self::from_inner(ClientBuilder::default().into_inner())

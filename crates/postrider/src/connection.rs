@@ -1,5 +1,6 @@
 //! A kept-alive connection: what the pool keeps, and what a caller is told of it.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -186,5 +187,17 @@ impl ConnectionInfo {
     #[must_use]
     pub fn tls(&self) -> Option<&TlsFacts> {
         self.facts.tls.as_ref()
+    }
+}
+
+/// `connection 7, reused for its request 3`.
+impl fmt::Display for ConnectionInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "connection {}, ", self.id)?;
+        if self.is_reused() {
+            write!(f, "reused for its request {}", self.request)
+        } else {
+            f.write_str("new")
+        }
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::call::Call;
 use crate::connection::ConnectionInfo;
 use crate::error::{Cause, Error, Phase, Sent};
-use crate::timeouts::Watch;
+use crate::timeouts::{Awaited, Watch};
 use crate::timings::Timings;
 use crate::upgrade::Upgraded;
 use crate::wire::Transfer;
@@ -232,6 +232,7 @@ impl ResponseBody {
     fn finish(&mut self) {
         if let State::Live(live) = mem::replace(&mut self.state, State::Ended) {
             let now = Instant::now();
+            self.call.timings.mark_sent(live.transfer.sent_at());
             self.call.timings.mark_body(now);
             live.transfer.finish(now);
         }
@@ -283,8 +284,14 @@ impl Live {
                 Poll::Ready(Ok(Event::Informational(_) | Event::Head(_))) => {}
                 Poll::Ready(Err(cause)) => return Poll::Ready(Err(cause)),
                 Poll::Pending => {
+                    // What is left of the upload may be what holds it up.
+                    let phase = if self.transfer.is_blocked() {
+                        Phase::Send
+                    } else {
+                        Phase::Body
+                    };
                     let progress = self.transfer.progress();
-                    let elapsed = ready!(watch.poll_elapsed(cx, Phase::Body, progress));
+                    let elapsed = ready!(watch.poll_elapsed(cx, phase, Awaited::Peer, progress));
                     return Poll::Ready(Err(Cause::Elapsed(elapsed)));
                 }
             }

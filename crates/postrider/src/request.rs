@@ -219,8 +219,8 @@ impl RequestBuilder {
     ///
     /// A final response that comes instead is the response, and the body is not
     /// sent if it reports a failure. After 417 (Expectation Failed) the request
-    /// is sent again without the expectation, if its body can be. Without a body
-    /// there is nothing to expect.
+    /// is sent again without the expectation, if its body can be. A request without
+    /// a body must not expect anything: it is an error at [`send`](Self::send).
     pub fn expect_continue(self, wait: Duration) -> Self {
         self.with(|call| {
             call.headers

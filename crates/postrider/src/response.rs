@@ -171,7 +171,8 @@ impl Response {
         &mut self.head.headers
     }
 
-    /// The URL that was asked for.
+    /// The URL that was asked for, just as it was given: with its user-info and
+    /// query, which a log should not show.
     #[must_use]
     pub fn url(&self) -> &Uri {
         &self.body.call().url

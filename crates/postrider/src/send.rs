@@ -243,12 +243,9 @@ fn poll_head(
                 transfer.proceed();
             }
             Poll::Pending => {
-                if transfer.is_sent() {
-                    call.timings.mark_sent(Instant::now);
-                }
                 let watch = &mut call.watch;
                 return watch
-                    .poll_elapsed(cx, phase(transfer), transfer.progress())
+                    .poll_elapsed(cx, phase(transfer), transfer.awaited(), transfer.progress())
                     .map(|elapsed| Err(Cause::Elapsed(elapsed)));
             }
         }
@@ -308,9 +305,7 @@ fn respond(
     head: ResponseHead,
 ) -> Response {
     let now = Instant::now();
-    if transfer.is_sent() {
-        call.timings.mark_sent(|| now);
-    }
+    call.timings.mark_sent(transfer.sent_at());
     call.timings.mark_head(now);
     transfer.heed(&head);
     let body = ResponseBody::start(call, transfer, connection, now);

@@ -49,9 +49,9 @@ impl Timeouts {
         match phase {
             Phase::Acquire => shorter(self.acquire, self.connect),
             Phase::Connect => self.connect,
-            Phase::Send => self.write,
             // Silence before the head counts as a pause between reads where
-            // the head has no limit of its own.
+            // the head has no limit of its own, and so does one before that.
+            Phase::Send => self.write.or(self.read),
             Phase::Head => self.head.or(self.read),
             Phase::Body => self.read,
             _ => None,
@@ -72,6 +72,16 @@ pub(crate) struct Elapsed {
 pub(crate) enum Scope {
     Phase,
     Total,
+}
+
+/// Who must act for a request to go on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Awaited {
+    /// The server, the network or the pool: the phase's limit runs.
+    Peer,
+    /// The caller, whose body is not there yet or waits by his own wish: only
+    /// the total limit runs.
+    Caller,
 }
 
 /// Keeps a request's limits. Without a limit it costs nothing: no clock is
@@ -121,9 +131,16 @@ impl Watch {
         &mut self,
         cx: &mut Context<'_>,
         phase: Phase,
+        awaited: Awaited,
         progress: u64,
     ) -> Poll<Elapsed> {
-        let own = self.timeouts.of(phase);
+        let own = match awaited {
+            Awaited::Peer => self.timeouts.of(phase),
+            Awaited::Caller => {
+                self.quiet = None;
+                None
+            }
+        };
         // The head's own limit is for the whole head, however it drips in.
         let whole_head = phase == Phase::Head && self.timeouts.head.is_some();
         let progress = if whole_head { 0 } else { progress };

@@ -86,11 +86,8 @@ impl Timings {
         self.sent = None;
     }
 
-    /// Notes once when the request was sent; asks for the time only then.
-    pub(crate) fn mark_sent(&mut self, now: impl FnOnce() -> Instant) {
-        if self.sent.is_none() {
-            self.sent = Some(now());
-        }
+    pub(crate) fn mark_sent(&mut self, at: Option<Instant>) {
+        self.sent = at;
     }
 
     pub(crate) fn mark_head(&mut self, now: Instant) {

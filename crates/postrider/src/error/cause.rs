@@ -141,7 +141,9 @@ impl fmt::Display for Cause {
             Self::ToJson(error) => write!(f, "the value can't be written as JSON: {error}"),
             Self::Builder(error) => write!(f, "the client can't be built: {error}"),
             Self::Connect(error) => write!(f, "{error}"),
-            Self::ConnectPanicked => f.write_str("the task that connects panicked"),
+            Self::ConnectPanicked => f.write_str(
+                "connecting panicked: in code of the user's own, or for want of tokio's I/O and time",
+            ),
             Self::LineFull => f.write_str("the pool's waiting line is full"),
             Self::ShutDown => f.write_str("the client was shut down"),
             Self::NoRuntime => f.write_str("no tokio runtime is running here"),

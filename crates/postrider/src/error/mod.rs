@@ -9,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use http::{Method, StatusCode, Uri};
-use transport::{Attempt, ConnectErrorKind};
+use transport::{Attempt, ConnectErrorKind, TlsErrorKind};
 
 pub(crate) use self::cause::Cause;
 pub(crate) use self::text::describe;
@@ -225,7 +225,19 @@ impl Error {
                 | ErrorKind::Io
                 | ErrorKind::Pool
         );
-        worth_it && (self.0.sent == Sent::Nothing || self.0.idempotent)
+        // A name, a certificate or a protocol is as wrong the next time.
+        let lasts = matches!(
+            self.connect_kind(),
+            Some(ConnectErrorKind::Tls(kind)) if kind != TlsErrorKind::Closed
+        ) || matches!(
+            self.connect_kind(),
+            Some(
+                ConnectErrorKind::NameNotFound
+                    | ConnectErrorKind::AlpnMismatch
+                    | ConnectErrorKind::NoTlsProvider
+            )
+        );
+        worth_it && !lasts && (self.0.sent == Sent::Nothing || self.0.idempotent)
     }
 
     /// How much of the request the server may have seen.

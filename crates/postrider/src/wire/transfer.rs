@@ -15,6 +15,7 @@ use super::upload::Upload;
 use crate::connection::{Connection, ConnectionInfo};
 use crate::error::{Cause, Sent};
 use crate::route::Key;
+use crate::timeouts::Awaited;
 use crate::upgrade::Upgraded;
 
 /// An exchange in progress, with the connection that it has on lease.
@@ -29,6 +30,7 @@ pub(crate) struct Transfer {
     /// What the stream's counter said when the exchange began.
     written_before: u64,
     received: u64,
+    sent_at: Option<Instant>,
     last_read: usize,
     /// The engine is not asked before so many bytes are there.
     hold: usize,
@@ -47,6 +49,7 @@ impl Transfer {
             upload,
             written_before,
             received: 0,
+            sent_at: None,
             last_read: 0,
             hold: 0,
         }
@@ -70,6 +73,9 @@ impl Transfer {
             }
             if let Poll::Ready(Err(cause)) = self.upload.poll(stream, &mut self.exchange, cx) {
                 return Poll::Ready(Err(cause));
+            }
+            if self.sent_at.is_none() && self.upload.is_sent() {
+                self.sent_at = Some(Instant::now());
             }
             let expected = expected(&self.exchange, buffer, self.hold, self.last_read);
             match ready!(poll_fill(stream, buffer, expected, cx)) {
@@ -121,6 +127,25 @@ impl Transfer {
 
     pub(crate) fn is_sent(&self) -> bool {
         self.upload.is_sent()
+    }
+
+    /// Who must act for the transfer to go on.
+    pub(crate) fn awaited(&self) -> Awaited {
+        if self.exchange.is_waiting() || self.upload.is_starved() {
+            Awaited::Caller
+        } else {
+            Awaited::Peer
+        }
+    }
+
+    /// Whether there are bytes of the request that the stream does not take.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.upload.is_blocked()
+    }
+
+    /// When the whole request had been written.
+    pub(crate) fn sent_at(&self) -> Option<Instant> {
+        self.sent_at
     }
 
     /// Whether the body is held back until 100 (Continue) comes.

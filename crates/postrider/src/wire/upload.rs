@@ -23,6 +23,9 @@ const COPIED: usize = 16 * 1024;
 /// How much one poll writes before it lets other tasks run.
 const FAIR_SHARE: usize = 1024 * 1024;
 
+/// What taking a piece of a body counts for, however small it is.
+const FRAME_COST: usize = 256;
+
 thread_local! {
     /// The buffer of the last request's head, for the next one's.
     static SPARE_HEAD: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
@@ -120,6 +123,20 @@ impl Upload {
         matches!(self.source, Source::Body { touched: false, .. })
     }
 
+    /// Whether all that the caller has given of the body is on its way.
+    pub(crate) fn is_starved(&self) -> bool {
+        matches!(self.source, Source::Body { .. }) && self.staged.is_empty()
+    }
+
+    /// Whether there are bytes that the stream does not take.
+    pub(crate) fn is_blocked(&self) -> bool {
+        match self.source {
+            Source::Body { .. } => !self.staged.is_empty(),
+            Source::Flushing => true,
+            Source::Sent | Source::Failed { .. } | Source::Stopped { .. } => false,
+        }
+    }
+
     /// Gives up what is not written yet.
     pub(crate) fn stop(&mut self) {
         if !self.is_sent() {
@@ -183,14 +200,17 @@ impl Upload {
         }
         let mut share = FAIR_SHARE;
         loop {
-            while !self.staged.is_empty() {
-                if share == 0 {
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
+            if share == 0 {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            while share > 0 && !self.staged.is_empty() {
                 self.handed = true;
                 let written = ready!(self.staged.poll_write(stream, cx)).map_err(Cause::Write)?;
                 share = share.saturating_sub(written);
+            }
+            if !self.staged.is_empty() {
+                continue;
             }
             match &mut self.source {
                 Source::Body { .. } if exchange.is_waiting() => {
@@ -199,6 +219,8 @@ impl Upload {
                 Source::Body { body, touched } => match poll_frame(body, cx) {
                     Poll::Ready(frame) => {
                         *touched = true;
+                        // Without this, pieces that are empty had no end.
+                        share = share.saturating_sub(FRAME_COST);
                         if self.staged.take(exchange, frame)? == Taken::End {
                             self.source = Source::Flushing;
                         }
