@@ -7,8 +7,9 @@ use std::process::{Child, Command, Stdio};
 use crate::Failure;
 use crate::clients::Client;
 use crate::cpu::Cores;
+use crate::gauge::Row;
 use crate::load::Load;
-use crate::options::{load_words, serve_words};
+use crate::options::{load_words, read_words, serve_words};
 use crate::probe::Sample;
 
 /// The server, for as long as this value lives.
@@ -45,13 +46,27 @@ impl Drop for Server {
 
 /// Runs one client in a process of its own.
 pub(crate) fn run(client: &Client, load: &Load) -> Result<Sample, Failure> {
+    let output = output(client.name, load_words(client, load))?;
+    let value = serde_json::from_slice(&output)?;
+    Sample::from_json(&value).ok_or_else(|| format!("{} gave no figures", client.name).into())
+}
+
+/// Takes one reading of a gauge in a process of its own.
+pub(crate) fn read(gauge: &str, row: &Row, count: usize) -> Result<f64, Failure> {
+    let output = output(row.name, read_words(gauge, row, count))?;
+    String::from_utf8_lossy(&output)
+        .trim()
+        .parse()
+        .map_err(|_| format!("{} gave no figure", row.name).into())
+}
+
+fn output(name: &str, words: Vec<String>) -> Result<Vec<u8>, Failure> {
     let output = Command::new(std::env::current_exe()?)
-        .args(load_words(client, load))
+        .args(words)
         .stderr(Stdio::inherit())
         .output()?;
     if !output.status.success() {
-        return Err(format!("{} failed ({})", client.name, output.status).into());
+        return Err(format!("{name} failed ({})", output.status).into());
     }
-    let value = serde_json::from_slice(&output.stdout)?;
-    Sample::from_json(&value).ok_or_else(|| format!("{} gave no figures", client.name).into())
+    Ok(output.stdout)
 }

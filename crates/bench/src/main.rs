@@ -5,6 +5,7 @@
 //!                                           [--in-flight N] [--threads N] [--clients A,B]
 //!                                           [--cores apart|free]
 //! cargo run --release -p bench -- head-parse [--json]
+//! cargo run --release -p bench -- pool-scale [--json] [--rounds N] [--count N] [--rows A,B]
 //! ```
 //!
 //! A [`Scenario`](scenario::Scenario) is what the server answers, how clients ask for it, and how
@@ -14,21 +15,30 @@
 //! their spread. Time, heap and system calls are measured in different runs, so that counting one
 //! does not cost the other.
 //!
+//! A [`Gauge`](gauge::Gauge) asks for one figure a row that is not what a request costs: the memory
+//! of an idle connection, the pool's work for one checkout. Rounds are as above, each reading a
+//! process of its own (`bench --child read ...`).
+//!
 //! One thing is apart, because it needs no server: `head-parse` counts the instructions that
 //! reading the head of a response takes.
 //!
 //! To add a client, write a module in `clients/` and name it in `clients::ALL`; to add a scenario,
-//! write a module in `scenarios/` and name it in `scenario::all`.
+//! write a module in `scenarios/` and name it in `scenario::all`; a gauge likewise in `gauges/` and
+//! `gauge::all`.
 
 mod child;
 mod clients;
 mod cpu;
+mod gauge;
+mod gauges;
 mod heads;
 mod heap;
 mod instructions;
 mod load;
+mod memory;
 mod options;
 mod probe;
+mod readings;
 mod report;
 mod rounds;
 mod scenario;
@@ -69,6 +79,14 @@ fn run() -> Result<(), Failure> {
         }
         Command::CountHeads(output) => heads::print(&heads::measure()?, output),
         Command::ReadHeads(heads) => heads.read(),
+        Command::Gauge(plan) => {
+            let readings = readings::take(&plan)?;
+            readings::print(&plan, &readings)
+        }
+        Command::Read { row, count } => {
+            println!("{}", (row.read)(count)?);
+            Ok(())
+        }
         Command::Serve(cores) => {
             cpu::place_server(cores)?;
             server::run()

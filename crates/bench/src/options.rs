@@ -1,18 +1,24 @@
 //! The command line.
 
+mod gauge;
+
 use std::str::FromStr;
 
 use crate::Failure;
 use crate::clients::{self, Client};
 use crate::cpu::Cores;
+use crate::gauge::Row;
 use crate::load::Load;
 use crate::probe::Quantity;
 use crate::scenario::{self, Case, Scenario};
 use crate::scenarios::head_parse::{self, Heads, Reader, Shape};
 
+pub(crate) use crate::options::gauge::{GaugePlan, read_words};
+
 pub(crate) enum Command {
     Help,
     Measure(Plan),
+    Gauge(GaugePlan),
     CountHeads(Output),
     /// A child: the server.
     Serve(Cores),
@@ -20,6 +26,11 @@ pub(crate) enum Command {
     Load {
         client: &'static Client,
         load: Load,
+    },
+    /// A child: one reading of a gauge.
+    Read {
+        row: Row,
+        count: usize,
     },
     /// A child: heads are read.
     ReadHeads(Heads),
@@ -48,7 +59,7 @@ impl Plan {
         Self {
             scenario,
             clients: clients::ALL.iter().collect(),
-            rounds: 7,
+            rounds: ROUNDS,
             threads: 1,
             output: Output::Table,
             cores: None,
@@ -81,6 +92,9 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
         Some("--child") => child(words),
         Some(head_parse::NAME) => heads_output(words).map(Command::CountHeads),
         Some(name) => {
+            if let Some(gauge) = crate::gauge::find(name) {
+                return GaugePlan::parse(gauge, words).map(Command::Gauge);
+            }
             let scenario = scenario::find(name)
                 .ok_or_else(|| format!("no scenario is called {name}; see --help"))?;
             plan(scenario, words).map(Command::Measure)
@@ -91,12 +105,18 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
 pub(crate) fn usage() -> String {
     let mut text = String::from(
         "bench SCENARIO [--json] [--rounds N] [--requests N] [--in-flight N] [--threads N]\n\
-         \x20              [--clients NAME,NAME] [--cores apart|free]\n\nscenarios:\n",
+         \x20              [--clients NAME,NAME] [--cores apart|free]\n\
+         bench GAUGE [--json] [--rounds N] [--count N] [--rows NAME,NAME]\n\nscenarios:\n",
     );
     for scenario in scenario::all() {
         text += &format!("  {:<14} {}\n", scenario.name, scenario.about);
     }
     text += &format!("  {:<14} {}\n", head_parse::NAME, head_parse::ABOUT);
+    text += "gauges:\n";
+    for gauge in crate::gauge::all() {
+        let (about, count, counted) = (gauge.about, gauge.count, gauge.counted);
+        text += &format!("  {:<14} {about} ({count} {counted})\n", gauge.name);
+    }
     text += "clients:\n";
     for client in clients::ALL {
         text += &format!("  {}\n", client.name);
@@ -176,6 +196,7 @@ fn named_clients(names: &str) -> Result<Vec<&'static Client>, Failure> {
 fn child(mut words: Words<impl Iterator<Item = String>>) -> Result<Command, Failure> {
     match words.word()?.as_str() {
         "serve" => words.value().map(Command::Serve),
+        "read" => gauge::read(words),
         "heads" => heads(words).map(Command::ReadHeads),
         _ => load(words),
     }
@@ -224,6 +245,8 @@ fn load(mut words: Words<impl Iterator<Item = String>>) -> Result<Command, Failu
     };
     Ok(Command::Load { client, load })
 }
+
+const ROUNDS: usize = 7;
 
 struct Words<I>(I);
 

@@ -1,18 +1,36 @@
 //! The server: one thread, fixed answers, as little parsing as can be.
 
+pub(crate) mod crowd;
+
 use std::io::{Read, Write};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::Failure;
+use crate::memory;
 use crate::scenario;
+use crate::server::crowd::Crowds;
 
-/// Every path the server knows, with its answer.
-type Answers = Vec<(&'static str, Bytes)>;
+/// What the server answers.
+struct Answers {
+    /// By path.
+    fixed: Vec<(&'static str, Bytes)>,
+    crowds: Crowds,
+}
+
+impl Answers {
+    async fn to(&self, target: &[u8]) -> &[u8] {
+        let mut fixed = self.fixed.iter();
+        match fixed.find(|(path, _)| path.as_bytes() == target) {
+            Some((_, answer)) => answer,
+            None => self.crowds.answer(target).await.unwrap_or(NOT_FOUND),
+        }
+    }
+}
 
 /// Serves every case of every scenario until standard input ends; its first line of output is its
 /// address.
@@ -21,6 +39,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
     });
+    memory::raise_descriptors()?;
     tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()?
@@ -28,14 +47,18 @@ pub(crate) fn run() -> Result<(), Failure> {
 }
 
 async fn listen() -> Result<(), Failure> {
-    let answers: Arc<Answers> = Arc::new(
-        scenario::all()
-            .iter()
-            .flat_map(|scenario| &scenario.cases)
-            .map(|case| (case.path, (case.answer)()))
-            .collect(),
-    );
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let fixed = scenario::all()
+        .iter()
+        .flat_map(|scenario| &scenario.cases)
+        .map(|case| (case.path, (case.answer)()))
+        .collect();
+    let answers = Arc::new(Answers {
+        fixed,
+        crowds: Crowds::default(),
+    });
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    let listener = socket.listen(BACKLOG)?;
     println!("{}", listener.local_addr()?);
     std::io::stdout().flush()?;
     loop {
@@ -62,10 +85,8 @@ async fn serve(mut stream: TcpStream, answers: &Answers) -> std::io::Result<()> 
         if !buffer[..filled].ends_with(b"\r\n\r\n") {
             continue;
         }
-        let answer = target(&buffer[..filled])
-            .and_then(|target| answers.iter().find(|(path, _)| path.as_bytes() == target))
-            .map_or(NOT_FOUND, |(_, answer)| answer);
-        stream.write_all(answer).await?;
+        let target = target(&buffer[..filled]).unwrap_or_default();
+        stream.write_all(answers.to(target).await).await?;
         filled = 0;
     }
 }
@@ -74,5 +95,8 @@ async fn serve(mut stream: TcpStream, answers: &Answers) -> std::io::Result<()> 
 fn target(request: &[u8]) -> Option<&[u8]> {
     request.split(|&byte| byte == b' ').nth(1)
 }
+
+/// Thousands may come at once; the system takes as many of it as it allows.
+const BACKLOG: u32 = 16_384;
 
 const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";

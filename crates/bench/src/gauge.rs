@@ -1,0 +1,44 @@
+//! What a gauge is.
+
+use crate::Failure;
+use crate::gauges::{idle_memory, pool_scale};
+
+/// A question whose answer is one figure a row, where a [`Scenario`](crate::scenario::Scenario)
+/// asks what requests cost.
+#[derive(Debug)]
+pub(crate) struct Gauge {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    /// What the figures count, and in relation to what.
+    pub(crate) unit: &'static str,
+    /// How much is done for one reading, unless told otherwise, ...
+    pub(crate) count: usize,
+    /// ... and of what.
+    pub(crate) counted: &'static str,
+    /// The others are compared to the first.
+    pub(crate) rows: Vec<Row>,
+}
+
+/// Whoever or whatever the figure is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    /// Its settings, for the report.
+    pub(crate) settings: &'static str,
+    /// Takes one reading; called in a process of its own, with how much to do.
+    pub(crate) read: fn(usize) -> Result<f64, Failure>,
+}
+
+impl Gauge {
+    pub(crate) fn row(&self, name: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.name == name)
+    }
+}
+
+pub(crate) fn all() -> Vec<Gauge> {
+    vec![pool_scale::gauge(), idle_memory::gauge()]
+}
+
+pub(crate) fn find(name: &str) -> Option<Gauge> {
+    all().into_iter().find(|gauge| gauge.name == name)
+}

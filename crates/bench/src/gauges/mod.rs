@@ -1,0 +1,4 @@
+//! The gauges, a module each.
+
+pub(crate) mod idle_memory;
+pub(crate) mod pool_scale;
