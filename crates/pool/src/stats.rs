@@ -1,5 +1,6 @@
 //! What the pool holds now, and what it has done so far.
 
+use std::fmt;
 use std::time::Duration;
 
 /// A consistent look at a pool: everything in it was true at the same moment.
@@ -85,7 +86,7 @@ pub enum Retirement {
 }
 
 /// A count for each [`Retirement`].
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
 pub struct Closes([u64; Retirement::ALL.len()]);
 
 impl Counts {
@@ -113,6 +114,15 @@ impl Closes {
 
     pub(crate) fn add(&mut self, reason: Retirement) {
         self.0[reason as usize] += 1;
+    }
+}
+
+/// The reasons that there were, by name.
+impl fmt::Debug for Closes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(self.iter().filter(|(_, count)| *count > 0))
+            .finish()
     }
 }
 
@@ -152,5 +162,13 @@ mod tests {
             assert_eq!(closes.of(reason), count);
         }
         assert_eq!(closes.total(), 78);
+    }
+
+    #[test]
+    fn the_reasons_that_there_were_are_read_by_name() {
+        let mut closes = Closes::default();
+        closes.add(Retirement::Stale);
+        closes.add(Retirement::Stale);
+        assert_eq!(format!("{closes:?}"), "{Stale: 2}");
     }
 }
