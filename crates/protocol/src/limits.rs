@@ -152,7 +152,7 @@ impl Default for Limits {
 #[non_exhaustive]
 pub enum Leniency {
     /// Empty lines before the status line. RFC 9112 §2.2 asks it of servers;
-    /// curl, Go and hyper do it for old servers that sent a line too many.
+    /// hyper and Node do it for old servers that sent a line too many.
     EmptyLines,
     /// A value that goes on in the next line. RFC 9112 §5.2 wants user agents
     /// to put a space in its place. Never taken in a framing field.
