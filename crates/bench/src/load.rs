@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicIsize, Ordering};
+use std::sync::atomic::{AtomicIsize, AtomicU64, Ordering};
 use std::thread;
 
 use tokio::runtime::{Builder, Runtime};
@@ -55,12 +55,13 @@ impl Load {
     /// Warms up, then measures the loop. The workers outlive the measurement, so that closing
     /// connections is no part of it.
     pub(crate) async fn drive<W: Worker>(&self, workers: Vec<W>) -> Result<Sample, Failure> {
-        let workers = self.fetch(workers, self.warm_up).await?;
+        let workers = fetch(workers, &Tickets::new(self, self.warm_up)).await?;
+        let tickets = Tickets::new(self, self.requests);
         let probe = Probe::start(self.quantity)?;
-        let workers = self.fetch(workers, self.requests).await?;
-        let sample = probe.stop();
+        let workers = fetch(workers, &tickets).await?;
+        let sample = probe.stop()?;
         drop(workers);
-        sample
+        Ok(tickets.tell(sample))
     }
 
     /// The same with a thread for each worker.
@@ -68,69 +69,95 @@ impl Load {
         &self,
         mut workers: Vec<W>,
     ) -> Result<Sample, Failure> {
-        self.fetch_on_threads(&mut workers, self.warm_up)?;
+        fetch_on_threads(&mut workers, &Tickets::new(self, self.warm_up))?;
+        let tickets = Tickets::new(self, self.requests);
         let probe = Probe::start(self.quantity)?;
-        self.fetch_on_threads(&mut workers, self.requests)?;
-        probe.stop()
-    }
-
-    async fn fetch<W: Worker>(&self, workers: Vec<W>, count: usize) -> Result<Vec<W>, Failure> {
-        let tickets = Arc::new(Tickets::new(count));
-        let body = self.body;
-        let tasks: Vec<_> = workers
-            .into_iter()
-            .map(|mut worker| {
-                let tickets = Arc::clone(&tickets);
-                tokio::spawn(async move {
-                    while tickets.take() {
-                        check(worker.get().await?, body)?;
-                    }
-                    Ok::<_, Failure>(worker)
-                })
-            })
-            .collect();
-        let mut workers = Vec::with_capacity(tasks.len());
-        for task in tasks {
-            workers.push(task.await??);
-        }
-        Ok(workers)
-    }
-
-    fn fetch_on_threads<W: BlockingWorker>(
-        &self,
-        workers: &mut [W],
-        count: usize,
-    ) -> Result<(), Failure> {
-        let tickets = &Tickets::new(count);
-        thread::scope(|scope| {
-            let threads: Vec<_> = workers
-                .iter_mut()
-                .map(|worker| {
-                    scope.spawn(move || {
-                        while tickets.take() {
-                            check(worker.get()?, self.body)?;
-                        }
-                        Ok(())
-                    })
-                })
-                .collect();
-            threads
-                .into_iter()
-                .try_for_each(|thread| thread.join().map_err(|_| "a worker panicked")?)
-        })
+        fetch_on_threads(&mut workers, &tickets)?;
+        Ok(tickets.tell(probe.stop()?))
     }
 }
 
-/// The requests that are left to make, for all workers together.
-struct Tickets(AtomicIsize);
+async fn fetch<W: Worker>(workers: Vec<W>, tickets: &Arc<Tickets>) -> Result<Vec<W>, Failure> {
+    let tasks: Vec<_> = workers
+        .into_iter()
+        .map(|mut worker| {
+            let tickets = Arc::clone(tickets);
+            tokio::spawn(async move {
+                while tickets.take() {
+                    tickets.settle(worker.get().await)?;
+                }
+                Ok::<_, Failure>(worker)
+            })
+        })
+        .collect();
+    let mut workers = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        workers.push(task.await??);
+    }
+    Ok(workers)
+}
+
+fn fetch_on_threads<W: BlockingWorker>(
+    workers: &mut [W],
+    tickets: &Tickets,
+) -> Result<(), Failure> {
+    thread::scope(|scope| {
+        let threads: Vec<_> = workers
+            .iter_mut()
+            .map(|worker| {
+                scope.spawn(move || {
+                    while tickets.take() {
+                        tickets.settle(worker.get())?;
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().map_err(|_| "a worker panicked")?)
+    })
+}
+
+/// The requests that are left to make, for all workers together, and how many of them have failed.
+struct Tickets {
+    left: AtomicIsize,
+    failed: AtomicU64,
+    body: usize,
+    quantity: Quantity,
+}
 
 impl Tickets {
-    fn new(count: usize) -> Self {
-        Self(AtomicIsize::new(count.try_into().unwrap_or(isize::MAX)))
+    fn new(load: &Load, count: usize) -> Arc<Self> {
+        Arc::new(Self {
+            left: AtomicIsize::new(count.try_into().unwrap_or(isize::MAX)),
+            failed: AtomicU64::new(0),
+            body: load.body,
+            quantity: load.quantity,
+        })
     }
 
     fn take(&self) -> bool {
-        self.0.fetch_sub(1, Ordering::Relaxed) > 0
+        self.left.fetch_sub(1, Ordering::Relaxed) > 0
+    }
+
+    /// An error, unless the worker may go on.
+    fn settle(&self, outcome: Result<usize, Failure>) -> Result<(), Failure> {
+        match outcome {
+            Ok(found) => check(found, self.body),
+            Err(_) if self.quantity == Quantity::Failures => {
+                self.failed.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn tell(&self, sample: Sample) -> Sample {
+        Sample {
+            failures: self.failed.load(Ordering::Relaxed),
+            ..sample
+        }
     }
 }
 
@@ -139,4 +166,39 @@ fn check(found: usize, expected: usize) -> Result<(), Failure> {
         return Ok(());
     }
     Err(format!("a body of {found} bytes instead of {expected}").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+
+    use super::{Load, Tickets};
+    use crate::cpu::Cores;
+    use crate::probe::Quantity;
+
+    fn tickets(quantity: Quantity) -> Arc<Tickets> {
+        let load = Load {
+            addr: ([127, 0, 0, 1], 8080).into(),
+            path: "/small".to_owned(),
+            body: 2,
+            warm_up: 0,
+            requests: 2,
+            in_flight: 1,
+            threads: 1,
+            cores: Cores::Free,
+            quantity,
+        };
+        Tickets::new(&load, load.requests)
+    }
+
+    #[test]
+    fn a_failed_request_ends_the_run_unless_failures_are_counted() {
+        assert!(tickets(Quantity::Time).settle(Err("lost".into())).is_err());
+        let counting = tickets(Quantity::Failures);
+        assert!(counting.settle(Err("lost".into())).is_ok());
+        assert!(counting.settle(Ok(2)).is_ok());
+        assert_eq!(counting.failed.load(Ordering::Relaxed), 1);
+        assert!(tickets(Quantity::Failures).settle(Ok(1)).is_err());
+    }
 }

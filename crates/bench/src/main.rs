@@ -5,6 +5,7 @@
 //!                                           [--in-flight N] [--threads N] [--clients A,B]
 //!                                           [--cores apart|free]
 //! cargo run --release -p bench -- head-parse [--json]
+//! cargo run --release -p bench -- stale-drops [--json] [--requests N]
 //! cargo run --release -p bench -- pool-scale [--json] [--rounds N] [--count N] [--rows A,B]
 //! ```
 //!
@@ -19,8 +20,9 @@
 //! of an idle connection, the pool's work for one checkout. Rounds are as above, each reading a
 //! process of its own (`bench --child read ...`).
 //!
-//! One thing is apart, because it needs no server: `head-parse` counts the instructions that
-//! reading the head of a response takes.
+//! Two things are apart: `head-parse` counts the instructions that reading the head of a response
+//! takes, and needs no server; `stale-drops` counts the requests that fail where the server drops
+//! connections.
 //!
 //! To add a client, write a module in `clients/` and name it in `clients::ALL`; to add a scenario,
 //! write a module in `scenarios/` and name it in `scenario::all`; a gauge likewise in `gauges/` and
@@ -50,6 +52,7 @@ mod syscalls;
 use std::process::ExitCode;
 
 use crate::options::Command;
+use crate::scenarios::stale_drops;
 
 /// Why the bench could not go on.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -79,6 +82,10 @@ fn run() -> Result<(), Failure> {
         }
         Command::CountHeads(output) => heads::print(&heads::measure()?, output),
         Command::ReadHeads(heads) => heads.read(),
+        Command::CountFailures(plan) => {
+            let findings = stale_drops::measure(&plan)?;
+            stale_drops::print(&plan, &findings)
+        }
         Command::Gauge(plan) => {
             let readings = readings::take(&plan)?;
             readings::print(&plan, &readings)

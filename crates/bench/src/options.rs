@@ -1,5 +1,6 @@
 //! The command line.
 
+mod drops;
 mod gauge;
 
 use std::str::FromStr;
@@ -12,7 +13,9 @@ use crate::load::Load;
 use crate::probe::Quantity;
 use crate::scenario::{self, Case, Scenario};
 use crate::scenarios::head_parse::{self, Heads, Reader, Shape};
+use crate::scenarios::stale_drops;
 
+pub(crate) use crate::options::drops::DropsPlan;
 pub(crate) use crate::options::gauge::{GaugePlan, read_words};
 
 pub(crate) enum Command {
@@ -20,6 +23,7 @@ pub(crate) enum Command {
     Measure(Plan),
     Gauge(GaugePlan),
     CountHeads(Output),
+    CountFailures(DropsPlan),
     /// A child: the server.
     Serve(Cores),
     /// A child: one client, once.
@@ -91,6 +95,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
         None | Some("help" | "--help") => Ok(Command::Help),
         Some("--child") => child(words),
         Some(head_parse::NAME) => heads_output(words).map(Command::CountHeads),
+        Some(stale_drops::NAME) => DropsPlan::parse(words).map(Command::CountFailures),
         Some(name) => {
             if let Some(gauge) = crate::gauge::find(name) {
                 return GaugePlan::parse(gauge, words).map(Command::Gauge);
@@ -112,6 +117,7 @@ pub(crate) fn usage() -> String {
         text += &format!("  {:<14} {}\n", scenario.name, scenario.about);
     }
     text += &format!("  {:<14} {}\n", head_parse::NAME, head_parse::ABOUT);
+    text += &format!("  {:<14} {}\n", stale_drops::NAME, stale_drops::ABOUT);
     text += "gauges:\n";
     for gauge in crate::gauge::all() {
         let (about, count, counted) = (gauge.about, gauge.count, gauge.counted);
@@ -121,7 +127,7 @@ pub(crate) fn usage() -> String {
     for client in clients::ALL {
         text += &format!("  {}\n", client.name);
     }
-    text += "head-parse knows --json only\n";
+    text += "head-parse knows --json only, stale-drops --json and --requests\n";
     text
 }
 
@@ -130,6 +136,7 @@ pub(crate) fn load_words(client: &Client, load: &Load) -> Vec<String> {
     let quantity = match load.quantity {
         Quantity::Time => "time",
         Quantity::Heap => "heap",
+        Quantity::Failures => "failures",
     };
     let mut words = vec!["--child".to_owned(), "load".to_owned()];
     words.extend([client.name, &load.path, quantity, load.cores.name()].map(str::to_owned));
@@ -230,6 +237,7 @@ fn load(mut words: Words<impl Iterator<Item = String>>) -> Result<Command, Failu
     let path = words.word()?;
     let quantity = match words.word()?.as_str() {
         "heap" => Quantity::Heap,
+        "failures" => Quantity::Failures,
         _ => Quantity::Time,
     };
     let load = Load {
@@ -334,22 +342,24 @@ mod tests {
 
     #[test]
     fn a_child_is_told_the_whole_load() {
-        let load = Load {
-            addr: ([127, 0, 0, 1], 8080).into(),
-            path: "/small".to_owned(),
-            body: 1,
-            warm_up: 2,
-            requests: 3,
-            in_flight: 4,
-            threads: 5,
-            cores: Cores::Apart,
-            quantity: Quantity::Heap,
-        };
-        let words = load_words(&clients::ALL[0], &load);
-        let Ok(Command::Load { client, load: told }) = parse(words.into_iter()) else {
-            panic!("it should be understood");
-        };
-        assert_eq!(client.name, clients::ALL[0].name);
-        assert_eq!(format!("{told:?}"), format!("{load:?}"));
+        for quantity in [Quantity::Time, Quantity::Heap, Quantity::Failures] {
+            let load = Load {
+                addr: ([127, 0, 0, 1], 8080).into(),
+                path: "/small".to_owned(),
+                body: 1,
+                warm_up: 2,
+                requests: 3,
+                in_flight: 4,
+                threads: 5,
+                cores: Cores::Apart,
+                quantity,
+            };
+            let words = load_words(&clients::ALL[0], &load);
+            let Ok(Command::Load { client, load: told }) = parse(words.into_iter()) else {
+                panic!("it should be understood");
+            };
+            assert_eq!(client.name, clients::ALL[0].name);
+            assert_eq!(format!("{told:?}"), format!("{load:?}"));
+        }
     }
 }

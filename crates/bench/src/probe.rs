@@ -14,6 +14,8 @@ use crate::heap::{self, HeapUse};
 pub(crate) enum Quantity {
     Time,
     Heap,
+    /// How many requests fail, where the others end at the first that does.
+    Failures,
 }
 
 /// One client's figures in one run, for all requests together.
@@ -23,6 +25,7 @@ pub(crate) struct Sample {
     pub(crate) user: Duration,
     pub(crate) system: Duration,
     pub(crate) heap: HeapUse,
+    pub(crate) failures: u64,
 }
 
 /// A measurement under way.
@@ -48,7 +51,7 @@ impl Probe {
         let wall = self.start.elapsed();
         let usage = getrusage(UsageWho::RUSAGE_SELF)?;
         let heap = match self.quantity {
-            Quantity::Time => HeapUse::default(),
+            Quantity::Time | Quantity::Failures => HeapUse::default(),
             Quantity::Heap => heap::stop_counting(),
         };
         Ok(Sample {
@@ -56,6 +59,7 @@ impl Probe {
             user: elapsed(self.usage.user_time(), usage.user_time()),
             system: elapsed(self.usage.system_time(), usage.system_time()),
             heap,
+            failures: 0,
         })
     }
 }
@@ -74,6 +78,7 @@ impl Sample {
             "system_ns": nanoseconds(self.system),
             "allocations": self.heap.allocations,
             "allocated_bytes": self.heap.bytes,
+            "failures": self.failures,
         })
     }
 
@@ -87,6 +92,7 @@ impl Sample {
                 allocations: number("allocations")?,
                 bytes: number("allocated_bytes")?,
             },
+            failures: number("failures")?,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The server: one thread, fixed answers, as little parsing as can be.
 
 pub(crate) mod crowd;
+pub(crate) mod drops;
 
 use std::io::{Read, Write};
 use std::net::Ipv4Addr;
@@ -14,12 +15,14 @@ use crate::Failure;
 use crate::memory;
 use crate::scenario;
 use crate::server::crowd::Crowds;
+use crate::server::drops::{Departure, Drops};
 
 /// What the server answers.
 struct Answers {
     /// By path.
     fixed: Vec<(&'static str, Bytes)>,
     crowds: Crowds,
+    drops: Drops,
 }
 
 impl Answers {
@@ -55,6 +58,7 @@ async fn listen() -> Result<(), Failure> {
     let answers = Arc::new(Answers {
         fixed,
         crowds: Crowds::default(),
+        drops: Drops::default(),
     });
     let socket = TcpSocket::new_v4()?;
     socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
@@ -86,6 +90,9 @@ async fn serve(mut stream: TcpStream, answers: &Answers) -> std::io::Result<()> 
             continue;
         }
         let target = target(&buffer[..filled]).unwrap_or_default();
+        if let Some(how) = Departure::of(target) {
+            return answers.drops.serve(stream, how).await;
+        }
         stream.write_all(answers.to(target).await).await?;
         filled = 0;
     }
