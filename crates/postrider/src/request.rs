@@ -281,8 +281,9 @@ impl RequestBuilder {
 
     /// Limits the time until a connection is in hand.
     ///
-    /// The connection that is being made goes on for a short while after, for
-    /// whoever wants it next.
+    /// It can only be shorter than the client's own limit, which bounds the
+    /// connecting that requests to one origin share. What is being made goes on
+    /// for a short while after, for whoever wants it next.
     pub fn connect_timeout(self, limit: Duration) -> Self {
         self.with_timeouts(|timeouts| timeouts.connect = Some(limit))
     }
