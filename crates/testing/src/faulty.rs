@@ -1,3 +1,6 @@
+// Over 400 lines, most of them docs: each fault is a method with an example's
+// worth of explanation, and taken apart they could not be read beside each other.
+
 use std::fmt;
 use std::future::Future;
 use std::io;
