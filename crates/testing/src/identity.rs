@@ -2,8 +2,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, PublicKeyData as _,
+    RevokedCertParams, SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
@@ -67,6 +68,36 @@ impl Authority {
         self.sign(params)
     }
 
+    /// A certificate for these names whose time begins in the year 2090.
+    ///
+    /// # Panics
+    ///
+    /// If a name is not ASCII.
+    pub fn issue_not_yet_valid(&self, names: &[&str]) -> Identity {
+        let mut params = leaf(names);
+        params.not_before = date_time_ymd(2090, 1, 1);
+        params.not_after = date_time_ymd(2091, 1, 1);
+        self.sign(params)
+    }
+
+    /// A revocation list of this authority's that names these certificates, in PEM, good for many
+    /// years.
+    ///
+    /// # Panics
+    ///
+    /// If the system gives no random numbers.
+    pub fn revocation_list_pem(&self, revoked: &[&Identity]) -> String {
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2000, 1, 1),
+            next_update: date_time_ymd(2090, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.iter().map(|identity| identity.revoked()).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        made(list.signed_by(&self.issuer).and_then(|list| list.pem()))
+    }
+
     /// The authority's own certificate, for a client's roots, in DER.
     pub fn ca_der(&self) -> &[u8] {
         self.issuer.der()
@@ -77,14 +108,18 @@ impl Authority {
         self.issuer.pem()
     }
 
-    fn sign(&self, params: CertificateParams) -> Identity {
+    fn sign(&self, mut params: CertificateParams) -> Identity {
         let key = new_key();
+        let serial = new_serial();
+        params.serial_number = Some(serial.clone());
         let certificate = made(params.signed_by(&key, &self.issuer));
         Identity {
             certificate_pem: certificate.pem(),
             certificate: certificate.into(),
             key_der: key.serialize_der(),
             key_pem: key.serialize_pem(),
+            public_key_der: key.subject_public_key_info(),
+            serial,
             ca: self.issuer.der().clone(),
             ca_pem: self.ca_pem(),
         }
@@ -119,6 +154,8 @@ pub struct Identity {
     certificate_pem: String,
     key_der: Vec<u8>,
     key_pem: String,
+    public_key_der: Vec<u8>,
+    serial: SerialNumber,
     ca: CertificateDer<'static>,
     ca_pem: String,
 }
@@ -149,7 +186,10 @@ impl Identity {
     /// If a name is not ASCII.
     pub fn self_signed(names: &[&str]) -> Self {
         let key = new_key();
-        let certificate = made(leaf(names).self_signed(&key));
+        let serial = new_serial();
+        let mut params = leaf(names);
+        params.serial_number = Some(serial.clone());
+        let certificate = made(params.self_signed(&key));
         Self {
             certificate_pem: certificate.pem(),
             ca_pem: certificate.pem(),
@@ -157,6 +197,8 @@ impl Identity {
             certificate: certificate.into(),
             key_der: key.serialize_der(),
             key_pem: key.serialize_pem(),
+            public_key_der: key.subject_public_key_info(),
+            serial,
         }
     }
 
@@ -190,12 +232,26 @@ impl Identity {
         self.key_pem.clone()
     }
 
+    /// The public key as SubjectPublicKeyInfo, in DER: what a pin is the digest of (RFC 7469).
+    pub fn public_key_der(&self) -> &[u8] {
+        &self.public_key_der
+    }
+
     pub(crate) fn chain(&self) -> Vec<CertificateDer<'static>> {
         vec![self.certificate.clone()]
     }
 
     pub(crate) fn private_key(&self) -> PrivateKeyDer<'static> {
         PrivatePkcs8KeyDer::from(self.key_der.clone()).into()
+    }
+
+    fn revoked(&self) -> RevokedCertParams {
+        RevokedCertParams {
+            serial_number: self.serial.clone(),
+            revocation_time: date_time_ymd(2000, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        }
     }
 }
 
@@ -224,6 +280,12 @@ fn leaf(names: &[&str]) -> CertificateParams {
 
 fn new_key() -> KeyPair {
     made(KeyPair::generate())
+}
+
+/// Revocation lists name certificates by it.
+fn new_serial() -> SerialNumber {
+    static NUMBER: AtomicU64 = AtomicU64::new(1);
+    SerialNumber::from(NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
 #[expect(

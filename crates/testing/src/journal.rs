@@ -1,7 +1,10 @@
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::watch;
+
+use crate::peer::{Peer, PeerTls};
 
 /// How the script of one connection ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -36,6 +39,7 @@ pub(crate) struct Journal {
 
 #[derive(Debug)]
 pub(crate) struct Entry {
+    pub(crate) peer: Peer,
     pub(crate) received: Vec<u8>,
     pub(crate) ending: Option<Ending>,
     pub(crate) open: bool,
@@ -55,12 +59,13 @@ impl Journal {
         }
     }
 
-    /// Begins the entry of the next connection.
-    pub(crate) fn begin(&self) -> Pen {
+    /// Begins the entry of the next connection, which comes from this address.
+    pub(crate) fn begin(&self, addr: Option<SocketAddr>) -> Pen {
         let mut index = 0;
         self.entries.send_modify(|entries| {
             index = entries.len();
             entries.push(Entry {
+                peer: Peer { addr, tls: None },
                 received: Vec::new(),
                 ending: None,
                 open: true,
@@ -89,6 +94,10 @@ impl Journal {
 impl Pen {
     pub(crate) fn index(&self) -> usize {
         self.index
+    }
+
+    pub(crate) fn secured(&self, tls: PeerTls) {
+        self.write(|entry| entry.peer.tls = Some(tls));
     }
 
     pub(crate) fn received(&self, bytes: &[u8]) {

@@ -37,7 +37,8 @@
 //! - [`Server`]: plays scripts, on a socket or in memory, plain or over [`Tls`]. In memory
 //!   ([`Server::in_memory`], [`MemoryStream`]) tests can run on tokio's paused time, where a
 //!   minute's timeout takes no time at all.
-//! - [`Authority`] and [`Identity`]: certificates made on the spot: good, expired, self-signed.
+//! - [`Authority`] and [`Identity`]: certificates made on the spot: good, expired, self-signed,
+//!   revoked. [`Peer`]: what a client showed of itself, its own certificate among it.
 //! - [`Faulty`]: wraps any stream of the code under test and splits, delays or breaks its reads
 //!   and writes, the same way every time; its [`Meter`] counts them.
 //!
@@ -49,6 +50,7 @@ mod identity;
 mod journal;
 mod memory;
 mod meter;
+mod peer;
 mod play;
 mod script;
 mod server;
@@ -62,6 +64,7 @@ pub use identity::{Authority, Identity};
 pub use journal::Ending;
 pub use memory::MemoryStream;
 pub use meter::{Counts, Meter};
+pub use peer::{Peer, PeerTls};
 pub use script::Script;
 pub use server::Server;
 pub use signal::Signal;

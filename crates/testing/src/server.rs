@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use crate::journal::Ending;
 use crate::memory::{self, MemoryStream};
+use crate::peer::Peer;
 use crate::script::Script;
 use crate::stage::{Security, Stage};
 use crate::tls::Tls;
@@ -203,6 +204,14 @@ impl Server {
         self.stage
             .journal()
             .read(|entries| entries.get(connection).map(|entry| entry.received.clone()))
+            .unwrap_or_default()
+    }
+
+    /// Who is at the other end of the connection; nobody where there is no such connection yet.
+    pub fn peer(&self, connection: usize) -> Peer {
+        self.stage
+            .journal()
+            .read(|entries| entries.get(connection).map(|entry| entry.peer.clone()))
             .unwrap_or_default()
     }
 

@@ -63,7 +63,7 @@ impl Stage {
         let Some(tasks) = tasks.as_mut() else { return };
         while tasks.try_join_next().is_some() {}
 
-        let pen = self.journal.begin();
+        let pen = self.journal.begin(transport.peer_addr());
         let stage = Arc::clone(self);
         tasks.spawn_on(
             async move { stage.serve(transport, pen).await },
@@ -115,7 +115,12 @@ impl Stage {
             None => self.scripts.last().unwrap_or(&empty),
         };
         match self.security.secure(transport).await {
-            Ok(wire) => play(script, wire, pen).await,
+            Ok(wire) => {
+                if let Some(tls) = wire.peer_tls() {
+                    pen.secured(tls);
+                }
+                play(script, wire, pen).await;
+            }
             Err(error) => pen.ended(Ending::Failed {
                 step: "handshake",
                 kind: error.kind(),

@@ -1,9 +1,11 @@
 use std::io::{self, IoSlice, Read};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use rustls::HandshakeKind;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, Interest, ReadBuf};
 use tokio::net::TcpStream;
@@ -11,6 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::memory::MemoryPeer;
+use crate::peer::PeerTls;
 use crate::tls::CloseNotify;
 
 /// What carries the bytes of one connection, at the server's end.
@@ -40,6 +43,22 @@ impl Wire {
         Ok(Self::Tls {
             stream,
             close_notify,
+        })
+    }
+
+    /// What the client told in its handshake.
+    pub(crate) fn peer_tls(&self) -> Option<PeerTls> {
+        let Self::Tls { stream, .. } = self else {
+            return None;
+        };
+        let (_, session) = stream.get_ref();
+        Some(PeerTls {
+            server_name: session.server_name().map(str::to_owned),
+            certificate: session
+                .peer_certificates()
+                .and_then(|chain| chain.first())
+                .map(|certificate| certificate.to_vec()),
+            resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
         })
     }
 
@@ -86,6 +105,14 @@ impl Wire {
 }
 
 impl Transport {
+    /// The client's address; an in-memory one has none.
+    pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(tcp) => tcp.peer_addr().ok(),
+            Self::Memory(_) => None,
+        }
+    }
+
     fn drain(&self, received: &mut BytesMut) {
         let Self::Tcp(tcp) = self else { return };
         let mut scratch = [0; DRAIN_SIZE];

@@ -3,8 +3,11 @@ use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -14,6 +17,7 @@ use tokio_rustls::client::TlsStream;
 use super::Server;
 use crate::identity::{Authority, Identity};
 use crate::journal::Ending;
+use crate::peer::Peer;
 use crate::script::Script;
 use crate::signal::Signal;
 use crate::tls::{CloseNotify, Tls, TlsVersion};
@@ -469,6 +473,7 @@ async fn a_failed_handshake_is_the_scripts_ending() {
         Identity::self_signed(&["a.test"]),
         trusted.issue(&["b.test"]),
         trusted.issue_expired(&["a.test"]),
+        trusted.issue_not_yet_valid(&["a.test"]),
     ] {
         let server = Server::in_memory_tls(identity, [Script::new()]);
         let config = tls_client(trusted.ca_der(), &rustls::version::TLS13);
@@ -514,4 +519,64 @@ async fn a_client_certificate_can_be_demanded() {
             .unwrap();
     let mut client = handshake(known, "a.test", server.connect()).await.unwrap();
     assert_eq!(read_all(&mut client).await, "hi");
+
+    assert_eq!(server.peer(0).tls, None, "it was turned away");
+    let shown = server.peer(1).tls.unwrap();
+    assert_eq!(shown.certificate.as_deref(), Some(me.certificate_der()));
+}
+
+#[tokio::test]
+async fn what_a_client_shows_of_itself_is_told() {
+    let identity = Identity::for_names(&["a.test", "127.0.0.1"]);
+    let server = Server::start_tls(identity.clone(), [Script::respond_always(OK)]);
+    assert_eq!(server.peer(0), Peer::default());
+    let config = Arc::new(tls_client(identity.ca_der(), &rustls::version::TLS13));
+    for (number, name, server_name, resumed) in [
+        (0, "a.test", Some("a.test"), false),
+        (1, "a.test", Some("a.test"), true),
+        // RFC 6066 section 3: literal addresses are not asked for.
+        (2, "127.0.0.1", None, false),
+    ] {
+        let stream = dial(&server).await;
+        let addr = stream.local_addr().unwrap();
+        let config = ClientConfig::clone(&config);
+        let mut client = handshake(config, name, stream).await.unwrap();
+        client.write_all(GET).await.unwrap();
+        // The tickets come before it.
+        client.read_exact(&mut [0; OK.len()]).await.unwrap();
+        let peer = server.peer(number);
+        assert_eq!(peer.addr, Some(addr));
+        let tls = peer.tls.unwrap();
+        assert_eq!(tls.server_name.as_deref(), server_name);
+        assert_eq!((tls.certificate, tls.resumed), (None, resumed));
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_list_names_the_certificates_that_are_revoked() {
+    let authority = Authority::new();
+    let (good, bad) = (authority.issue(&["a.test"]), authority.issue(&["a.test"]));
+    let list = authority.revocation_list_pem(&[&bad]);
+    let list = CertificateRevocationListDer::from_pem_slice(list.as_bytes()).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.ca_der().to_vec().into()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider)
+        .with_crls([list])
+        .build()
+        .unwrap();
+    let verdict = |identity: &Identity| {
+        verifier.verify_server_cert(
+            &identity.certificate_der().into(),
+            &[],
+            &ServerName::try_from("a.test").unwrap(),
+            &[],
+            UnixTime::now(),
+        )
+    };
+    assert!(verdict(&good).is_ok());
+    assert_eq!(
+        verdict(&bad).unwrap_err(),
+        rustls::Error::InvalidCertificate(CertificateError::Revoked)
+    );
 }
