@@ -225,16 +225,6 @@ impl ConnectorBuilder {
 
     /// Makes the connector.
     pub fn build(self) -> Connector {
-        let families = match self.sockets.local_address {
-            Some(IpAddr::V4(_)) => self.families.without_ipv6(),
-            Some(IpAddr::V6(_)) => self.families.without_ipv4(),
-            None => self.families,
-        };
-        let mut race = self.race;
-        if families != Families::Both {
-            // There is no other family to wait for.
-            race.resolution_delay = Duration::ZERO;
-        }
         let road = match self.function {
             Some(function) => Road::Custom(function),
             None => Road::Network(Network {
@@ -246,9 +236,9 @@ impl ConnectorBuilder {
                     ),
                     overrides: self.overrides,
                     filter: self.filter,
-                    families,
+                    families: self.families,
                 },
-                race,
+                race: self.race,
                 sockets: Arc::new(self.sockets),
             }),
         };

@@ -110,10 +110,11 @@ impl Connector {
     }
 
     fn handshake<'a>(&'a self, endpoint: &'a Endpoint) -> Result<Handshake<'a>, Failure> {
-        match &self.inner.tls {
+        let own = endpoint.options().and_then(|options| options.tls.as_ref());
+        match own.or(self.inner.tls.as_ref()) {
             Some(settings) => Ok(Handshake {
                 settings,
-                host: &endpoint.host,
+                endpoint,
                 timeout: self.inner.tls_timeout,
             }),
             None => Err(Failure::new(ConnectErrorKind::NoTlsProvider, Phase::Tls)),

@@ -1,5 +1,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+use crate::options::ConnectOptions;
 
 /// Where to connect to, and whether TLS goes over it.
 ///
@@ -18,6 +21,8 @@ pub struct Endpoint {
     pub port: u16,
     /// Whether the bytes are secured.
     pub security: Security,
+    /// Shared, since an endpoint is copied more often than made. Never the default ones.
+    options: Option<Arc<ConnectOptions>>,
 }
 
 impl Endpoint {
@@ -27,7 +32,21 @@ impl Endpoint {
             host,
             port,
             security,
+            options: None,
         }
+    }
+
+    /// The same endpoint with settings of its own in the place of the connector's, and in place of
+    /// those that it had.
+    pub fn with_options(mut self, options: ConnectOptions) -> Self {
+        let says_something = options != ConnectOptions::default();
+        self.options = says_something.then(|| Arc::new(options));
+        self
+    }
+
+    /// The settings that take the place of the connector's, if there are any.
+    pub fn options(&self) -> Option<&ConnectOptions> {
+        self.options.as_deref()
     }
 }
 
@@ -89,4 +108,46 @@ pub enum Security {
     Plain,
     /// Bytes go through TLS, with the peer's name verified.
     Tls,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::ServerName;
+
+    fn endpoint() -> Endpoint {
+        Endpoint::new(Host::Name("a.test".into()), 443, Security::Tls)
+    }
+
+    fn with(change: impl FnOnce(&mut ConnectOptions)) -> Endpoint {
+        let mut options = ConnectOptions::default();
+        change(&mut options);
+        endpoint().with_options(options)
+    }
+
+    #[test]
+    fn unlike_options_make_unlike_endpoints() {
+        let all = [
+            endpoint(),
+            with(|o| o.server_name = ServerName::parse("b.test").ok()),
+            with(|o| o.server_name = ServerName::parse("c.test").ok()),
+            with(|o| o.local_address = Some([127, 0, 0, 1].into())),
+            with(|o| o.local_address = Some([127, 0, 0, 2].into())),
+            with(|o| o.interface = Some("lo".into())),
+            with(|o| o.interface = Some("eth0".into())),
+        ];
+        for (n, one) in all.iter().enumerate() {
+            for (m, other) in all.iter().enumerate() {
+                assert_eq!(one == other, n == m, "{one:?} and {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn options_that_say_nothing_change_nothing() {
+        assert_eq!(with(|_| {}), endpoint());
+        assert_eq!(with(|_| {}).options(), None);
+        let own = with(|o| o.interface = Some("lo".into()));
+        assert_eq!(own.with_options(ConnectOptions::default()), endpoint());
+    }
 }

@@ -28,7 +28,8 @@
 //! # The map
 //!
 //! - [`Connector`] is the staircase: look up, race, connect, secure; each step within one deadline.
-//! - [`Endpoint`] says where to, [`ConnectFacts`] and [`ConnectError`] say how it went.
+//! - [`Endpoint`] says where to, and with [`ConnectOptions`] what is different there;
+//!   [`ConnectFacts`] and [`ConnectError`] say how it went.
 //! - [`Resolve`] turns names into [`Answers`], which may arrive in parts. Lookups under way are
 //!   shared, answers kept for a moment. [`is_public`] is a ready-made filter of addresses.
 //! - [`TlsSettings`] says whom to trust. Types of rustls appear in one place only,
@@ -58,6 +59,7 @@ mod facts;
 mod guard;
 mod names;
 mod network;
+mod options;
 mod socket;
 mod stream;
 mod tls;
@@ -68,6 +70,7 @@ pub use self::endpoint::{Endpoint, Host, Security};
 pub use self::error::{ConnectError, ConnectErrorKind, Phase};
 pub use self::facts::{Attempt, ConnectFacts, Connected, TlsFacts, TlsVersion};
 pub use self::names::{Answers, Resolve, SystemResolver, is_public};
+pub use self::options::ConnectOptions;
 pub use self::socket::Keepalive;
 pub use self::stream::{Probe, Stream};
-pub use self::tls::{TlsErrorKind, TlsSettings, TlsSettingsBuilder, TlsSettingsError};
+pub use self::tls::{ServerName, TlsErrorKind, TlsSettings, TlsSettingsBuilder, TlsSettingsError};

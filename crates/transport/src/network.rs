@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -7,7 +8,7 @@ use crate::endpoint::Endpoint;
 use crate::error::Failure;
 use crate::eyeballs::{Race, RaceOptions, Winner};
 use crate::facts::{ConnectFacts, Connected};
-use crate::names::{Names, Screened, Source};
+use crate::names::{Families, Names, Screened, Source};
 use crate::socket::SocketOptions;
 use crate::stream::Stream;
 use crate::tls::Handshake;
@@ -28,8 +29,10 @@ impl Network {
         handshake: Option<Handshake<'_>>,
         deadline: Instant,
     ) -> Result<Connected, Failure> {
-        let lookup = self.names.look_up(endpoint);
-        let mut race = self.race(lookup.addresses);
+        let local = self.sockets.local_address(endpoint.options());
+        let families = self.names.families.reached_from(local);
+        let lookup = self.names.look_up(endpoint, families);
+        let mut race = self.race(endpoint, families, lookup.addresses);
         let mut insecure: Option<Failure> = None;
         loop {
             let winner = match timeout_at(deadline, race.winner()).await {
@@ -64,10 +67,21 @@ impl Network {
         }
     }
 
-    fn race(&self, addresses: Screened) -> Race<TcpStream, Screened> {
+    fn race(
+        &self,
+        endpoint: &Endpoint,
+        families: Families,
+        addresses: Screened,
+    ) -> Race<TcpStream, Screened> {
+        let mut options = self.race.clone();
+        if families != Families::Both {
+            // There is no other family to wait for.
+            options.resolution_delay = Duration::ZERO;
+        }
         let sockets = Arc::clone(&self.sockets);
-        Race::start(self.race.clone(), addresses, move |addr| {
-            Box::pin(Arc::clone(&sockets).connect(addr))
+        let endpoint = endpoint.clone();
+        Race::start(options, addresses, move |addr| {
+            Box::pin(Arc::clone(&sockets).connect(addr, endpoint.clone()))
         })
     }
 }

@@ -7,6 +7,9 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpSocket, TcpStream};
 
+use crate::endpoint::Endpoint;
+use crate::options::ConnectOptions;
+
 /// How often the kernel asks an idle peer whether it still lives.
 ///
 /// This finds peers that vanished while nothing is being sent. Data that is on its way and never
@@ -64,20 +67,35 @@ impl Default for SocketOptions {
 }
 
 impl SocketOptions {
-    /// Connects a socket to an address.
-    pub(crate) async fn connect(self: Arc<Self>, addr: SocketAddr) -> io::Result<TcpStream> {
+    /// Connects a socket to an address. Options of the endpoint's own come before these.
+    pub(crate) async fn connect(
+        self: Arc<Self>,
+        addr: SocketAddr,
+        endpoint: Endpoint,
+    ) -> io::Result<TcpStream> {
+        let socket = self.open(addr, endpoint.options())?;
+        socket.connect(addr).await
+    }
+
+    /// Where connections to the endpoint come from.
+    pub(crate) fn local_address(&self, own: Option<&ConnectOptions>) -> Option<IpAddr> {
+        own.and_then(|own| own.local_address).or(self.local_address)
+    }
+
+    /// Makes a socket that is ready to be connected to an address.
+    fn open(&self, addr: SocketAddr, own: Option<&ConnectOptions>) -> io::Result<TcpSocket> {
         let socket = match addr {
             SocketAddr::V4(_) => TcpSocket::new_v4()?,
             SocketAddr::V6(_) => TcpSocket::new_v6()?,
         };
-        self.apply(&socket)?;
+        self.apply(&socket, own)?;
         if let Some(hook) = &self.hook {
             hook(&socket, addr)?;
         }
-        socket.connect(addr).await
+        Ok(socket)
     }
 
-    fn apply(&self, socket: &TcpSocket) -> io::Result<()> {
+    fn apply(&self, socket: &TcpSocket, own: Option<&ConnectOptions>) -> io::Result<()> {
         socket.set_nodelay(self.nodelay)?;
         if let Some(keepalive) = &self.keepalive {
             SockRef::from(socket).set_tcp_keepalive(
@@ -96,10 +114,11 @@ impl SocketOptions {
         if let Some(size) = self.receive_buffer {
             socket.set_recv_buffer_size(size)?;
         }
-        if let Some(interface) = &self.interface {
+        let own_interface = own.and_then(|own| own.interface.as_deref());
+        if let Some(interface) = own_interface.or(self.interface.as_deref()) {
             bind_device(socket, interface)?;
         }
-        match self.local_address {
+        match self.local_address(own) {
             Some(ip) => socket.bind(SocketAddr::new(ip, 0)),
             None => Ok(()),
         }

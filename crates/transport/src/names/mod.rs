@@ -70,9 +70,10 @@ pub(crate) enum Source {
 }
 
 impl Names {
-    pub(crate) fn look_up(&self, endpoint: &Endpoint) -> Lookup {
+    /// Starts to look an endpoint up; addresses of other families are left out.
+    pub(crate) fn look_up(&self, endpoint: &Endpoint, families: Families) -> Lookup {
         let (source, answers) = self.ask(&endpoint.host);
-        let screen = Screen::new(endpoint.clone(), self.families, self.filter.clone());
+        let screen = Screen::new(endpoint.clone(), families, self.filter.clone());
         Lookup {
             addresses: Screened::new(answers, screen),
             source,

@@ -76,14 +76,23 @@ impl Screen {
 }
 
 impl Families {
-    pub(crate) fn without_ipv4(self) -> Self {
+    /// Those that can be reached from a local address.
+    pub(crate) fn reached_from(self, local: Option<IpAddr>) -> Self {
+        match local {
+            Some(IpAddr::V4(_)) => self.without_ipv6(),
+            Some(IpAddr::V6(_)) => self.without_ipv4(),
+            None => self,
+        }
+    }
+
+    fn without_ipv4(self) -> Self {
         match self {
             Self::Both | Self::OnlyIpv6 => Self::OnlyIpv6,
             Self::OnlyIpv4 | Self::Neither => Self::Neither,
         }
     }
 
-    pub(crate) fn without_ipv6(self) -> Self {
+    fn without_ipv6(self) -> Self {
         match self {
             Self::Both | Self::OnlyIpv4 => Self::OnlyIpv4,
             Self::OnlyIpv6 | Self::Neither => Self::Neither,

@@ -1,16 +1,15 @@
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use super::error::{TlsErrorKind, kind_of};
+use super::name::ServerName;
 use super::settings::TlsSettings;
-use crate::endpoint::Host;
+use crate::endpoint::Endpoint;
 use crate::error::{ConnectErrorKind, Failure, Phase};
 use crate::facts::{TlsFacts, TlsVersion};
 use crate::stream::Stream;
@@ -19,7 +18,7 @@ use crate::stream::Stream;
 #[derive(Clone, Copy)]
 pub(crate) struct Handshake<'a> {
     pub(crate) settings: &'a TlsSettings,
-    pub(crate) host: &'a Host,
+    pub(crate) endpoint: &'a Endpoint,
     pub(crate) timeout: Duration,
 }
 
@@ -30,15 +29,12 @@ impl Handshake<'_> {
         stream: Stream,
         deadline: Instant,
     ) -> Result<(Stream, TlsFacts), HandshakeError> {
-        let asked = self.settings.asked_name().cloned();
-        let name = asked
-            .or_else(|| server_name(self.host))
-            .ok_or(HandshakeError::Fatal(
-                ConnectErrorKind::Tls(TlsErrorKind::InvalidServerName),
-                None,
-            ))?;
-        let connecting =
-            TlsConnector::from(Arc::clone(self.settings.config())).connect(name, stream);
+        let name = self.server_name().ok_or(HandshakeError::Fatal(
+            ConnectErrorKind::Tls(TlsErrorKind::InvalidServerName),
+            None,
+        ))?;
+        let connecting = TlsConnector::from(Arc::clone(self.settings.config()))
+            .connect(name.into_rustls(), stream);
         let deadline = deadline.min(Instant::now() + self.timeout);
         let stream = match timeout_at(deadline, connecting).await {
             Ok(Ok(stream)) => stream,
@@ -47,6 +43,15 @@ impl Handshake<'_> {
         };
         let facts = facts(stream.get_ref().1)?;
         Ok((Stream::tls(stream), facts))
+    }
+
+    /// The name to ask for and to verify.
+    fn server_name(self) -> Option<ServerName> {
+        let own = self.endpoint.options();
+        own.and_then(|options| options.server_name.as_ref())
+            .or_else(|| self.settings.asked_name())
+            .cloned()
+            .or_else(|| ServerName::of(&self.endpoint.host))
     }
 }
 
@@ -102,24 +107,6 @@ impl HandshakeError {
             Self::Fatal(kind, None) => Failure::new(kind, Phase::Tls),
             Self::Fatal(kind, Some(error)) => Failure::new(kind, Phase::Tls).because(error),
         }
-    }
-}
-
-/// The name to ask for and to verify.
-///
-/// RFC 6066 §3: a DNS name without its trailing dot, and no literal addresses, which are verified
-/// against the certificate all the same (RFC 9110 §4.3.5).
-fn server_name(host: &Host) -> Option<ServerName<'static>> {
-    match host {
-        Host::Name(name) => {
-            let name = name.strip_suffix('.').unwrap_or(name);
-            match ServerName::try_from(name.to_owned()).ok()? {
-                name @ ServerName::DnsName(_) => Some(name),
-                _ => None,
-            }
-        }
-        Host::Ip(ip) => Some((*ip).into()),
-        Host::ZonedIp(ip, _) => Some(IpAddr::V6(*ip).into()),
     }
 }
 

@@ -1,5 +1,6 @@
 mod error;
 mod handshake;
+mod name;
 #[cfg(feature = "platform-verifier")]
 mod platform;
 mod provider;
@@ -8,4 +9,5 @@ mod trust;
 
 pub use self::error::{TlsErrorKind, TlsSettingsError};
 pub(crate) use self::handshake::Handshake;
+pub use self::name::ServerName;
 pub use self::settings::{TlsSettings, TlsSettingsBuilder};

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::TLS13;
 use rustls::{ClientConfig, DEFAULT_VERSIONS, KeyLogFile, SupportedProtocolVersion};
 
 use super::error::TlsSettingsError;
+use super::name::ServerName;
 use super::provider;
 use super::trust::{self, Encoded, Roots, Trust, unsupported};
 use crate::bounded::Bounded;
@@ -39,7 +40,7 @@ pub struct TlsSettings {
 
 struct Inner {
     config: Arc<ClientConfig>,
-    asked_name: Option<ServerName<'static>>,
+    asked_name: Option<ServerName>,
 }
 
 impl TlsSettings {
@@ -75,11 +76,11 @@ impl TlsSettings {
     }
 
     /// The name to ask for in place of the host's.
-    pub(super) fn asked_name(&self) -> Option<&ServerName<'static>> {
+    pub(super) fn asked_name(&self) -> Option<&ServerName> {
         self.inner.asked_name.as_ref()
     }
 
-    fn new(config: Arc<ClientConfig>, asked_name: Option<ServerName<'static>>) -> Self {
+    fn new(config: Arc<ClientConfig>, asked_name: Option<ServerName>) -> Self {
         Self {
             inner: Arc::new(Inner { config, asked_name }),
         }
@@ -244,7 +245,11 @@ impl TlsSettingsBuilder {
     /// trust, or if this build has no TLS provider.
     pub fn build(self) -> Result<TlsSettings, TlsSettingsError> {
         let provider = provider::built_in().ok_or(TlsSettingsError::NoProvider)?;
-        let asked_name = self.asked_name.map(parse_name).transpose()?;
+        let asked_name = self
+            .asked_name
+            .as_deref()
+            .map(ServerName::parse)
+            .transpose()?;
         let verifier = self.trust.verifier(&provider)?;
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(versions_since(self.oldest))
@@ -290,10 +295,6 @@ impl fmt::Debug for TlsSettingsBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsSettingsBuilder").finish_non_exhaustive()
     }
-}
-
-fn parse_name(name: String) -> Result<ServerName<'static>, TlsSettingsError> {
-    ServerName::try_from(name).map_err(|_| TlsSettingsError::BadServerName)
 }
 
 fn versions_since(oldest: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {

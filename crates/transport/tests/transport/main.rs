@@ -12,6 +12,7 @@ mod names;
 mod netns;
 #[cfg(all(feature = "interop", feature = "tls-ring"))]
 mod openssl;
+mod options;
 mod plain_probe;
 mod support;
 
@@ -23,6 +24,8 @@ mod tls_connect;
 mod tls_failures;
 #[cfg(not(any(feature = "tls-aws-lc-rs", feature = "tls-ring")))]
 mod tls_missing;
+#[cfg(feature = "tls-ring")]
+mod tls_options;
 #[cfg(all(feature = "tls-aws-lc-rs", feature = "tls-ring"))]
 mod tls_post_quantum;
 #[cfg(feature = "tls-ring")]

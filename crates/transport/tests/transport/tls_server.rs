@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use postrider_transport::{
     Connected, Connector, ConnectorBuilder, Endpoint, Host, Security, Stream, TlsSettings,
+    TlsSettingsBuilder,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, SupportedProtocolVersion};
@@ -97,11 +98,14 @@ pub(crate) fn both_versions(identity: &Identity) -> ServerConfig {
 }
 
 pub(crate) fn trusting(authority: &Authority) -> TlsSettings {
+    trusting_by(authority).build().unwrap()
+}
+
+/// The same, with room for more.
+pub(crate) fn trusting_by(authority: &Authority) -> TlsSettingsBuilder {
     TlsSettings::builder()
         .add_root_der(authority.der())
         .only_added_roots()
-        .build()
-        .unwrap()
 }
 
 pub(crate) fn knowing_and_trusting(

@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::authority::{Authority, Identity, expired, revocation_list, server};
 use crate::support::{knowing, listen, soon};
-use crate::tls_server::{Server, both_versions, serve_one, server_config, tls};
+use crate::tls_server::{Server, both_versions, serve_one, server_config, tls, trusting_by};
 
 /// Connects with the settings to a server of this identity.
 async fn connect_to(
@@ -29,12 +29,6 @@ async fn connect_to(
     let outcome = soon(connector.connect(&endpoint)).await;
     assert_eq!(serving.await.unwrap().is_ok(), outcome.is_ok());
     outcome.map_err(Box::new)
-}
-
-fn trusting(authority: &Authority) -> TlsSettingsBuilder {
-    TlsSettings::builder()
-        .add_root_der(authority.der())
-        .only_added_roots()
 }
 
 fn with_serial(authority: &Authority, serial: u64) -> Identity {
@@ -51,7 +45,7 @@ fn kind(outcome: Result<Connected, Box<ConnectError>>) -> ConnectErrorKind {
 async fn a_revoked_certificate_is_refused_and_others_of_the_list_are_not() {
     let authority = Authority::new();
     let list = revocation_list(&authority, &[7, 8], 2090);
-    let settings = trusting(&authority)
+    let settings = trusting_by(&authority)
         .add_revocation_list_der(list)
         .build()
         .unwrap();
@@ -69,7 +63,7 @@ async fn a_revoked_certificate_is_refused_and_others_of_the_list_are_not() {
 async fn where_lists_are_given_one_must_cover_the_certificate() {
     let (authority, other) = (Authority::new(), Authority::new());
     let list = revocation_list(&other, &[], 2090);
-    let settings = trusting(&authority)
+    let settings = trusting_by(&authority)
         .add_revocation_list_der(list)
         .build()
         .unwrap();
@@ -83,7 +77,7 @@ async fn where_lists_are_given_one_must_cover_the_certificate() {
 async fn a_list_that_is_out_of_date_fails_the_handshake() {
     let authority = Authority::new();
     let list = revocation_list(&authority, &[], 2021);
-    let settings = trusting(&authority)
+    let settings = trusting_by(&authority)
         .add_revocation_list_der(list)
         .build()
         .unwrap();
@@ -98,7 +92,7 @@ async fn only_a_pinned_key_is_accepted() {
     let authority = Authority::new();
     let identity = authority.identity("a.test");
     let pin = sha256(&identity.key.subject_public_key_info());
-    let pinned = |pin| trusting(&authority).pin_public_key(pin);
+    let pinned = |pin| trusting_by(&authority).pin_public_key(pin);
 
     let settings = pinned([0; 32]).pin_public_key(pin).build().unwrap();
     connect_to(both_versions(&identity), settings)
@@ -145,7 +139,10 @@ async fn another_name_than_the_hosts_can_be_asked_for() {
     let authority = Authority::new();
     let (listener, addr) = listen().await;
     let serving = serve_one(listener, both_versions(&authority.identity("b.test")));
-    let settings = trusting(&authority).server_name("b.test").build().unwrap();
+    let settings = trusting_by(&authority)
+        .server_name("b.test")
+        .build()
+        .unwrap();
     let connector = knowing(&[addr]).tls(settings).build();
     connector.connect(&tls("a.test")).await.unwrap();
     let far = serving.await.unwrap().unwrap();
@@ -155,7 +152,7 @@ async fn another_name_than_the_hosts_can_be_asked_for() {
 #[tokio::test]
 async fn an_old_version_can_be_refused() {
     let authority = Authority::new();
-    let settings = trusting(&authority)
+    let settings = trusting_by(&authority)
         .oldest_version(TlsVersion::Tls13)
         .build()
         .unwrap();
@@ -177,7 +174,7 @@ async fn a_client_certificate_is_shown_and_can_be_rotated() {
     let addr = server.listener.local_addr().unwrap();
     for _ in 0..2 {
         let client = client(&authority);
-        let settings = trusting(&authority)
+        let settings = trusting_by(&authority)
             .client_certificate_pem(client.certificate_pem.clone(), client.key.serialize_pem())
             .build()
             .unwrap();
@@ -201,7 +198,7 @@ async fn a_missing_client_certificate_is_an_alert_at_the_first_read() {
     let (listener, addr) = listen().await;
     let serving = serve_one(listener, asking_for_certificates(&authority));
     let connector = knowing(&[addr])
-        .tls(trusting(&authority).build().unwrap())
+        .tls(trusting_by(&authority).build().unwrap())
         .build();
     let connected = connector.connect(&tls("a.test")).await.unwrap();
     let mut stream = connected.stream;
@@ -239,7 +236,10 @@ async fn sessions_are_not_resumed_where_none_are_remembered() {
     let authority = Authority::new();
     let mut server = Server::with(&authority, both_versions(&authority.identity("a.test"))).await;
     let addr = server.listener.local_addr().unwrap();
-    let settings = trusting(&authority).remembered_sessions(0).build().unwrap();
+    let settings = trusting_by(&authority)
+        .remembered_sessions(0)
+        .build()
+        .unwrap();
     server.connector = knowing(&[addr]).tls(settings).build();
     for _ in 0..2 {
         let (connected, mut far) = server.connect().await;
@@ -267,7 +267,7 @@ fn keys_are_logged_on_request_only() {
 #[ignore = "run by keys_are_logged_on_request_only, with a variable in its environment"]
 async fn child_that_logs_keys() {
     let authority = Authority::new();
-    let settings = trusting(&authority).log_keys_to_file().build().unwrap();
+    let settings = trusting_by(&authority).log_keys_to_file().build().unwrap();
     let config = both_versions(&authority.identity("a.test"));
     connect_to(config, settings).await.unwrap();
 }
@@ -276,7 +276,7 @@ async fn child_that_logs_keys() {
 #[ignore = "run by keys_are_logged_on_request_only, with a variable in its environment"]
 async fn child_that_logs_no_keys() {
     let authority = Authority::new();
-    let settings = trusting(&authority).build().unwrap();
+    let settings = trusting_by(&authority).build().unwrap();
     let config = both_versions(&authority.identity("a.test"));
     connect_to(config, settings).await.unwrap();
 }
