@@ -34,11 +34,16 @@ pub(crate) fn acquire(
     want: Want,
     now: Instant,
 ) -> Result<Acquired, Cause> {
-    let (route, user_info) = Route::of(&call.url)?;
+    let options = call
+        .special
+        .as_ref()
+        .and_then(|special| special.options.as_ref());
+    let (mut route, user_info) = Route::of(&call.url, options, &client.home.rotation)?;
     if let Some(user_info) = user_info {
         authorize(&mut call.headers, &user_info)?;
     }
-    let (content, again) = call.body.take().unwrap_or_default().into_attempt();
+    let body = call.body.take().unwrap_or_default();
+    let (content, again) = body.into_attempt().map_err(Cause::RequestBody)?;
     call.body = again;
     let attempt = Attempt::encode(call, client, &route.authority, content)?;
 
@@ -52,7 +57,7 @@ pub(crate) fn acquire(
             return Ok(Acquired::Lease(admit(lease, &attempt)?, attempt));
         }
     }
-    let (turn, dial) = Turn::before(client.dial(&route));
+    let (turn, dial) = Turn::before(client.dial(&mut route));
     let wait = pool.wait(route.to_key(), want, dial);
     Ok(Acquired::Wait(wait, turn, attempt))
 }

@@ -41,7 +41,7 @@ pub(crate) fn after_failure(
         end: End::of(&cause),
     };
     if failure.is_stale() {
-        client.tally.count_stale(failure.written);
+        client.home.tally.count_stale(failure.written);
     }
     let again = Again {
         idempotent: call.idempotent,
@@ -66,7 +66,7 @@ pub(crate) fn after_failure(
     tracing::debug!(error = %cause, "sending again: the kept-alive connection was closed");
     call.watch.begin_again();
     call.timings.count_retry();
-    client.tally.retries.add();
+    client.home.tally.retries.add();
     Ok(want)
 }
 

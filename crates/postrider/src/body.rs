@@ -1,6 +1,7 @@
 //! Request bodies: nothing, bytes, a stream, or a factory that can make the body again.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -98,24 +99,36 @@ impl Body {
     ///
     /// The second is `None` where the body cannot be sent again once a piece of
     /// it was taken.
-    pub(crate) fn into_attempt(self) -> (Content, Option<Self>) {
-        match self.0 {
+    ///
+    /// # Errors
+    ///
+    /// If code of the caller's own panics.
+    pub(crate) fn into_attempt(self) -> Result<(Content, Option<Self>), BoxError> {
+        Ok(match self.0 {
             Kind::Empty => (Content::Empty, Some(Self::empty())),
             Kind::Bytes(bytes) if bytes.is_empty() => (Content::Empty, Some(Self::empty())),
             Kind::Bytes(bytes) => (Content::Bytes(bytes.clone()), Some(Self::from(bytes))),
-            Kind::Streaming(body) if body.is_end_stream() => (Content::Empty, Some(Self::empty())),
+            Kind::Streaming(body) if contain(|| body.is_end_stream())? => {
+                (Content::Empty, Some(Self::empty()))
+            }
             Kind::Streaming(body) => (Content::Streaming(body), None),
             Kind::Factory(make) => {
-                let (content, _) = make().into_attempt();
+                let (content, _) = contain(|| make())?.into_attempt()?;
                 (content, Some(Self(Kind::Factory(make))))
             }
-        }
+        })
     }
 
     /// A streaming body that was put aside untouched, to be sent after all.
     pub(crate) fn untouched(body: BoxBody) -> Self {
         Self(Kind::Streaming(body))
     }
+}
+
+/// A panic of the caller's own code becomes an error of its request.
+pub(crate) fn contain<T>(callers: impl FnOnce() -> T) -> Result<T, BoxError> {
+    // What panicked is not used again.
+    catch_unwind(AssertUnwindSafe(callers)).map_err(|_| "it panicked".into())
 }
 
 impl fmt::Debug for Body {

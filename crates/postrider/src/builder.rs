@@ -9,21 +9,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::USER_AGENT;
-use http::{HeaderMap, HeaderValue, Uri};
+use http::{HeaderMap, HeaderValue};
 use pool::{KeyLimits, Policy, Pool};
-use protocol::Limits;
+use protocol::{Authority, Limits};
 use tokio::io::{AsyncRead, AsyncWrite};
 use transport::{Connector, ConnectorBuilder, Endpoint, TlsSettings, TlsSettingsBuilder};
 
 use crate::body::BoxError;
-use crate::client::{Client, Inner};
+use crate::client::{Client, Home, Inner};
 use crate::connection::Connection;
 use crate::error::{Cause, Error, Phase};
 use crate::policy::retry::Retry;
-use crate::route::{Key, Route};
+use crate::route::{Key, origin};
 use crate::special::HeaderCase;
-use crate::stats::Tally;
 use crate::timeouts::Timeouts;
+use crate::url::IntoUrl;
 
 /// A body that is read into one piece may have so many bytes: 64 MiB.
 const MAX_COLLECTED: usize = 64 * 1024 * 1024;
@@ -49,7 +49,7 @@ pub struct ClientBuilder {
     connector: ConnectorBuilder,
     tls: Tls,
     pool: Policy,
-    origins: HashMap<Key, KeyLimits>,
+    origins: HashMap<Authority<'static>, KeyLimits>,
     headers: HeaderMap,
     timeouts: Timeouts,
     limits: Limits,
@@ -107,7 +107,7 @@ impl ClientBuilder {
             timeouts: self.timeouts,
             limits: self.limits,
             retry: self.retry,
-            tally: Arc::new(Tally::default()),
+            home: Arc::new(Home::default()),
             max_collected: self.max_collected,
             header_case: self.header_case,
         }
@@ -230,16 +230,12 @@ impl ClientBuilder {
     ///     .build()?;
     /// # Ok::<(), postrider::Error>(())
     /// ```
-    pub fn pool_limits_for<U>(mut self, url: U, limits: KeyLimits) -> Self
-    where
-        U: TryInto<Uri>,
-        U::Error: Into<http::Error>,
-    {
-        match Route::to(url) {
-            Ok(key) => {
-                self.origins.insert(key, limits);
+    pub fn pool_limits_for(mut self, url: impl IntoUrl, limits: KeyLimits) -> Self {
+        match origin(url) {
+            Ok(origin) => {
+                self.origins.insert(origin, limits);
             }
-            Err(cause) => self.wrong = Some(cause.to_string().into()),
+            Err(error) => self.wrong = Some(error.to_string().into()),
         }
         self
     }
@@ -362,13 +358,16 @@ impl ClientBuilder {
     }
 }
 
-fn build_pool(policy: Policy, origins: HashMap<Key, KeyLimits>) -> Pool<Key, Box<Connection>> {
+fn build_pool(
+    policy: Policy,
+    origins: HashMap<Authority<'static>, KeyLimits>,
+) -> Pool<Key, Box<Connection>> {
     if origins.is_empty() {
         return Pool::new(policy);
     }
     let others = policy.per_key;
     Pool::builder(policy)
-        .limits_of(move |key| origins.get(key).copied().unwrap_or(others))
+        .limits_of(move |key: &Key| origins.get(&key.0.authority).copied().unwrap_or(others))
         .build()
 }
 

@@ -1,10 +1,12 @@
 //! The record of one request, from the builder to the response's last byte.
 
 use std::fmt;
+use std::sync::Arc;
 
 use http::header::EXPECT;
 use http::{HeaderMap, Method, Uri};
 use tokio::time::Instant;
+use transport::ConnectOptions;
 
 use crate::body::Body;
 use crate::client::Inner;
@@ -89,6 +91,11 @@ impl Call {
     /// What this request asks for that most don't.
     pub(crate) fn special(&mut self) -> &mut Special {
         self.special.get_or_insert_default()
+    }
+
+    /// How its connection is to differ from the client's others.
+    pub(crate) fn options(&mut self) -> &mut ConnectOptions {
+        Arc::make_mut(self.special().options.get_or_insert_default())
     }
 
     /// An error that befell this request.

@@ -13,6 +13,7 @@ use transport::{ConnectError, Connector};
 use crate::builder::ClientBuilder;
 use crate::connection::Connection;
 use crate::policy::retry::Retry;
+use crate::rotation::Rotation;
 use crate::route::{Key, Route};
 use crate::special::HeaderCase;
 use crate::stats::{Stats, Tally};
@@ -49,9 +50,16 @@ pub(crate) struct Inner {
     pub(crate) timeouts: Timeouts,
     pub(crate) limits: Limits,
     pub(crate) retry: Retry,
-    pub(crate) tally: Arc<Tally>,
+    pub(crate) home: Arc<Home>,
     pub(crate) max_collected: usize,
     pub(crate) header_case: HeaderCase,
+}
+
+/// What connections know of their client, and what outlives it.
+#[derive(Debug, Default)]
+pub(crate) struct Home {
+    pub(crate) tally: Tally,
+    pub(crate) rotation: Rotation,
 }
 
 impl Client {
@@ -75,7 +83,7 @@ impl Client {
     /// What the pool holds at this moment, and what it has done so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        Stats::new(self.inner.pool.stats(), &self.inner.tally)
+        Stats::new(self.inner.pool.stats(), &self.inner.home.tally)
     }
 }
 
@@ -92,20 +100,23 @@ impl Inner {
         }
     }
 
-    /// How the pool makes a connection on `route`. It uses nothing but what is
-    /// in the route's key or the same for the whole client, so that any request
-    /// of that key can ride what it makes.
+    /// How the pool makes a connection on `route`, which follows the client's
+    /// TLS settings for that. It uses nothing but what is in the route's key or
+    /// the same for the client's whole life, so that any request of that key can
+    /// ride what it makes.
     pub(crate) fn dial(
         &self,
-        route: &Route<'_>,
+        route: &mut Route<'_>,
     ) -> impl FnOnce() -> Dial + Clone + Send + 'static + use<> {
         let connector = self.connector.clone();
-        let endpoint = route.endpoint();
-        let tally = Arc::clone(&self.tally);
+        let settings = route.follow(&self.home.rotation);
+        let endpoint = route.endpoint(settings);
+        let turn = route.turn;
+        let home = Arc::clone(&self.home);
         move || {
             Box::pin(async move {
                 let connected = connector.connect(&endpoint).await?;
-                Ok(Connection::new(connected, tally))
+                Ok(Connection::new(connected, home, turn))
             })
         }
     }

@@ -15,6 +15,7 @@ use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 use transport::{ConnectError, ConnectFacts, Connected, Probe, Stream, TlsFacts};
 
+use crate::client::Home;
 use crate::stats::Tally;
 use crate::timings::DialTimings;
 
@@ -32,11 +33,13 @@ pub(crate) struct Connection {
     connected: Instant,
     requests: u64,
     facts: Arc<ConnectFacts>,
-    tally: Arc<Tally>,
+    /// Which of the client's TLS settings secure it, if they do.
+    turn: Option<u64>,
+    home: Arc<Home>,
 }
 
 impl Connection {
-    pub(crate) fn new(connected: Connected, tally: Arc<Tally>) -> Box<Self> {
+    pub(crate) fn new(connected: Connected, home: Arc<Home>, turn: Option<u64>) -> Box<Self> {
         // Numbers are the process's, so that two clients' logs do not mix them up.
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         Box::new(Self {
@@ -48,7 +51,8 @@ impl Connection {
             connected: Instant::now(),
             requests: 0,
             facts: Arc::new(connected.facts),
-            tally,
+            turn,
+            home,
         })
     }
 
@@ -80,7 +84,7 @@ impl Connection {
 
     /// Where to count what befalls it.
     pub(crate) fn tally(&self) -> &Tally {
-        &self.tally
+        &self.home.tally
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -96,6 +100,12 @@ impl Connection {
         self.facts.remote
     }
 
+    /// Whether the client's TLS settings have changed since it was secured.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.turn
+            .is_some_and(|turn| turn != self.home.rotation.turns())
+    }
+
     pub(crate) fn is_alive(&mut self, probe: Probe) -> bool {
         self.stream.is_alive(probe)
     }
@@ -105,7 +115,7 @@ impl Reusable for Box<Connection> {
     type Error = ConnectError;
 
     fn has_ended(&mut self) -> bool {
-        !self.stream.is_alive(Probe::Flag)
+        self.is_retired() || !self.stream.is_alive(Probe::Flag)
     }
 
     fn idle_limit(&self) -> Option<Duration> {

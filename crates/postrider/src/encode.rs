@@ -3,7 +3,7 @@
 use http_body::Body as _;
 use protocol::{Authority, BodyLength, Exchange, RequestHead};
 
-use crate::body::Content;
+use crate::body::{Content, contain};
 use crate::call::Call;
 use crate::client::Inner;
 use crate::error::Cause;
@@ -31,7 +31,7 @@ impl Attempt {
             None => (Form::default(), case.spelling()),
         };
         let target = form.target(&call.method, &call.url);
-        let length = length(&content);
+        let length = contain(|| length(&content)).map_err(Cause::RequestBody)?;
         let head = RequestHead::new(&call.method, target, authority, &call.headers, length)
             .with_spelling(spelling);
         let mut bytes = spare_head();

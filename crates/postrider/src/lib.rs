@@ -69,6 +69,7 @@
 //! - `tls-aws-lc-rs`: the same by aws-lc-rs, which has it; used where both are on.
 //! - `platform-verifier`: [`TlsSettings`] that check certificates by the
 //!   operating system's rules and roots.
+//! - `idna`: URLs whose host is not in ASCII; see [`IntoUrl`].
 //! - `json`: [`RequestBuilder`]'s and [`Response`]'s methods for JSON.
 
 mod acquire;
@@ -87,6 +88,7 @@ mod policy;
 mod query;
 mod request;
 mod response;
+mod rotation;
 mod route;
 mod send;
 mod special;
@@ -95,6 +97,7 @@ mod timeouts;
 mod timings;
 mod turn;
 mod upgrade;
+mod url;
 mod wire;
 
 pub use body::{Body, BoxError};
@@ -115,7 +118,9 @@ pub use special::HeaderCase;
 pub use stats::{Stale, Stats};
 pub use timings::{DialTimings, Timings};
 pub use transport::{
-    Answers, Attempt, ConnectErrorKind, ConnectorBuilder, Endpoint, Host, Keepalive, Resolve,
-    Security, SystemResolver, TlsErrorKind, TlsFacts, TlsSettings, TlsSettingsBuilder, TlsVersion,
+    Answers, Attempt, ConnectErrorKind, ConnectOptions, ConnectorBuilder, Endpoint, Host,
+    Keepalive, Resolve, Security, ServerName, SystemResolver, TlsErrorKind, TlsFacts, TlsSettings,
+    TlsSettingsBuilder, TlsSettingsError, TlsVersion, is_public,
 };
 pub use upgrade::Upgraded;
+pub use url::IntoUrl;

@@ -4,13 +4,13 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::Uri;
 use pool::{Counts, IdleFacts};
 
 use crate::client::Client;
 use crate::connection::Connection;
-use crate::error::{Cause, Error, Phase};
-use crate::route::{Key, Route};
+use crate::error::{Cause, Error};
+use crate::route::{Key, Route, origin};
+use crate::url::IntoUrl;
 
 impl Client {
     /// Makes connections to the origin of `url` until `count` of them stand
@@ -39,14 +39,11 @@ impl Client {
     ///
     /// Dropping the future loses nothing: connections that have been made stay,
     /// and those under way go on for a short while.
-    pub async fn warm<U>(&self, url: U, count: usize) -> Result<usize, Error>
-    where
-        U: TryInto<Uri>,
-        U::Error: Into<http::Error>,
-    {
-        let key = origin(url)?;
+    pub async fn warm(&self, url: impl IntoUrl, count: usize) -> Result<usize, Error> {
         let inner = self.inner();
-        let dial = inner.dial(&key.0);
+        let mut route = Route::to(origin(url)?, &inner.home.rotation);
+        let dial = inner.dial(&mut route);
+        let key = Key(route);
         let made = inner.pool.warm(key.clone(), count, dial).await;
         made.map_err(|error| {
             let (cause, phase) = Cause::of_wait(error);
@@ -67,12 +64,10 @@ impl Client {
     ///
     /// [`ErrorKind::Request`](crate::ErrorKind::Request) where the URL names no
     /// origin.
-    pub fn close_idle_for<U>(&self, url: U) -> Result<usize, Error>
-    where
-        U: TryInto<Uri>,
-        U::Error: Into<http::Error>,
-    {
-        Ok(self.inner().pool.close_idle_for(&origin(url)?))
+    pub fn close_idle_for(&self, url: impl IntoUrl) -> Result<usize, Error> {
+        let origin = origin(url)?;
+        let pool = &self.inner().pool;
+        Ok(pool.evict(|key, _, _| key.0.authority == origin))
     }
 
     /// Closes the idle connections that `is_unwanted` picks and tells how many
@@ -183,12 +178,4 @@ impl fmt::Debug for IdleConnection<'_> {
             .field("requests", &self.requests())
             .finish()
     }
-}
-
-fn origin<U>(url: U) -> Result<Key, Error>
-where
-    U: TryInto<Uri>,
-    U::Error: Into<http::Error>,
-{
-    Route::to(url).map_err(|cause| Error::new(cause, Phase::Prepare))
 }

@@ -1,14 +1,16 @@
 //! Building a request.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(feature = "json")]
 use http::header::CONTENT_TYPE;
 use http::header::{AUTHORIZATION, EXPECT};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use protocol::Spellings;
+use transport::{ServerName, TlsSettings};
 
 use crate::authorization::{basic, bearer};
 use crate::body::Body;
@@ -19,74 +21,44 @@ use crate::query::{QueryPair, with_query};
 use crate::send::Pending;
 use crate::special::{Expectation, Form, Spelled};
 use crate::timeouts::Timeouts;
+use crate::url::IntoUrl;
 
 impl Client {
     /// Begins a `GET` request.
     ///
     /// A URL that can't be used is the error of [`RequestBuilder::send`].
-    pub fn get<U>(&self, url: U) -> RequestBuilder
-    where
-        U: TryInto<Uri>,
-        U::Error: Into<http::Error>,
-    {
+    pub fn get(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::GET, url)
     }
 
     /// Begins a `HEAD` request.
-    pub fn head<U>(&self, url: U) -> RequestBuilder
-    where
-        U: TryInto<Uri>,
-        U::Error: Into<http::Error>,
-    {
+    pub fn head(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::HEAD, url)
     }
 
     /// Begins a `POST` request.
-    pub fn post<U>(&self, url: U) -> RequestBuilder
-    where
-        U: TryInto<Uri>,
-        U::Error: Into<http::Error>,
-    {
+    pub fn post(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::POST, url)
     }
 
     /// Begins a `PUT` request.
-    pub fn put<U>(&self, url: U) -> RequestBuilder
-    where
-        U: TryInto<Uri>,
-        U::Error: Into<http::Error>,
-    {
+    pub fn put(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::PUT, url)
     }
 
     /// Begins a `PATCH` request.
-    pub fn patch<U>(&self, url: U) -> RequestBuilder
-    where
-        U: TryInto<Uri>,
-        U::Error: Into<http::Error>,
-    {
+    pub fn patch(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::PATCH, url)
     }
 
     /// Begins a `DELETE` request.
-    pub fn delete<U>(&self, url: U) -> RequestBuilder
-    where
-        U: TryInto<Uri>,
-        U::Error: Into<http::Error>,
-    {
+    pub fn delete(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::DELETE, url)
     }
 
     /// Begins a request with any method.
-    pub fn request<U>(&self, method: Method, url: U) -> RequestBuilder
-    where
-        U: TryInto<Uri>,
-        U::Error: Into<http::Error>,
-    {
-        let call = match url.try_into() {
-            Ok(url) => Ok(Call::new(method, url)),
-            Err(error) => Err(Error::new(Cause::Url(error.into().into()), Phase::Prepare)),
-        };
+    pub fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
+        let call = url.into_url().map(|url| Call::new(method, url));
         RequestBuilder {
             client: self.inner(),
             call,
@@ -253,6 +225,43 @@ impl RequestBuilder {
             call.special().spelled = Spelled::Given(spellings);
             Ok(())
         })
+    }
+
+    /// Asks the server to prove this name by its certificate, and names it in
+    /// the handshake (SNI, RFC 6066 §3), in the place of the URL's host: a DNS
+    /// name or an address. `Host` still names the URL's.
+    ///
+    /// Connections of requests that differ in this are not shared, and the
+    /// limits of an origin hold for each apart.
+    pub fn server_name(self, name: &str) -> Self {
+        self.try_with(|call| {
+            let name = ServerName::parse(name).map_err(|error| Cause::ServerName(error.into()))?;
+            call.options().server_name = Some(name);
+            Ok(())
+        })
+    }
+
+    /// Secures the connection by these settings instead of the client's: for
+    /// one of several identities that a service has.
+    ///
+    /// One value of [`TlsSettings`], and its clones, are one identity: requests
+    /// with the same share connections and TLS sessions, others do not. So keep
+    /// and clone it; do not build it for each request.
+    pub fn tls(self, settings: TlsSettings) -> Self {
+        self.with(|call| call.options().tls = Some(settings))
+    }
+
+    /// Connects from this address of the machine, and therefore to addresses of
+    /// its family only. Connections of requests that differ in it are not shared.
+    pub fn local_address(self, address: IpAddr) -> Self {
+        self.with(|call| call.options().local_address = Some(address))
+    }
+
+    /// Connects through this network interface (`SO_BINDTODEVICE`; Linux only,
+    /// elsewhere the connect fails). Connections of requests that differ in it
+    /// are not shared.
+    pub fn interface(self, name: &str) -> Self {
+        self.with(|call| call.options().interface = Some(name.into()))
     }
 
     /// Asks of the server as a whole: `OPTIONS *` (RFC 9112 §3.2.4). The URL's

@@ -4,58 +4,87 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use http::Uri;
 use protocol::{Authority, Host, Scheme, UserInfo};
-use transport::Endpoint;
+use transport::{ConnectOptions, Endpoint, TlsSettings};
 
-use crate::error::Cause;
+use crate::error::{Cause, Error, Phase};
+use crate::rotation::Rotation;
+use crate::url::IntoUrl;
 
 /// All that changes who the server believes we are, or whom we believe it to
-/// be. Settings of the whole client are not in it: each client has its own pool.
+/// be. What is one and the same for the whole life of a client is not in it:
+/// each client has its own pool.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Route<'a> {
     /// Scheme, host and port.
     pub(crate) authority: Authority<'a>,
+    /// What the request asks for in the client's place: TLS settings, the name
+    /// that the server must prove, our own address.
+    pub(crate) options: Option<Arc<ConnectOptions>>,
+    /// Which of the client's settings secure the connection, if they do.
+    pub(crate) turn: Option<u64>,
 }
 
 impl<'a> Route<'a> {
     /// The route to a URL's server, and the user-info that the URL holds.
-    pub(crate) fn of(uri: &'a Uri) -> Result<(Self, Option<UserInfo<'a>>), Cause> {
-        let scheme = match uri.scheme_str() {
-            Some("http") => Scheme::Http,
-            Some("https") => Scheme::Https,
-            _ => return Err(Cause::Scheme),
-        };
-        // `Uri` loses a bad port and takes two `@`: the text is read again.
-        let text = uri.authority().map_or("", http::uri::Authority::as_str);
-        let (authority, user_info) = Authority::parse(text, scheme).map_err(Cause::Authority)?;
-        Ok((Self { authority }, user_info))
+    pub(crate) fn of(
+        uri: &'a Uri,
+        options: Option<&Arc<ConnectOptions>>,
+        rotation: &Rotation,
+    ) -> Result<(Self, Option<UserInfo<'a>>), Cause> {
+        let (authority, user_info) = authority(uri)?;
+        let mut route = Self::to(authority, rotation);
+        if let Some(options) = options {
+            route.options = Some(Arc::clone(options));
+            route.turn = route.turn.filter(|_| options.tls.is_none());
+        }
+        Ok((route, user_info))
     }
 
-    /// The key of any URL's server; user-info in the URL is passed over.
-    pub(crate) fn to<U>(url: U) -> Result<Key, Cause>
-    where
-        U: TryInto<Uri>,
-        U::Error: Into<http::Error>,
-    {
-        let url = url
-            .try_into()
-            .map_err(|error| Cause::Url(error.into().into()))?;
-        Route::of(&url).map(|(route, _)| route.to_key())
+    /// The route that requests take which ask for nothing special.
+    pub(crate) fn to(authority: Authority<'a>, rotation: &Rotation) -> Self {
+        let is_secure = authority.scheme() == Scheme::Https;
+        Self {
+            authority,
+            options: None,
+            turn: is_secure.then(|| rotation.turns()),
+        }
+    }
+
+    /// Goes by the client's settings of the moment, and gives them where they
+    /// are not the connector's own.
+    pub(crate) fn follow(&mut self, rotation: &Rotation) -> Option<TlsSettings> {
+        let turn = self.turn.as_mut()?;
+        let (current, settings) = rotation.current();
+        *turn = current;
+        settings
     }
 
     pub(crate) fn to_key(&self) -> Key {
         // Exhaustive, so that a new part of a route can't be left out of its key.
-        let Self { authority } = self;
+        let Self {
+            authority,
+            options,
+            turn,
+        } = self;
         Key(Route {
             authority: authority.clone().into_owned(),
+            options: options.clone(),
+            turn: *turn,
         })
     }
 
-    /// What the transport connects to.
-    pub(crate) fn endpoint(&self) -> Endpoint {
-        let Self { authority } = self;
+    /// What the transport connects to; secured by the client's settings where
+    /// it is given any.
+    pub(crate) fn endpoint(&self, settings: Option<TlsSettings>) -> Endpoint {
+        let Self {
+            authority,
+            options,
+            turn: _,
+        } = self;
         let security = match authority.scheme() {
             Scheme::Http => transport::Security::Plain,
             Scheme::Https => transport::Security::Tls,
@@ -69,7 +98,30 @@ impl<'a> Route<'a> {
                 zone: Some(zone),
             } => transport::Host::ZonedIp(*addr, zone.as_ref().into()),
         };
-        Endpoint::new(host, authority.port(), security)
+        let mut options = options.as_deref().cloned().unwrap_or_default();
+        options.tls = options.tls.or(settings);
+        Endpoint::new(host, authority.port(), security).with_options(options)
+    }
+}
+
+/// The server that a URL names, and the user-info that the URL holds.
+pub(crate) fn authority(uri: &Uri) -> Result<(Authority<'_>, Option<UserInfo<'_>>), Cause> {
+    let scheme = match uri.scheme_str() {
+        Some("http") => Scheme::Http,
+        Some("https") => Scheme::Https,
+        _ => return Err(Cause::Scheme),
+    };
+    // `Uri` loses a bad port and takes two `@`: the text is read again.
+    let text = uri.authority().map_or("", http::uri::Authority::as_str);
+    Authority::parse(text, scheme).map_err(Cause::Authority)
+}
+
+/// The origin of a caller's URL; user-info in it is passed over.
+pub(crate) fn origin(url: impl IntoUrl) -> Result<Authority<'static>, Error> {
+    let url = url.into_url()?;
+    match authority(&url) {
+        Ok((authority, _)) => Ok(authority.into_owned()),
+        Err(cause) => Err(Error::new(cause, Phase::Prepare)),
     }
 }
 
@@ -117,7 +169,7 @@ impl Eq for dyn AsRoute + '_ {}
 /// The origin as it stands in a URL: `https://host:8443`.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Route { authority } = &self.0;
+        let authority = &self.0.authority;
         write!(f, "{}://{authority}", authority.scheme())
     }
 }

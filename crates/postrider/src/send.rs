@@ -138,7 +138,7 @@ impl Future for Pending {
                 Step::Go(next) => *stage = next,
                 Step::End(result) => {
                     if matches!(&result, Err(error) if error.is_timeout()) {
-                        client.tally.timeouts.add();
+                        client.home.tally.timeouts.add();
                     }
                     return Poll::Ready(result);
                 }
@@ -198,7 +198,7 @@ fn receive(
                 };
             }
             // It was handed on, and has been closed on the way.
-            client.tally.stale_handed_on.add();
+            client.home.tally.stale_handed_on.add();
             drop(lease);
             restore(&mut call, attempt.upload);
             Step::again(call, Want::Any)
@@ -284,6 +284,7 @@ fn conclude(
             (Cause::Closed, Seen::Nothing)
         }
         Ok(head) if is_unexpected(&head, &call, &transfer) => {
+            call.sent = call.sent.max(transfer.sent());
             restore(&mut call, transfer.into_upload());
             call.drop_expectation();
             return Step::again(call, Want::Any);

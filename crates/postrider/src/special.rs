@@ -1,15 +1,18 @@
 //! What few requests ask for: another target, another spelling, an answer
-//! before the body, a word of what comes before the response.
+//! before the body, a word of what comes before the response, a connection of
+//! its own kind.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode, Uri};
 use protocol::{Spelling, Spellings, Target};
 use tokio::time::Sleep;
+use transport::ConnectOptions;
 
 /// Kept apart from a request's record, which most requests pass on without it.
 #[derive(Default)]
@@ -18,6 +21,7 @@ pub(crate) struct Special {
     pub(crate) spelled: Spelled,
     pub(crate) expectation: Expectation,
     pub(crate) on_informational: Option<OnInformational>,
+    pub(crate) options: Option<Arc<ConnectOptions>>,
 }
 
 pub(crate) type OnInformational = Box<dyn FnMut(StatusCode, &HeaderMap) + Send>;

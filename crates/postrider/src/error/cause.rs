@@ -18,6 +18,7 @@ pub(crate) enum Cause {
     Url(BoxError),
     Authority(protocol::AuthorityError),
     Scheme,
+    ServerName(BoxError),
     Header(BoxError),
     Request(protocol::RequestError),
     #[cfg_attr(
@@ -70,6 +71,7 @@ impl Cause {
             Self::Url(_)
             | Self::Authority(_)
             | Self::Scheme
+            | Self::ServerName(_)
             | Self::Header(_)
             | Self::Request(_)
             | Self::ToJson(_) => ErrorKind::Request,
@@ -95,6 +97,7 @@ impl Cause {
     pub(super) fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Url(error)
+            | Self::ServerName(error)
             | Self::Header(error)
             | Self::ToJson(error)
             | Self::Builder(error)
@@ -136,6 +139,7 @@ impl fmt::Display for Cause {
             Self::Url(error) => write!(f, "invalid URL: {error}"),
             Self::Authority(error) => write!(f, "invalid URL: {error}"),
             Self::Scheme => f.write_str("invalid URL: the scheme is neither http nor https"),
+            Self::ServerName(error) => write!(f, "invalid server name: {error}"),
             Self::Header(error) => write!(f, "invalid header: {error}"),
             Self::Request(error) => write!(f, "invalid request: {error}"),
             Self::ToJson(error) => write!(f, "the value can't be written as JSON: {error}"),

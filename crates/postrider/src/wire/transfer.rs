@@ -280,6 +280,7 @@ pub(super) fn settle(connection: &mut Connection, exchange: &Exchange) -> bool {
     if exchange.outcome(&connection.buffer) != Outcome::Reusable
         || connection.stream.has_unsent()
         || !connection.stream.is_quiet()
+        || connection.is_retired()
     {
         return false;
     }

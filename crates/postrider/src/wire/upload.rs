@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -13,7 +12,7 @@ use http_body::Frame;
 use protocol::{Exchange, RequestError};
 use tokio::io::AsyncWrite;
 
-use crate::body::{BoxBody, BoxError, Content, Whole};
+use crate::body::{BoxBody, BoxError, Content, Whole, contain};
 use crate::error::Cause;
 
 /// Pieces up to this size are copied behind the bytes before them: one write
@@ -251,14 +250,12 @@ impl Source {
     }
 }
 
-/// A panic of the caller's own code becomes an error of its request.
 fn poll_frame(
     body: &mut BoxBody,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-    // It is not polled again after an error.
-    catch_unwind(AssertUnwindSafe(|| body.as_mut().poll_frame(cx)))
-        .unwrap_or_else(|_| Poll::Ready(Some(Err("it panicked".into()))))
+    let polled = contain(|| body.as_mut().poll_frame(cx));
+    polled.unwrap_or_else(|panicked| Poll::Ready(Some(Err(panicked))))
 }
 
 /// What was written must not wait for what is not there yet.

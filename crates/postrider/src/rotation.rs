@@ -1,0 +1,63 @@
+//! The client's settings of TLS, which may change while it runs.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use transport::TlsSettings;
+
+use crate::client::Client;
+
+impl Client {
+    /// Secures connections by other settings from here on, on all clones of
+    /// this client: a renewed client certificate, other roots.
+    ///
+    /// Nothing is shared with what was before, neither connections nor TLS
+    /// sessions. Idle connections that were secured by the old settings close
+    /// at once; those in use close when their exchange is over. Requests that
+    /// already wait for a connection may still get one of the old. Connections
+    /// in the clear are left alone, and so are those of requests that have
+    /// [settings of their own](crate::RequestBuilder::tls).
+    ///
+    /// ```
+    /// # #[cfg(feature = "tls-ring")]
+    /// # fn f(client: postrider::Client, chain: Vec<u8>, key: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
+    /// use postrider::TlsSettings;
+    ///
+    /// let renewed = TlsSettings::builder().client_certificate_pem(chain, key).build()?;
+    /// client.set_tls(renewed);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_tls(&self, settings: TlsSettings) {
+        let inner = self.inner();
+        inner.home.rotation.replace(settings);
+        inner.pool.evict(|_, connection, _| connection.is_retired());
+    }
+}
+
+/// The settings of the moment, and how often they have changed.
+#[derive(Debug, Default)]
+pub(crate) struct Rotation {
+    turns: AtomicU64,
+    /// `None` until they change: the connector has its own.
+    settings: Mutex<Option<TlsSettings>>,
+}
+
+impl Rotation {
+    /// How often the settings have changed: tells those before from those after.
+    pub(crate) fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Acquire)
+    }
+
+    /// The settings that take the connector's place, and which they are.
+    pub(crate) fn current(&self) -> (u64, Option<TlsSettings>) {
+        let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        (self.turns(), settings.clone())
+    }
+
+    fn replace(&self, new: TlsSettings) {
+        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        *settings = Some(new);
+        self.turns.fetch_add(1, Ordering::Release);
+    }
+}

@@ -1,0 +1,212 @@
+//! URLs as callers write them.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use http::Uri;
+
+use crate::error::{Cause, Error, Phase};
+
+/// What a request can be sent to: a text, its bytes, or the `http` crate's
+/// [`Uri`].
+///
+/// A URL of your own type becomes one by the text that it stands for:
+///
+/// ```
+/// use http::Uri;
+/// use postrider::{Error, IntoUrl};
+///
+/// struct Endpoint(&'static str);
+///
+/// impl IntoUrl for &Endpoint {
+///     fn into_url(self) -> Result<Uri, Error> {
+///         format!("https://api.internal/v1/{}", self.0).into_url()
+///     }
+/// }
+/// ```
+pub trait IntoUrl {
+    /// The URL.
+    ///
+    /// A host outside ASCII (`bücher.example`) is mapped to its ASCII form
+    /// (`xn--bcher-kva.example`) by the feature `idna` (RFC 5891, as browsers do
+    /// it: UTS #46), and an error without it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Request`](crate::ErrorKind::Request) for what is no URL.
+    fn into_url(self) -> Result<Uri, Error>;
+}
+
+impl IntoUrl for Uri {
+    fn into_url(self) -> Result<Uri, Error> {
+        Ok(self)
+    }
+}
+
+impl IntoUrl for &Uri {
+    fn into_url(self) -> Result<Uri, Error> {
+        Ok(self.clone())
+    }
+}
+
+impl IntoUrl for &str {
+    fn into_url(self) -> Result<Uri, Error> {
+        let text = in_ascii(self).map_err(wrong)?;
+        Uri::try_from(text.as_ref()).map_err(no_url)
+    }
+}
+
+impl IntoUrl for String {
+    fn into_url(self) -> Result<Uri, Error> {
+        match in_ascii(&self).map_err(wrong)? {
+            Cow::Borrowed(_) => Uri::try_from(self).map_err(no_url),
+            Cow::Owned(text) => Uri::try_from(text).map_err(no_url),
+        }
+    }
+}
+
+impl IntoUrl for &String {
+    fn into_url(self) -> Result<Uri, Error> {
+        self.as_str().into_url()
+    }
+}
+
+impl IntoUrl for &[u8] {
+    fn into_url(self) -> Result<Uri, Error> {
+        match str::from_utf8(self) {
+            Ok(text) => text.into_url(),
+            Err(_) => Uri::try_from(self).map_err(no_url),
+        }
+    }
+}
+
+/// The URL with its host in ASCII.
+fn in_ascii(text: &str) -> Result<Cow<'_, str>, Cause> {
+    let Some(range) = host(text) else {
+        return Ok(Cow::Borrowed(text));
+    };
+    let host = &text[range.clone()];
+    if !needs_mapping(host) {
+        return Ok(Cow::Borrowed(text));
+    }
+    let (before, after) = (&text[..range.start], &text[range.end..]);
+    Ok(Cow::Owned(format!("{before}{}{after}", mapped(host)?)))
+}
+
+/// Where the host's name stands, if there is one.
+fn host(text: &str) -> Option<Range<usize>> {
+    let start = text.find("://")? + 3;
+    let end = text[start..].find(['/', '?', '#']);
+    let end = end.map_or(text.len(), |length| start + length);
+    let start = text[start..end]
+        .rfind('@')
+        .map_or(start, |at| start + at + 1);
+    let colon = text[start..end].find(':');
+    Some(start..colon.map_or(end, |length| start + length))
+}
+
+#[cfg(not(feature = "idna"))]
+fn needs_mapping(host: &str) -> bool {
+    !host.is_ascii()
+}
+
+#[cfg(not(feature = "idna"))]
+fn mapped(_: &str) -> Result<String, Cause> {
+    Err(Cause::Url(
+        "the host name is not in ASCII; the feature `idna` would map it".into(),
+    ))
+}
+
+/// What is in ASCII already may still be no name: `xn--` with nothing, or
+/// nothing but ASCII, behind it.
+#[cfg(feature = "idna")]
+fn needs_mapping(host: &str) -> bool {
+    let is_mapped = |label: &str| {
+        let start = label.get(..4);
+        start.is_some_and(|start| start.eq_ignore_ascii_case("xn--"))
+    };
+    !host.is_ascii() || host.split('.').any(is_mapped)
+}
+
+#[cfg(feature = "idna")]
+fn mapped(host: &str) -> Result<String, Cause> {
+    match idna::domain_to_ascii_cow(host.as_bytes(), idna::AsciiDenyList::STD3) {
+        Ok(name) => Ok(name.into_owned()),
+        Err(_) => Err(Cause::Url(
+            "the host is no internationalized domain name".into(),
+        )),
+    }
+}
+
+fn wrong(cause: Cause) -> Error {
+    Error::new(cause, Phase::Prepare)
+}
+
+fn no_url(error: impl Into<http::Error>) -> Error {
+    wrong(Cause::Url(error.into().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::IntoUrl;
+
+    fn text(url: &str) -> String {
+        match url.into_url() {
+            Ok(url) => url.to_string(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_is_in_ascii_stays_as_it_is() {
+        for url in [
+            "http://a.test/",
+            "https://user:p%40ss@A.test:8443/path?query=a:b/@",
+            "http://[::1]:80/",
+            "http://127.0.0.1/\u{e4}",
+            "/no/host",
+        ] {
+            assert_eq!(text(url), url);
+        }
+    }
+
+    #[cfg(feature = "idna")]
+    #[test]
+    fn a_host_outside_ascii_is_mapped_and_nothing_else_is() {
+        for (url, mapped) in [
+            (
+                "https://me@b\u{fc}cher.example:8443/\u{e4}?q=\u{f6}",
+                "https://me@xn--bcher-kva.example:8443/\u{e4}?q=\u{f6}",
+            ),
+            ("http://FA\u{df}.de/", "http://xn--fa-hia.de/"),
+            ("http://\u{4f8b}\u{3048}.jp", "http://xn--r8jz45g.jp/"),
+        ] {
+            assert_eq!(text(url), mapped);
+            assert_eq!(text(mapped), mapped);
+            assert_eq!(String::from(url).into_url().unwrap().to_string(), mapped);
+        }
+    }
+
+    #[cfg(feature = "idna")]
+    #[test]
+    fn names_that_look_like_others_by_punycode_are_refused() {
+        for url in ["http://xn--example-.org/", "http://a.xn--/"] {
+            assert_eq!(
+                text(url),
+                "invalid URL: the host is no internationalized domain name",
+                "{url}"
+            );
+        }
+    }
+
+    #[cfg(not(feature = "idna"))]
+    #[test]
+    fn a_host_outside_ascii_is_an_error_that_names_the_feature() {
+        for url in ["https://b\u{fc}cher.example/", "http://me@\u{4f8b}.jp:80"] {
+            assert_eq!(
+                text(url),
+                "invalid URL: the host name is not in ASCII; the feature `idna` would map it",
+            );
+        }
+    }
+}
