@@ -28,3 +28,4 @@ mod special;
 mod support;
 mod timeouts;
 mod tls;
+mod transport;
