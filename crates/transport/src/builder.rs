@@ -115,14 +115,16 @@ impl ConnectorBuilder {
     }
 
     /// For how long the last good answer stands in when the resolver fails, or takes longer than
-    /// two seconds. 60 s unless set; zero never. A resolver that says that the name does not exist has not failed.
+    /// two seconds. 60 s unless set; zero never. A resolver that says that the name does not exist
+    /// has not failed.
     pub fn resolve_stale(mut self, stale_for: Duration) -> Self {
         self.cache.stale_for = stale_for;
         self
     }
 
     /// Asks `filter` about each address before it is dialled, wherever it comes from: a resolver,
-    /// an override, or the URL itself. Those that it answers `false` for are not used.
+    /// an override, or the URL itself. Those that it answers `false` for are not used. A panic
+    /// becomes an error.
     ///
     /// [`is_public`](crate::is_public) is a ready-made rule.
     pub fn address_filter(
@@ -212,7 +214,7 @@ impl ConnectorBuilder {
     }
 
     /// Lets a function see each raw socket before it is connected to the address, to set what
-    /// these options do not know. Its failure is the attempt's.
+    /// these options do not know. Its failure is the attempt's, and so is its panic.
     #[cfg(unix)]
     pub fn socket_hook<F>(mut self, hook: F) -> Self
     where

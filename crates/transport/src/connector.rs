@@ -10,7 +10,7 @@ use crate::endpoint::{Endpoint, Security};
 use crate::error::{ConnectError, ConnectErrorKind, Failure, Phase};
 use crate::facts::{ConnectFacts, Connected, TlsFacts};
 use crate::guard::{BoxFuture, guarded, is_panic};
-use crate::network::Network;
+use crate::network::{Journey, Network};
 use crate::stream::Stream;
 use crate::tls::{Handshake, TlsSettings};
 
@@ -65,11 +65,9 @@ impl Connector {
     /// Dropping the future closes every socket that it opened.
     pub async fn connect(&self, endpoint: &Endpoint) -> Result<Connected, ConnectError> {
         let began = Instant::now();
-        let outcome = match self.handshake_for(endpoint) {
-            Ok(handshake) => self.inner.connect(endpoint, handshake, began).await,
-            Err(failure) => Err(failure),
-        };
-        outcome.map_err(|failure| ConnectError::new(failure, endpoint, began.elapsed()))
+        let failed = |failure| ConnectError::new(failure, endpoint, began.elapsed());
+        let mut journey = self.set_out(endpoint, began).map_err(failed)?;
+        journey.run().await.map_err(failed)
     }
 
     /// Secures a stream that was connected in some other way, such as a tunnel through a proxy,
@@ -99,13 +97,22 @@ impl Connector {
         outcome.map_err(|failure| ConnectError::new(failure, endpoint, began.elapsed()))
     }
 
-    fn handshake_for<'a>(
+    fn set_out<'a>(
         &'a self,
         endpoint: &'a Endpoint,
-    ) -> Result<Option<Handshake<'a>>, Failure> {
-        match endpoint.security {
-            Security::Plain => Ok(None),
-            Security::Tls => self.handshake(endpoint).map(Some),
+        began: Instant,
+    ) -> Result<Journey<'a>, Failure> {
+        let handshake = match endpoint.security {
+            Security::Plain => None,
+            Security::Tls => Some(self.handshake(endpoint)?),
+        };
+        let deadline = began + self.inner.connect_timeout;
+        match &self.inner.road {
+            Road::Network(network) => network.set_out(endpoint, handshake, began, deadline),
+            Road::Custom(function) => {
+                let journey = connect_by(function, endpoint, handshake, deadline);
+                Ok(Journey::Long(Box::pin(journey)))
+            }
         }
     }
 
@@ -122,32 +129,15 @@ impl Connector {
     }
 }
 
-impl Inner {
-    async fn connect(
-        &self,
-        endpoint: &Endpoint,
-        handshake: Option<Handshake<'_>>,
-        began: Instant,
-    ) -> Result<Connected, Failure> {
-        let deadline = began + self.connect_timeout;
-        match &self.road {
-            Road::Network(network) => network.connect(endpoint, handshake, deadline).await,
-            Road::Custom(function) => {
-                connect_by(function, endpoint.clone(), handshake, deadline).await
-            }
-        }
-    }
-}
-
 /// Connects by a function of the user's own, which takes the network's place.
 async fn connect_by(
     function: &ConnectFunction,
-    endpoint: Endpoint,
+    endpoint: &Endpoint,
     handshake: Option<Handshake<'_>>,
     deadline: Instant,
 ) -> Result<Connected, Failure> {
     let began = Instant::now();
-    let connecting = guarded(|| function(endpoint));
+    let connecting = guarded(|| function(endpoint.clone()));
     let mut stream = match timeout_at(deadline, connecting).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return Err(failed_by_function(error)),
@@ -200,5 +190,19 @@ mod tests {
         assert_send(connector.connect(&endpoint));
         assert_send(connector.secure(stream, &endpoint));
         assert_send(crate::Answers::ready([]).next());
+    }
+
+    /// Ten thousand connects at once are ten thousand of these.
+    #[test]
+    fn a_connect_in_the_clear_to_an_address_stays_small() {
+        let connector = Connector::builder().build();
+        let address = std::net::IpAddr::from([127, 0, 0, 1]);
+        let endpoint = Endpoint::new(address.into(), 80, Security::Plain);
+        let connecting = connector.connect(&endpoint);
+        assert!(
+            size_of_val(&connecting) <= 512,
+            "{}",
+            size_of_val(&connecting)
+        );
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::bounded::Bounded;
 use crate::endpoint::Endpoint;
 use crate::facts::Attempt;
+use crate::guard::is_panic;
 use crate::tls::TlsErrorKind;
 
 /// Why no connection could be made.
@@ -154,7 +155,7 @@ impl Failure {
             io::ErrorKind::TimedOut => ConnectErrorKind::TimedOut {
                 phase: Phase::Resolve,
             },
-            _ if crate::guard::is_panic(&error) => ConnectErrorKind::Panicked,
+            _ if is_panic(&error) => ConnectErrorKind::Panicked,
             _ => ConnectErrorKind::Resolve,
         };
         Self::new(kind, Phase::Resolve).because(Arc::new(error))
@@ -184,6 +185,7 @@ impl Failure {
 
 fn attempt_kind(attempt: &Attempt) -> ConnectErrorKind {
     match attempt.error.as_ref().map(|error| error.kind()) {
+        Some(_) if attempt.error.as_deref().is_some_and(is_panic) => ConnectErrorKind::Panicked,
         Some(io::ErrorKind::ConnectionRefused) => ConnectErrorKind::Refused,
         Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
             ConnectErrorKind::Unreachable

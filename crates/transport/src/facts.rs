@@ -32,8 +32,10 @@ pub struct ConnectFacts {
     pub connect: Option<Duration>,
     /// The TLS handshake that succeeded; absent on a plain connection.
     pub handshake: Option<Duration>,
-    /// Every attempt at an address, in the order of their ends.
-    pub attempts: Vec<Attempt>,
+    /// Every attempt at an address, in the order of their ends, where there was more than one.
+    /// Empty where the first succeeded alone: [`remote`](Self::remote) and
+    /// [`connect`](Self::connect) then tell all of it.
+    pub attempts: Box<[Attempt]>,
 }
 
 /// What a TLS handshake agreed on.

@@ -15,7 +15,7 @@ pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub(crate) async fn guarded<T>(
     start: impl FnOnce() -> BoxFuture<io::Result<T>> + Send,
 ) -> io::Result<T> {
-    let mut future = catch_unwind(AssertUnwindSafe(start)).map_err(|_| panicked())?;
+    let mut future = guarded_call(start)?;
     std::future::poll_fn(|cx| poll_guarded(&mut future, cx)).await
 }
 
@@ -27,6 +27,14 @@ fn poll_guarded<T>(
         Ok(poll) => poll,
         Err(_) => Poll::Ready(Err(panicked())),
     }
+}
+
+/// The same for code that does not wait.
+///
+/// The functions that are called so are `Fn`: whatever they left half done is their own, behind a
+/// lock that they must mind themselves.
+pub(crate) fn guarded_call<T>(call: impl FnOnce() -> T) -> io::Result<T> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|_| panicked())
 }
 
 /// Whether the error stands for a panic that was caught here, also where callers share it.

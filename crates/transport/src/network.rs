@@ -1,3 +1,6 @@
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -5,10 +8,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use crate::endpoint::Endpoint;
-use crate::error::Failure;
-use crate::eyeballs::{Race, RaceOptions, Winner};
-use crate::facts::{ConnectFacts, Connected};
-use crate::names::{Families, Names, Screened, Source};
+use crate::error::{Failure, Phase};
+use crate::eyeballs::{Race, RaceOptions};
+use crate::facts::{Attempt, ConnectFacts, Connected};
+use crate::names::{Families, Found, Lookup, Names, Screened, Source};
 use crate::socket::SocketOptions;
 use crate::stream::Stream;
 use crate::tls::Handshake;
@@ -20,51 +23,52 @@ pub(crate) struct Network {
     pub(crate) sockets: Arc<SocketOptions>,
 }
 
+/// A connect that is ready to go.
+pub(crate) enum Journey<'a> {
+    /// To the only address there is.
+    Short(Sole<'a>),
+    /// By any other road. Boxed, since it is large: ten thousand dials at once decide how much
+    /// memory a process needs, and most have an address without a choice.
+    Long(Pin<Box<dyn Future<Output = Result<Connected, Failure>> + Send + 'a>>),
+}
+
+impl Journey<'_> {
+    pub(crate) async fn run(&mut self) -> Result<Connected, Failure> {
+        match self {
+            Self::Short(sole) => sole.connect().await,
+            Self::Long(journey) => journey.await,
+        }
+    }
+}
+
 impl Network {
-    /// Races, and secures the winner. As long as the winner's handshake stalls or breaks
-    /// underneath, the race goes on; a peer that was reached and will not do ends it.
-    pub(crate) async fn connect(
-        &self,
-        endpoint: &Endpoint,
-        handshake: Option<Handshake<'_>>,
+    pub(crate) fn set_out<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        handshake: Option<Handshake<'a>>,
+        began: Instant,
         deadline: Instant,
-    ) -> Result<Connected, Failure> {
+    ) -> Result<Journey<'a>, Failure> {
         let local = self.sockets.local_address(endpoint.options());
         let families = self.names.families.reached_from(local);
-        let lookup = self.names.look_up(endpoint, families);
-        let mut race = self.race(endpoint, families, lookup.addresses);
-        let mut insecure: Option<Failure> = None;
-        loop {
-            let winner = match timeout_at(deadline, race.winner()).await {
-                Ok(Ok(winner)) => winner,
-                Ok(Err(exhausted)) => return Err(explained_by(insecure, exhausted)),
-                Err(_) => return Err(race.give_up()),
-            };
-            let connected = Instant::now();
-            let mut facts = facts(&race, lookup.source, &winner);
-            let mut stream = Stream::tcp(winner.connection);
-            if let Some(handshake) = handshake {
-                match handshake.run(stream, deadline).await {
-                    Ok((secured, tls)) => {
-                        stream = secured;
-                        facts.tls = Some(tls);
-                        facts.handshake = Some(connected.elapsed());
-                    }
-                    Err(error) => {
-                        race.disqualify(winner.addr, error.for_attempt());
-                        let is_final = error.is_final() || Instant::now() >= deadline;
-                        let failure = error.into_failure();
-                        if is_final {
-                            return Err(failure.after(race.take_attempts()));
-                        }
-                        insecure = Some(failure);
-                        continue;
-                    }
-                }
+        let Lookup { source, found } = self.names.look_up(endpoint, families)?;
+        Ok(match found {
+            Found::One(addr) => Journey::Short(Sole {
+                addr,
+                source,
+                sockets: &self.sockets,
+                endpoint,
+                handshake,
+                began,
+                deadline,
+            }),
+            Found::Several(addresses) => {
+                let mut race = self.race(endpoint, families, addresses);
+                Journey::Long(Box::pin(async move {
+                    connect_by_race(&mut race, source, handshake, deadline).await
+                }))
             }
-            facts.attempts = race.take_attempts();
-            return Ok(Connected { stream, facts });
-        }
+        })
     }
 
     fn race(
@@ -81,8 +85,125 @@ impl Network {
         let sockets = Arc::clone(&self.sockets);
         let endpoint = endpoint.clone();
         Race::start(options, addresses, move |addr| {
-            Box::pin(Arc::clone(&sockets).connect(addr, endpoint.clone()))
+            Box::pin(sockets.connect(addr, endpoint.options()))
         })
+    }
+}
+
+/// The only address of an endpoint: nothing to race against, and little to remember.
+pub(crate) struct Sole<'a> {
+    addr: SocketAddr,
+    source: Source,
+    sockets: &'a SocketOptions,
+    endpoint: &'a Endpoint,
+    handshake: Option<Handshake<'a>>,
+    began: Instant,
+    deadline: Instant,
+}
+
+impl Sole<'_> {
+    // By reference: a future holds what it is given twice, as argument and as variable.
+    pub(crate) async fn connect(&self) -> Result<Connected, Failure> {
+        let found = Instant::now();
+        let connecting = match self.sockets.open(self.addr, self.endpoint.options()) {
+            Ok(socket) => socket.connect(self.addr),
+            Err(error) => return Err(self.unconnected(found, error)),
+        };
+        let socket = match timeout_at(self.deadline, connecting).await {
+            Ok(Ok(socket)) => socket,
+            Ok(Err(error)) => return Err(self.unconnected(found, error)),
+            Err(_) => return Err(self.timed_out(found)),
+        };
+        let connected = Instant::now();
+        let mut facts = ConnectFacts {
+            remote: Some(self.addr),
+            local: socket.local_addr().ok(),
+            resolve: self.source.is_resolver().then(|| found - self.began),
+            connect: Some(connected - found),
+            ..ConnectFacts::default()
+        };
+        let mut stream = Stream::tcp(socket);
+        if let Some(handshake) = self.handshake {
+            match handshake.run(stream, self.deadline).await {
+                Ok((secured, tls)) => {
+                    stream = secured;
+                    facts.tls = Some(tls);
+                    facts.handshake = Some(connected.elapsed());
+                }
+                Err(error) => {
+                    let attempts = self.failed(found, error.for_attempt());
+                    return Err(error.into_failure().after(attempts));
+                }
+            }
+        }
+        Ok(Connected { stream, facts })
+    }
+
+    fn unconnected(&self, found: Instant, error: io::Error) -> Failure {
+        Failure::connecting(self.failed(found, Arc::new(error)))
+    }
+
+    fn timed_out(&self, found: Instant) -> Failure {
+        let error = Arc::new(io::ErrorKind::TimedOut.into());
+        Failure::timed_out(Phase::Connect).after(self.failed(found, error))
+    }
+
+    fn failed(&self, found: Instant, error: Arc<io::Error>) -> Vec<Attempt> {
+        vec![Attempt {
+            addr: self.addr,
+            started: found - self.began,
+            elapsed: found.elapsed(),
+            error: Some(error),
+        }]
+    }
+}
+
+/// Races, and secures the winner. As long as the winner's handshake stalls or breaks underneath,
+/// the race goes on; a peer that was reached and will not do ends it.
+async fn connect_by_race(
+    race: &mut Race<TcpStream, Screened>,
+    source: Source,
+    handshake: Option<Handshake<'_>>,
+    deadline: Instant,
+) -> Result<Connected, Failure> {
+    let mut insecure: Option<Failure> = None;
+    loop {
+        let winner = match timeout_at(deadline, race.winner()).await {
+            Ok(Ok(winner)) => winner,
+            Ok(Err(exhausted)) => return Err(explained_by(insecure, exhausted)),
+            Err(_) => return Err(race.give_up()),
+        };
+        let connected = Instant::now();
+        let resolved = race.resolved_after();
+        let mut facts = ConnectFacts {
+            remote: Some(winner.addr),
+            local: winner.connection.local_addr().ok(),
+            resolve: resolved.filter(|_| source.is_resolver()),
+            connect: resolved.map(|resolved| race.elapsed() - resolved),
+            ..ConnectFacts::default()
+        };
+        let mut stream = Stream::tcp(winner.connection);
+        if let Some(handshake) = handshake {
+            match handshake.run(stream, deadline).await {
+                Ok((secured, tls)) => {
+                    stream = secured;
+                    facts.tls = Some(tls);
+                    facts.handshake = Some(connected.elapsed());
+                }
+                Err(error) => {
+                    race.disqualify(winner.addr, error.for_attempt());
+                    let is_final = error.is_final() || Instant::now() >= deadline;
+                    let failure = error.into_failure();
+                    if is_final {
+                        return Err(failure.after(race.take_attempts()));
+                    }
+                    insecure = Some(failure);
+                    continue;
+                }
+            }
+        }
+        facts.attempts = told(race.take_attempts());
+        return Ok(Connected { stream, facts });
     }
 }
 
@@ -94,17 +215,10 @@ fn explained_by(insecure: Option<Failure>, exhausted: Failure) -> Failure {
     }
 }
 
-fn facts(
-    race: &Race<TcpStream, Screened>,
-    source: Source,
-    winner: &Winner<TcpStream>,
-) -> ConnectFacts {
-    let resolved = race.resolved_after();
-    ConnectFacts {
-        remote: Some(winner.addr),
-        local: winner.connection.local_addr().ok(),
-        resolve: resolved.filter(|_| source == Source::Resolver),
-        connect: resolved.map(|resolved| race.elapsed() - resolved),
-        ..ConnectFacts::default()
+/// A single attempt has nothing to tell that the other facts do not.
+fn told(attempts: Vec<Attempt>) -> Box<[Attempt]> {
+    match attempts.len() {
+        1 => Box::default(),
+        _ => attempts.into(),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::endpoint::Endpoint;
+use crate::guard::guarded_call;
 use crate::options::ConnectOptions;
 
 /// How often the kernel asks an idle peer whether it still lives.
@@ -67,14 +67,15 @@ impl Default for SocketOptions {
 }
 
 impl SocketOptions {
-    /// Connects a socket to an address. Options of the endpoint's own come before these.
-    pub(crate) async fn connect(
-        self: Arc<Self>,
+    /// Connects a socket to an address. Options of the endpoint's own come before these. The
+    /// socket is made at once, and connected when the future is polled.
+    pub(crate) fn connect(
+        &self,
         addr: SocketAddr,
-        endpoint: Endpoint,
-    ) -> io::Result<TcpStream> {
-        let socket = self.open(addr, endpoint.options())?;
-        socket.connect(addr).await
+        own: Option<&ConnectOptions>,
+    ) -> impl Future<Output = io::Result<TcpStream>> + Send + use<> {
+        let socket = self.open(addr, own);
+        async move { socket?.connect(addr).await }
     }
 
     /// Where connections to the endpoint come from.
@@ -83,14 +84,18 @@ impl SocketOptions {
     }
 
     /// Makes a socket that is ready to be connected to an address.
-    fn open(&self, addr: SocketAddr, own: Option<&ConnectOptions>) -> io::Result<TcpSocket> {
+    pub(crate) fn open(
+        &self,
+        addr: SocketAddr,
+        own: Option<&ConnectOptions>,
+    ) -> io::Result<TcpSocket> {
         let socket = match addr {
             SocketAddr::V4(_) => TcpSocket::new_v4()?,
             SocketAddr::V6(_) => TcpSocket::new_v6()?,
         };
         self.apply(&socket, own)?;
         if let Some(hook) = &self.hook {
-            hook(&socket, addr)?;
+            guarded_call(|| hook(&socket, addr))??;
         }
         Ok(socket)
     }

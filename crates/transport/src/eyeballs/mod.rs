@@ -3,7 +3,7 @@ mod race;
 
 use std::time::Duration;
 
-pub(crate) use self::race::{Batch, Race, Supply, Winner};
+pub(crate) use self::race::{Batch, Race, Supply};
 
 /// The constants of RFC 8305, by their own names.
 #[derive(Clone, Debug)]

@@ -19,6 +19,7 @@ pub struct Answers {
 type Lookup = BoxFuture<io::Result<Vec<SocketAddr>>>;
 
 enum Source {
+    Ready(Option<Vec<SocketAddr>>),
     Lookups(Vec<Lookup>),
     Shared(Subscription),
 }
@@ -26,8 +27,9 @@ enum Source {
 impl Answers {
     /// An answer that is known already.
     pub fn ready(addrs: impl IntoIterator<Item = SocketAddr>) -> Self {
-        let addrs = addrs.into_iter().collect();
-        Self::from_lookup(std::future::ready(Ok(addrs)))
+        Self {
+            source: Source::Ready(Some(addrs.into_iter().collect())),
+        }
     }
 
     /// A failure that is known already.
@@ -62,6 +64,17 @@ impl Answers {
         }
     }
 
+    /// The address, if it is known already that there is but one.
+    pub(super) fn only(&self) -> Option<SocketAddr> {
+        match &self.source {
+            Source::Ready(Some(addrs)) => match addrs[..] {
+                [addr] => Some(addr),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The next piece; `None` when all have come.
     ///
     /// Cancel safe: nothing is lost.
@@ -71,6 +84,7 @@ impl Answers {
     /// If one of the lookups failed. Others may still succeed.
     pub async fn next(&mut self) -> Option<io::Result<Vec<SocketAddr>>> {
         match &mut self.source {
+            Source::Ready(addrs) => addrs.take().map(Ok),
             Source::Lookups(lookups) => std::future::poll_fn(|cx| poll_lookups(lookups, cx)).await,
             Source::Shared(subscription) => subscription.next().await,
         }

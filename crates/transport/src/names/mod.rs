@@ -9,10 +9,12 @@ use std::net::SocketAddr;
 
 pub use self::answers::Answers;
 pub use self::rules::is_public;
-pub(crate) use self::screen::{AddressFilter, Families, Screen, Screened};
+use self::screen::Screen;
+pub(crate) use self::screen::{AddressFilter, Families, Screened};
 pub(crate) use self::shared::{CacheOptions, SharedResolver};
 pub use self::system::SystemResolver;
 use crate::endpoint::{Endpoint, Host};
+use crate::error::Failure;
 
 /// Turns names into addresses.
 ///
@@ -55,10 +57,17 @@ pub(crate) struct Names {
     pub(crate) families: Families,
 }
 
-/// The addresses of an endpoint, on their way.
+/// The addresses of an endpoint, as far as they are known.
 pub(crate) struct Lookup {
-    pub(crate) addresses: Screened,
     pub(crate) source: Source,
+    pub(crate) found: Found,
+}
+
+pub(crate) enum Found {
+    /// This one, and no other.
+    One(SocketAddr),
+    /// Perhaps several, perhaps still on their way.
+    Several(Screened),
 }
 
 /// Where addresses come from.
@@ -71,24 +80,47 @@ pub(crate) enum Source {
 
 impl Names {
     /// Starts to look an endpoint up; addresses of other families are left out.
-    pub(crate) fn look_up(&self, endpoint: &Endpoint, families: Families) -> Lookup {
-        let (source, answers) = self.ask(&endpoint.host);
-        let screen = Screen::new(endpoint.clone(), families, self.filter.clone());
-        Lookup {
-            addresses: Screened::new(answers, screen),
-            source,
-        }
-    }
-
-    fn ask(&self, host: &Host) -> (Source, Answers) {
-        match host {
-            Host::Ip(ip) => (Source::Known, Answers::ready([SocketAddr::new(*ip, 0)])),
+    ///
+    /// Fails if the only address may not be used.
+    pub(crate) fn look_up(
+        &self,
+        endpoint: &Endpoint,
+        families: Families,
+    ) -> Result<Lookup, Failure> {
+        let screen = Screen {
+            endpoint,
+            families,
+            filter: self.filter.as_ref(),
+        };
+        let (source, answers) = match &endpoint.host {
+            Host::Ip(ip) => {
+                return Ok(Lookup {
+                    source: Source::Known,
+                    found: Found::One(screen.admit(SocketAddr::new(*ip, 0))?),
+                });
+            }
             Host::ZonedIp(ip, zone) => (Source::Known, system::zoned(*ip, zone)),
             Host::Name(name) => match self.overrides.get(&*override_key(name)) {
                 Some(addrs) => (Source::Known, Answers::ready(addrs.iter().copied())),
                 None => (Source::Resolver, self.resolver.resolve(name)),
             },
-        }
+        };
+        let found = match answers.only() {
+            Some(addr) => Found::One(screen.admit(addr)?),
+            None => Found::Several(Screened {
+                answers,
+                endpoint: endpoint.clone(),
+                families,
+                filter: self.filter.clone(),
+            }),
+        };
+        Ok(Lookup { source, found })
+    }
+}
+
+impl Source {
+    pub(crate) fn is_resolver(self) -> bool {
+        self == Self::Resolver
     }
 }
 

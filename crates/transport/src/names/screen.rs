@@ -5,6 +5,7 @@ use super::Answers;
 use crate::endpoint::Endpoint;
 use crate::error::{ConnectErrorKind, Failure, Phase};
 use crate::eyeballs::{Batch, Supply};
+use crate::guard::guarded_call;
 
 pub(crate) type AddressFilter = Arc<dyn Fn(&Endpoint, IpAddr) -> bool + Send + Sync>;
 
@@ -19,59 +20,51 @@ pub(crate) enum Families {
 }
 
 /// Which addresses of an endpoint may be tried.
-pub(crate) struct Screen {
-    endpoint: Endpoint,
-    families: Families,
-    filter: Option<AddressFilter>,
+pub(super) struct Screen<'a> {
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) families: Families,
+    pub(super) filter: Option<&'a AddressFilter>,
 }
 
-impl Screen {
-    pub(crate) fn new(
-        endpoint: Endpoint,
-        families: Families,
-        filter: Option<AddressFilter>,
-    ) -> Self {
-        Self {
-            endpoint,
-            families,
-            filter,
-        }
+impl Screen<'_> {
+    /// The address with its port, if it may be tried.
+    pub(super) fn admit(&self, addr: SocketAddr) -> Result<SocketAddr, Failure> {
+        self.judge(addr)
+            .map_err(|kind| Failure::new(kind, Phase::Resolve))
     }
 
-    fn admit(&self, addrs: Vec<SocketAddr>) -> Batch {
-        let of_family: Vec<_> = addrs
-            .into_iter()
-            .filter(|addr| self.families.admit(addr))
-            .collect();
-        if of_family.is_empty() {
-            return Err(Failure::new(ConnectErrorKind::NoAddress, Phase::Resolve));
+    /// Those that may be tried. Where there are none, the filter's verdict says more than a
+    /// family's.
+    fn admit_all(&self, addrs: Vec<SocketAddr>) -> Batch {
+        let mut admitted = Vec::with_capacity(addrs.len());
+        let mut verdict = ConnectErrorKind::NoAddress;
+        for addr in addrs {
+            match self.judge(addr) {
+                Ok(addr) => admitted.push(addr),
+                Err(ConnectErrorKind::NoAddress) => {}
+                Err(kind) => verdict = kind,
+            }
         }
-        let admitted: Vec<_> = of_family
-            .into_iter()
-            .filter(|addr| self.passes_filter(addr.ip()))
-            .map(|addr| self.with_port(addr))
-            .collect();
         if admitted.is_empty() {
-            return Err(Failure::new(
-                ConnectErrorKind::AddressRefused,
-                Phase::Resolve,
-            ));
+            return Err(Failure::new(verdict, Phase::Resolve));
         }
         Ok(admitted)
     }
 
-    fn passes_filter(&self, ip: IpAddr) -> bool {
-        match &self.filter {
-            Some(filter) => filter(&self.endpoint, ip),
-            None => true,
+    fn judge(&self, mut addr: SocketAddr) -> Result<SocketAddr, ConnectErrorKind> {
+        if !self.families.admit(&addr) {
+            return Err(ConnectErrorKind::NoAddress);
         }
-    }
-
-    fn with_port(&self, mut addr: SocketAddr) -> SocketAddr {
+        if let Some(filter) = self.filter {
+            let passes = guarded_call(|| filter(self.endpoint, addr.ip()));
+            if !passes.map_err(|_| ConnectErrorKind::Panicked)? {
+                return Err(ConnectErrorKind::AddressRefused);
+            }
+        }
         if addr.port() == 0 {
             addr.set_port(self.endpoint.port);
         }
-        addr
+        Ok(addr)
     }
 }
 
@@ -111,20 +104,26 @@ impl Families {
 
 /// Answers of which only admitted addresses pass.
 pub(crate) struct Screened {
-    answers: Answers,
-    screen: Screen,
+    pub(super) answers: Answers,
+    pub(super) endpoint: Endpoint,
+    pub(super) families: Families,
+    pub(super) filter: Option<AddressFilter>,
 }
 
 impl Screened {
-    pub(crate) fn new(answers: Answers, screen: Screen) -> Self {
-        Self { answers, screen }
+    fn screen(&self) -> Screen<'_> {
+        Screen {
+            endpoint: &self.endpoint,
+            families: self.families,
+            filter: self.filter.as_ref(),
+        }
     }
 }
 
 impl Supply for Screened {
     async fn next(mut self) -> Option<(Self, Batch)> {
         let batch = match self.answers.next().await? {
-            Ok(addrs) => self.screen.admit(addrs),
+            Ok(addrs) => self.screen().admit_all(addrs),
             Err(error) => Err(Failure::resolving(error)),
         };
         Some((self, batch))

@@ -1,4 +1,5 @@
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,13 +23,20 @@ pub(crate) struct Handshake<'a> {
     pub(crate) timeout: Duration,
 }
 
-impl Handshake<'_> {
+impl<'a> Handshake<'a> {
     /// Secures a connected stream, within the handshake's own time and the deadline.
-    pub(crate) async fn run(
+    ///
+    /// Boxed, since a session in the making takes more than a kilobyte, which a connect in the
+    /// clear must not carry along.
+    pub(crate) fn run(
         self,
         stream: Stream,
         deadline: Instant,
-    ) -> Result<(Stream, TlsFacts), HandshakeError> {
+    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
+        Box::pin(self.shake_hands(stream, deadline))
+    }
+
+    async fn shake_hands(self, stream: Stream, deadline: Instant) -> Outcome {
         let name = self.server_name().ok_or(HandshakeError::Fatal(
             ConnectErrorKind::Tls(TlsErrorKind::InvalidServerName),
             None,
@@ -54,6 +62,8 @@ impl Handshake<'_> {
             .or_else(|| ServerName::of(&self.endpoint.host))
     }
 }
+
+type Outcome = Result<(Stream, TlsFacts), HandshakeError>;
 
 /// Why a handshake failed, told apart by whether another address of the host may do better.
 #[derive(Debug)]

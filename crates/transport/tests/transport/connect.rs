@@ -30,8 +30,8 @@ async fn a_literal_address_is_dialled_without_a_lookup() {
         assert_eq!(facts.resolve, None);
         assert!(facts.connect.is_some());
         assert_eq!((facts.tls, facts.handshake), (None, None));
-        assert_eq!(facts.attempts.len(), 1);
-        assert!(facts.attempts[0].error.is_none());
+        // The only attempt is told by the facts above.
+        assert!(facts.attempts.is_empty());
     }
 }
 
@@ -202,6 +202,29 @@ async fn a_name_that_is_a_number_in_disguise_does_not_pass_the_filter() {
 }
 
 #[tokio::test]
+async fn a_filter_that_panics_is_an_error_and_nothing_is_dialled() {
+    let (listener, addr) = listen().await;
+    let connector = knowing(&[addr, closed_port().await])
+        .address_filter(|_, _| panic!("oh"))
+        .build();
+    for (endpoint, host) in [
+        (plain("a.test", 80), "a.test"),
+        (plain_at(addr), "127.0.0.1"),
+    ] {
+        let error = failure(&connector, &endpoint).await;
+        assert_eq!(error.kind(), ConnectErrorKind::Panicked);
+        assert_eq!(error.phase(), Phase::Resolve);
+        let text = format!("could not resolve {host}: user code panicked");
+        assert_eq!(error.to_string(), text);
+    }
+    // The first to come is one that no filter has seen.
+    let stranger = Connector::builder().build();
+    let connected = stranger.connect(&plain_at(addr)).await.unwrap();
+    let (_, client) = listener.accept().await.unwrap();
+    assert_eq!(connected.facts.local, Some(client));
+}
+
+#[tokio::test]
 async fn addresses_that_pass_the_filter_are_used() {
     let (_listener, addr) = listen_at("127.0.0.2:0").await;
     let other = SocketAddr::from(([127, 0, 0, 3], addr.port()));
@@ -212,7 +235,7 @@ async fn addresses_that_pass_the_filter_are_used() {
         .build();
     let connected = connector.connect(&plain("a.test", 80)).await.unwrap();
     assert_eq!(connected.facts.remote, Some(addr));
-    assert_eq!(connected.facts.attempts.len(), 1);
+    assert!(connected.facts.attempts.is_empty());
 }
 
 #[cfg(unix)]
@@ -278,6 +301,22 @@ async fn a_hook_that_fails_fails_the_attempt() {
     let error = failure(&connector, &plain_at(addr)).await;
     assert_eq!(error.kind(), ConnectErrorKind::Connect);
     assert!(error.to_string().contains("no mark for you"), "{error}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_hook_that_panics_fails_the_attempt() {
+    let (_listener, addr) = listen().await;
+    let connector = knowing(&[addr, closed_port().await])
+        .socket_hook(|_, _| panic!("oh"))
+        .build();
+    for endpoint in [plain("a.test", 80), plain_at(addr)] {
+        let error = failure(&connector, &endpoint).await;
+        assert_eq!(error.kind(), ConnectErrorKind::Panicked);
+        assert_eq!(error.phase(), Phase::Connect);
+        let text = error.to_string();
+        assert!(text.contains(": user code panicked ("), "{text}");
+    }
 }
 
 #[tokio::test]

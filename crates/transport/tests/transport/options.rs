@@ -38,7 +38,7 @@ async fn an_own_local_address_decides_the_family() {
     let own = with(plain("a.test", 80), |o| o.local_address = Some(SECOND));
     let facts = connector.connect(&own).await.unwrap().facts;
     assert_eq!(facts.remote, Some(v4));
-    assert_eq!(facts.attempts.len(), 1);
+    assert!(facts.attempts.is_empty());
 
     let own = with(plain_at(v6), |o| o.local_address = Some(SECOND));
     let error = failure(&connector, &own).await;
