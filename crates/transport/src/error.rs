@@ -219,10 +219,26 @@ impl fmt::Display for ConnectError {
             (ConnectErrorKind::Resolve | ConnectErrorKind::Custom, Some(cause)) => {
                 write!(f, "{}", Bounded(cause))?;
             }
+            // With a single address, "every address failed" is no cause.
+            (ConnectErrorKind::Connect, Some(cause)) if attempts.len() == 1 => {
+                write!(f, "{}", Bounded(cause))?;
+            }
             (ConnectErrorKind::Tls(tls), Some(cause)) => tls.explain(cause.as_ref(), f)?,
             _ => kind.fmt(f)?,
         }
+        if is_told_by(endpoint, attempts) {
+            return Ok(());
+        }
         list(attempts, f)
+    }
+}
+
+/// Whether the endpoint itself is the address that was tried, which then stands in the text once
+/// already.
+fn is_told_by(endpoint: &Endpoint, attempts: &[Attempt]) -> bool {
+    match attempts {
+        [only] => endpoint.host.ip() == Some(only.addr.ip()) && endpoint.port == only.addr.port(),
+        _ => false,
     }
 }
 

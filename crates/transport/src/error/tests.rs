@@ -65,6 +65,30 @@ fn addresses_that_the_kernel_gave_up_are_timed_out() {
 }
 
 #[test]
+fn a_literal_address_is_told_once() {
+    let expired = ConnectErrorKind::Tls(TlsErrorKind::Expired);
+    let secure = Failure::new(expired, Phase::Tls).after(vec![of_kind(1, io::ErrorKind::Other)]);
+    let silent = Failure::connecting(vec![of_kind(1, io::ErrorKind::TimedOut)]);
+    let other = Failure::connecting(vec![attempt(1, io::Error::other("no mark for you"))]);
+    for (failure, text) in [
+        (
+            secure,
+            "TLS handshake with 192.0.2.1:443 failed: the certificate has expired",
+        ),
+        (
+            silent,
+            "could not connect to 192.0.2.1:443: timed out after 1.2 s",
+        ),
+        (other, "could not connect to 192.0.2.1:443: no mark for you"),
+    ] {
+        let address = std::net::IpAddr::from([192, 0, 2, 1]);
+        let endpoint = Endpoint::new(address.into(), 443, Security::Tls);
+        let error = ConnectError::new(failure, &endpoint, Duration::from_millis(1234));
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[test]
 fn a_long_list_of_addresses_is_cut_and_a_long_text_too() {
     let attempts = (0..100)
         .map(|n| attempt(n, io::Error::other("x".repeat(10_000))))

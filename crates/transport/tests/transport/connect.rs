@@ -81,17 +81,25 @@ async fn a_refused_connection_says_so() {
     assert_eq!(error.phase(), Phase::Connect);
     assert_eq!(error.attempts().len(), 1);
     assert!(!error.is_timeout());
-    let text = error.to_string();
+    // The address is told once.
+    let text = format!("could not connect to {addr}: connection refused");
+    assert_eq!(error.to_string(), text);
+    let source = std::error::Error::source(&error).unwrap();
+    assert_eq!(source.to_string(), "Connection refused (os error 111)");
+}
+
+#[tokio::test]
+async fn an_only_address_of_a_name_is_told_with_its_failure() {
+    let addr = closed_port().await;
+    let error = failure(&knowing(&[addr]).build(), &plain("a.test", 80)).await;
     let took = error.attempts()[0].elapsed.as_millis();
     assert_eq!(
-        text,
+        error.to_string(),
         format!(
-            "could not connect to {addr}: connection refused \
+            "could not connect to a.test:80: connection refused \
              ({addr}: Connection refused (os error 111) after {took} ms)"
         )
     );
-    let source = std::error::Error::source(&error).unwrap();
-    assert_eq!(source.to_string(), "Connection refused (os error 111)");
 }
 
 #[tokio::test]
@@ -314,8 +322,8 @@ async fn a_hook_that_panics_fails_the_attempt() {
         let error = failure(&connector, &endpoint).await;
         assert_eq!(error.kind(), ConnectErrorKind::Panicked);
         assert_eq!(error.phase(), Phase::Connect);
-        let text = error.to_string();
-        assert!(text.contains(": user code panicked ("), "{text}");
+        let text = format!("could not connect to {endpoint}: user code panicked");
+        assert!(error.to_string().starts_with(&text), "{error}");
     }
 }
 
