@@ -13,7 +13,7 @@ use crate::client::Inner;
 use crate::error::{Cause, Error, Phase, Sent, describe};
 use crate::policy::retry;
 use crate::special::{Expectation, Special};
-use crate::timeouts::{Timeouts, Watch};
+use crate::timeouts::Watch;
 use crate::timings::Timings;
 
 /// What a request is and what became of it so far. It is made once, on the
@@ -27,7 +27,6 @@ pub(crate) struct Call {
     pub(crate) body: Option<Body>,
     /// Whether sending it twice is the same as sending it once.
     pub(crate) idempotent: bool,
-    pub(crate) timeouts: Timeouts,
     /// How many bytes of the response's body are read into one piece at most.
     pub(crate) max_collected: usize,
     pub(crate) special: Option<Box<Special>>,
@@ -55,7 +54,6 @@ impl Call {
             headers: HeaderMap::new(),
             body: Some(Body::empty()),
             idempotent: false,
-            timeouts: Timeouts::default(),
             max_collected: 0,
             special: None,
             used: Retries::default(),
@@ -70,7 +68,7 @@ impl Call {
         client.complete(&mut self.headers);
         self.max_collected = client.max_collected;
         self.idempotent |= retry::is_idempotent(&self.method, &self.headers);
-        self.watch = Watch::start(self.timeouts.or(&client.timeouts), now);
+        self.watch.start(&client.timeouts, now);
         self.timings = Timings::start(now);
     }
 

@@ -345,7 +345,7 @@ impl RequestBuilder {
     }
 
     fn with_timeouts(self, change: impl FnOnce(&mut Timeouts)) -> Self {
-        self.with(|call| change(&mut call.timeouts))
+        self.with(|call| change(&mut call.watch.timeouts))
     }
 }
 

@@ -59,9 +59,10 @@ impl Response {
     ///
     /// [`ErrorKind::Limit`]: crate::ErrorKind::Limit
     /// [`ClientBuilder::max_collected_body`]: crate::ClientBuilder::max_collected_body
-    pub async fn bytes(self) -> Result<Bytes, Error> {
+    pub fn bytes(self) -> impl Future<Output = Result<Bytes, Error>> + Send {
+        // An async function would hold the whole response besides.
         let mut body = self.body;
-        body.collect().await
+        async move { body.collect().await }
     }
 
     /// Reads the whole body as text in UTF-8; bytes that are not become
@@ -74,10 +75,13 @@ impl Response {
     /// # Cancel safety
     ///
     /// As for [`bytes`](Self::bytes).
-    pub async fn text(self) -> Result<String, Error> {
-        let bytes = self.bytes().await?;
-        let text = String::from_utf8(bytes.into());
-        Ok(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    pub fn text(self) -> impl Future<Output = Result<String, Error>> + Send {
+        let mut body = self.body;
+        async move {
+            let bytes = body.collect().await?;
+            let text = String::from_utf8(bytes.into());
+            Ok(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+        }
     }
 
     /// Reads the whole body as JSON.
@@ -93,11 +97,16 @@ impl Response {
     ///
     /// [`ErrorKind::Decode`]: crate::ErrorKind::Decode
     #[cfg(feature = "json")]
-    pub async fn json<T: serde::de::DeserializeOwned>(self) -> Result<T, Error> {
+    pub fn json<T>(self) -> impl Future<Output = Result<T, Error>> + Send
+    where
+        T: serde::de::DeserializeOwned,
+    {
         let mut body = self.body;
-        let bytes = body.collect().await?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| body.error(Cause::Decode(error.into()), Phase::Decode))
+        async move {
+            let bytes = body.collect().await?;
+            serde_json::from_slice(&bytes)
+                .map_err(|error| body.error(Cause::Decode(error.into()), Phase::Decode))
+        }
     }
 
     /// Reads what is left of the body and drops it, so that the connection can
@@ -110,9 +119,12 @@ impl Response {
     /// # Cancel safety
     ///
     /// Dropping the future drops the response.
-    pub async fn discard(mut self) -> Result<(), Error> {
-        while self.chunk().await?.is_some() {}
-        Ok(())
+    pub fn discard(self) -> impl Future<Output = Result<(), Error>> + Send {
+        let mut body = self.body;
+        async move {
+            while poll_fn(|cx| body.poll_data(cx)).await?.is_some() {}
+            Ok(())
+        }
     }
 
     /// The connection as a stream, after 101 (Switching Protocols) to a request

@@ -33,7 +33,7 @@ pub(crate) struct Timeouts {
 
 impl Timeouts {
     /// These limits, completed by `defaults` where they say nothing.
-    pub(crate) fn or(self, defaults: &Self) -> Self {
+    fn or(self, defaults: &Self) -> Self {
         Self {
             acquire: self.acquire.or(defaults.acquire),
             connect: self.connect.or(defaults.connect),
@@ -88,7 +88,7 @@ pub(crate) enum Awaited {
 /// read and no timer made; the one `Sleep` is made when first needed.
 #[derive(Default)]
 pub(crate) struct Watch {
-    timeouts: Timeouts,
+    pub(crate) timeouts: Timeouts,
     /// When the request was sent; before that there is nothing to watch.
     started: Option<Instant>,
     quiet: Option<Quiet>,
@@ -112,12 +112,10 @@ impl Quiet {
 }
 
 impl Watch {
-    pub(crate) fn start(timeouts: Timeouts, started: Instant) -> Self {
-        Self {
-            timeouts,
-            started: Some(started),
-            ..Self::default()
-        }
+    /// Begins to watch, by `defaults` where the request says nothing.
+    pub(crate) fn start(&mut self, defaults: &Timeouts, now: Instant) {
+        self.timeouts = self.timeouts.or(defaults);
+        self.started = Some(now);
     }
 
     /// The request begins again: of its limits only the total one goes on.
