@@ -44,7 +44,12 @@ async fn fetch_all(urls: &[String]) -> Result<(), BoxError> {
     let client = Client::builder().timeout(Duration::from_secs(30)).build()?;
     let mut failed = None;
     for url in urls {
-        match fetch(&client, url).await {
+        // As people type it.
+        let url = match url.contains("://") {
+            true => url.clone(),
+            false => format!("http://{url}"),
+        };
+        match fetch(&client, &url).await {
             Ok(()) => {}
             Err(error) => {
                 report::failure(&error);
