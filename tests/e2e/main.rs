@@ -17,11 +17,14 @@ mod hyper_server;
 #[cfg(feature = "interop")]
 mod interop;
 mod keep_alive;
+mod keys;
 mod limits;
 mod manage;
+mod panics;
 mod requests;
 mod responses;
 mod retry;
+mod rotation;
 mod runtimes;
 mod soak;
 mod special;

@@ -1,0 +1,327 @@
+//! TLS settings that change while a client runs: a renewed certificate, say.
+//! Nothing is shared between what was before and what comes after.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::join_all;
+use postrider::{Client, TlsSettings};
+use testing::{Authority, Identity, Script, Server, Signal, Tls};
+use tokio::time::{Duration, timeout};
+
+use crate::support::{builder_of, ok, until};
+
+/// A client's certificates, one after the other, and the authority that has
+/// signed them and the server's.
+struct Renewals {
+    authority: Authority,
+    identities: Vec<Identity>,
+}
+
+impl Renewals {
+    fn new(count: usize) -> Self {
+        let authority = Authority::new();
+        let identities = (0..count).map(|number| authority.issue(&[&format!("client-{number}")]));
+        Self {
+            identities: identities.collect(),
+            authority,
+        }
+    }
+
+    fn server(&self) -> Tls {
+        Tls::new(self.authority.issue(&["a.test", "127.0.0.1"]))
+            .require_client_certificate(self.authority.ca_der())
+    }
+
+    fn settings(&self, number: usize) -> TlsSettings {
+        let identity = &self.identities[number];
+        TlsSettings::builder()
+            .add_root_der(self.authority.ca_der())
+            .only_added_roots()
+            .client_certificate_pem(identity.certificate_pem(), identity.key_pem())
+            .build()
+            .unwrap()
+    }
+
+    /// Whether any connection has shown this certificate.
+    fn has_shown(&self, server: &Server, number: usize) -> bool {
+        let identity = Some(self.identities[number].certificate_der());
+        let mut shown = (0..server.connections()).map(|at| server.peer(at).tls);
+        shown.any(|tls| tls.is_some_and(|tls| tls.certificate.as_deref() == identity))
+    }
+
+    /// Which certificate the connection showed, and whether it resumed a session.
+    fn shown(&self, server: &Server, connection: usize) -> (usize, bool) {
+        let tls = server.peer(connection).tls.unwrap();
+        let shown = tls.certificate.unwrap();
+        let number = self
+            .identities
+            .iter()
+            .position(|identity| identity.certificate_der() == shown);
+        (number.unwrap(), tls.resumed)
+    }
+}
+
+async fn get(client: &Client) -> u64 {
+    let response = client.get("https://a.test/").send().await.unwrap();
+    let id = response.connection().id();
+    assert_eq!(response.text().await.unwrap(), "ok");
+    id
+}
+
+#[tokio::test]
+async fn idle_connections_close_at_once_and_running_ones_when_they_are_done() {
+    let renewals = Renewals::new(2);
+    let answer = Signal::new();
+    let held = Script::new().read_request().wait(&answer).write(ok("ok"));
+    let server = Arc::new(Server::in_memory_tls(
+        renewals.server(),
+        [held, Script::respond_always(ok("ok"))],
+    ));
+    let client = builder_of(&server).tls(renewals.settings(0));
+    let client = client.build().unwrap();
+    let running = tokio::spawn(client.get("https://a.test/running").send());
+    until(|| server.received(0).ends_with(b"\r\n\r\n")).await;
+    let idle = get(&client).await;
+    assert_eq!(client.stats().totals.idle, 1);
+
+    client.clone().set_tls(renewals.settings(1));
+    assert_eq!(client.stats().totals.idle, 0);
+    server.closed(1).await;
+    let renewed = get(&client).await;
+    assert_ne!(renewed, idle);
+    assert_eq!(get(&client).await, renewed);
+
+    answer.notify();
+    let response = running.await.unwrap().unwrap();
+    let old = response.connection().id();
+    assert_eq!(response.text().await.unwrap(), "ok");
+    server.closed(0).await;
+    let totals = client.stats().totals;
+    assert_eq!((totals.idle, totals.connections()), (1, 1));
+    assert_eq!(get(&client).await, renewed);
+    assert_ne!(old, renewed);
+
+    assert_eq!(server.connections(), 3);
+    assert_eq!(renewals.shown(&server, 0).0, 0);
+    assert_eq!(renewals.shown(&server, 1).0, 0);
+    // A session of the first certificate must not stand for the second.
+    assert_eq!(renewals.shown(&server, 2), (1, false));
+}
+
+#[tokio::test]
+async fn a_body_that_is_still_read_is_read_to_its_end() {
+    let renewals = Renewals::new(2);
+    let rest = Signal::new();
+    let script = Script::new()
+        .read_request()
+        .write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf ")
+        .wait(&rest)
+        .write("whole");
+    let server = Arc::new(Server::in_memory_tls(renewals.server(), [script]));
+    let client = builder_of(&server).tls(renewals.settings(0));
+    let client = client.build().unwrap();
+    let mut response = client.get("https://a.test/").send().await.unwrap();
+    assert_eq!(response.chunk().await.unwrap().unwrap(), "half ");
+
+    client.set_tls(renewals.settings(1));
+    rest.notify();
+    assert_eq!(response.chunk().await.unwrap().unwrap(), "whole");
+    assert!(response.chunk().await.unwrap().is_none());
+    server.closed(0).await;
+    assert_eq!(client.stats().totals.connections(), 0);
+}
+
+/// It began before; who waited for it may have it, and nobody after.
+#[tokio::test]
+async fn a_connection_that_is_being_made_serves_those_who_waited_and_no_others() {
+    let renewals = Renewals::new(2);
+    let answer = [Script::respond_always(ok("ok"))];
+    let server = Arc::new(Server::in_memory_tls(renewals.server(), answer));
+    let (gate, dialled) = (Signal::new(), Arc::new(AtomicUsize::new(0)));
+    let (wait, count, far) = (gate.clone(), Arc::clone(&dialled), Arc::clone(&server));
+    let client = Client::builder()
+        .tls(renewals.settings(0))
+        .connect_with(move |_| {
+            let number = count.fetch_add(1, Ordering::Relaxed);
+            let (wait, far) = (wait.clone(), Arc::clone(&far));
+            async move {
+                if number == 0 {
+                    wait.wait().await;
+                }
+                Ok(far.connect())
+            }
+        })
+        .build()
+        .unwrap();
+    let early = {
+        let client = client.clone();
+        tokio::spawn(async move { get(&client).await })
+    };
+    until(|| dialled.load(Ordering::Relaxed) == 1).await;
+    client.set_tls(renewals.settings(1));
+    let late = get(&client).await;
+    assert_eq!(renewals.shown(&server, 0), (1, false));
+
+    gate.notify();
+    let early = early.await.unwrap();
+    assert_ne!(early, late);
+    assert_eq!(renewals.shown(&server, 1), (0, false));
+    server.closed(1).await;
+    assert_eq!(get(&client).await, late);
+    assert_eq!(server.connections(), 2);
+}
+
+#[tokio::test]
+async fn connections_in_the_clear_and_with_settings_of_their_own_are_left_alone() {
+    let renewals = Renewals::new(3);
+    let answer = || [Script::respond_always(ok("ok"))];
+    let plain = Server::start(answer());
+    let secure = Server::start_tls(renewals.server(), answer());
+    let client = Client::builder().tls(renewals.settings(0)).build().unwrap();
+    let own = renewals.settings(2);
+    let in_the_clear = || client.get(plain.url("/"));
+    let of_its_own = || client.get(secure.url("/")).tls(own.clone());
+    let mut before = Vec::new();
+    for request in [in_the_clear(), of_its_own()] {
+        let response = request.send().await.unwrap();
+        before.push(response.connection().id());
+        response.discard().await.unwrap();
+    }
+    client.set_tls(renewals.settings(1));
+    assert_eq!(client.stats().totals.idle, 2);
+    for (request, id) in [in_the_clear(), of_its_own()].into_iter().zip(before) {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.connection().id(), id);
+    }
+}
+
+/// Sessions are resumed within a generation, never across.
+#[tokio::test]
+async fn sessions_end_with_their_settings() {
+    let renewals = Renewals::new(2);
+    let bye = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
+    for version in [testing::TlsVersion::Tls12, testing::TlsVersion::Tls13] {
+        let tls = renewals.server().version(version);
+        let server = Arc::new(Server::in_memory_tls(tls, [Script::respond(bye).close()]));
+        let first = renewals.settings(0);
+        let client = builder_of(&server).tls(first.clone()).build().unwrap();
+        for number in [0, 0, 1, 1] {
+            if server.connections() == 2 {
+                client.set_tls(renewals.settings(1));
+            }
+            get(&client).await;
+            let connection = server.connections() - 1;
+            let is_second = connection % 2 == 1;
+            assert_eq!(renewals.shown(&server, connection), (number, is_second));
+        }
+        // Settings that come back bring their sessions back: it is the same value.
+        client.set_tls(first);
+        get(&client).await;
+        assert_eq!(renewals.shown(&server, 4), (0, true));
+    }
+}
+
+#[tokio::test]
+async fn what_is_warmed_afterwards_is_of_the_new_settings() {
+    let renewals = Renewals::new(2);
+    let answer = [Script::respond_always(ok("ok"))];
+    let server = Arc::new(Server::in_memory_tls(renewals.server(), answer));
+    let client = builder_of(&server).tls(renewals.settings(0));
+    let client = client.build().unwrap();
+    assert_eq!(client.warm("https://a.test", 2).await.unwrap(), 2);
+    client.set_tls(renewals.settings(1));
+    assert_eq!(client.warm("https://a.test", 2).await.unwrap(), 2);
+    assert_eq!(client.stats().totals.idle, 2);
+    get(&client).await;
+    assert_eq!(client.stats().counters.reuses, 1);
+    let shown = [0, 1, 2, 3].map(|number| renewals.shown(&server, number).0);
+    assert_eq!(shown, [0, 0, 1, 1]);
+}
+
+#[tokio::test]
+async fn the_first_settings_may_be_given_late() {
+    let renewals = Renewals::new(1);
+    let answer = [Script::respond_always(ok("ok"))];
+    let server = Arc::new(Server::in_memory_tls(renewals.server(), answer));
+    let client = builder_of(&server).build().unwrap();
+    let error = client.get("https://a.test/").send().await.unwrap_err();
+    assert!(error.is_connect(), "{error}");
+    client.set_tls(renewals.settings(0));
+    get(&client).await;
+}
+
+/// Requests never stop, certificates change under them, and none fails.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_fails_and_none_is_behind_its_settings() {
+    const TURNS: usize = 6;
+    const CALLERS: usize = 8;
+    let renewals = Renewals::new(TURNS);
+    let answer = [Script::respond_always(ok("ok"))];
+    let server = Server::start_tls(renewals.server(), answer);
+    let client = Client::builder().tls(renewals.settings(0)).build().unwrap();
+    let turn = Arc::new(AtomicUsize::new(0));
+    let callers = (0..CALLERS).map(|_| {
+        let (client, url, turn) = (client.clone(), server.url("/"), Arc::clone(&turn));
+        tokio::spawn(async move {
+            let mut rides = Vec::new();
+            let mut after_last = 0;
+            while after_last < 5 {
+                let known = turn.load(Ordering::Acquire);
+                after_last += usize::from(known == TURNS - 1);
+                let response = client.get(&url).send().await.unwrap();
+                let connection = response.connection();
+                let addr = connection.local_addr().unwrap();
+                rides.push((known, connection.id(), addr));
+                assert_eq!(response.text().await.unwrap(), "ok");
+            }
+            rides
+        })
+    });
+    let callers: Vec<_> = callers.collect();
+    for number in 0..TURNS {
+        if number > 0 {
+            client.set_tls(renewals.settings(number));
+            turn.store(number, Ordering::Release);
+        }
+        // Every turn is of use.
+        until(|| renewals.has_shown(&server, number)).await;
+    }
+    let rides = timeout(Duration::from_secs(30), join_all(callers)).await;
+    let rides: Vec<_> = rides
+        .unwrap()
+        .into_iter()
+        .flat_map(Result::unwrap)
+        .collect();
+
+    let shown: HashMap<_, _> = (0..server.connections())
+        .map(|number| {
+            let addr = server.peer(number).addr.unwrap();
+            (addr, renewals.shown(&server, number).0)
+        })
+        .collect();
+    for (known, _, addr) in &rides {
+        assert!(shown[addr] >= *known, "{} after {known}", shown[addr]);
+    }
+    // One that came back while its settings were being replaced goes a little later.
+    let is_old = |id| {
+        let mut of_it = rides.iter().filter(|(_, ridden, _)| *ridden == id);
+        of_it.any(|(.., addr)| shown[addr] < TURNS - 1)
+    };
+    until(|| {
+        let mut old = 0;
+        client.evict(|idle| {
+            old += usize::from(is_old(idle.id()));
+            false
+        });
+        old == 0
+    })
+    .await;
+    let mut turns: Vec<_> = shown.values().copied().collect();
+    turns.sort_unstable();
+    turns.dedup();
+    assert_eq!(turns, (0..TURNS).collect::<Vec<_>>());
+    assert_eq!(client.stats().totals.lent, 0);
+    assert_eq!(client.stats().retries, 0);
+}
