@@ -17,7 +17,7 @@ use crate::url::IntoUrl;
 /// All that changes who the server believes we are, or whom we believe it to
 /// be. What is one and the same for the whole life of a client is not in it:
 /// each client has its own pool.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Route<'a> {
     /// Scheme, host and port.
     pub(crate) authority: Authority<'a>,
@@ -101,6 +101,24 @@ impl<'a> Route<'a> {
         let mut options = options.as_deref().cloned().unwrap_or_default();
         options.tls = options.tls.or(settings);
         Endpoint::new(host, authority.port(), security).with_options(options)
+    }
+}
+
+/// In as few pieces as can be: see [`Authority`].
+impl Hash for Route<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self {
+            authority,
+            options,
+            turn,
+        } = self;
+        authority.hash(state);
+        if let Some(options) = options {
+            options.hash(state);
+        }
+        if let Some(turn) = turn {
+            state.write_u64(*turn);
+        }
     }
 }
 

@@ -161,7 +161,10 @@ impl Stage {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        if let Stage::Moving { transfer, .. } = mem::replace(&mut self.stage, Stage::Done) {
+        // Looked at first, since taking it moves it, and nearly always it is over.
+        if matches!(self.stage, Stage::Moving { .. })
+            && let Stage::Moving { transfer, .. } = mem::replace(&mut self.stage, Stage::Done)
+        {
             transfer.cancel();
         }
     }

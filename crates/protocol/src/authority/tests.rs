@@ -159,3 +159,38 @@ fn what_is_no_authority_says_why() {
         assert_eq!(error.to_string(), message, "{text:?}");
     }
 }
+
+#[test]
+fn equal_authorities_hash_alike_and_others_do_not() {
+    use std::hash::BuildHasher;
+
+    let state = std::hash::RandomState::new();
+    let hash = |text, scheme| {
+        let (authority, _) = Authority::parse(text, scheme).unwrap();
+        assert_eq!(
+            state.hash_one(&authority),
+            state.hash_one(authority.clone().into_owned()),
+            "{text}"
+        );
+        state.hash_one(authority)
+    };
+    assert_eq!(
+        hash("a.test", Scheme::Http),
+        hash("A.Test:80", Scheme::Http)
+    );
+    let others = [
+        ("a.test", Scheme::Http),
+        ("b.test", Scheme::Http),
+        ("a.test:81", Scheme::Http),
+        ("a.test:80", Scheme::Https),
+        ("127.0.0.1", Scheme::Http),
+        ("127.0.0.2", Scheme::Http),
+        ("[::1]", Scheme::Http),
+        ("[fe80::1%1]", Scheme::Http),
+        ("[fe80::1%2]", Scheme::Http),
+    ];
+    let hashes = others.map(|(text, scheme)| hash(text, scheme));
+    for (at, one) in hashes.iter().enumerate() {
+        assert!(!hashes[at + 1..].contains(one), "{:?}", others[at]);
+    }
+}
