@@ -38,7 +38,7 @@ pub(crate) fn acquire(
         .special
         .as_ref()
         .and_then(|special| special.options.as_ref());
-    let (mut route, user_info) = Route::of(&call.url, options, &client.home.rotation)?;
+    let (route, user_info) = Route::of(&call.url, options, &client.home.rotation)?;
     if let Some(user_info) = user_info {
         authorize(&mut call.headers, &user_info)?;
     }
@@ -57,7 +57,7 @@ pub(crate) fn acquire(
             return Ok(Acquired::Lease(admit(lease, &attempt)?, attempt));
         }
     }
-    let (turn, dial) = Turn::before(client.dial(&mut route));
+    let (turn, dial) = Turn::before(client.dial(&route));
     let wait = pool.wait(route.to_key(), want, dial);
     Ok(Acquired::Wait(wait, turn, attempt))
 }

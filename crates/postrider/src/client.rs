@@ -100,20 +100,23 @@ impl Inner {
         }
     }
 
-    /// How the pool makes a connection on `route`, which follows the client's
-    /// TLS settings for that. It uses nothing but what is in the route's key or
-    /// the same for the client's whole life, so that any request of that key can
-    /// ride what it makes.
+    /// How the pool makes a connection on `route`. It uses nothing but what is
+    /// in the route's key or the same for the whole client, so that any request
+    /// of that key can ride what it makes. Where the client's TLS settings have
+    /// changed meanwhile, the new ones secure it, and it is closed after use.
     pub(crate) fn dial(
         &self,
-        route: &mut Route<'_>,
+        route: &Route<'_>,
     ) -> impl FnOnce() -> Dial + Clone + Send + 'static + use<> {
         let connector = self.connector.clone();
-        let settings = route.follow(&self.home.rotation);
-        let endpoint = route.endpoint(settings);
+        let endpoint = route.endpoint();
         let turn = route.turn;
         let home = Arc::clone(&self.home);
         move || {
+            let endpoint = match turn {
+                Some(_) => home.rotation.secure(endpoint),
+                None => endpoint,
+            };
             Box::pin(async move {
                 let connected = connector.connect(&endpoint).await?;
                 Ok(Connection::new(connected, home, turn))

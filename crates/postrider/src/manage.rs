@@ -41,8 +41,8 @@ impl Client {
     /// and those under way go on for a short while.
     pub async fn warm(&self, url: impl IntoUrl, count: usize) -> Result<usize, Error> {
         let inner = self.inner();
-        let mut route = Route::to(origin(url)?, &inner.home.rotation);
-        let dial = inner.dial(&mut route);
+        let route = Route::to(origin(url)?, &inner.home.rotation);
+        let dial = inner.dial(&route);
         let key = Key(route);
         let made = inner.pool.warm(key.clone(), count, dial).await;
         made.map_err(|error| {

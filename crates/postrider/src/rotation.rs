@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use transport::TlsSettings;
+use transport::{Endpoint, TlsSettings};
 
 use crate::client::Client;
 
@@ -13,8 +13,7 @@ impl Client {
     ///
     /// Nothing is shared with what was before, neither connections nor TLS
     /// sessions. Idle connections that were secured by the old settings close
-    /// at once; those in use close when their exchange is over. Requests that
-    /// already wait for a connection may still get one of the old. Connections
+    /// at once; those in use close when their exchange is over. Connections
     /// in the clear are left alone, and so are those of requests that have
     /// [settings of their own](crate::RequestBuilder::tls).
     ///
@@ -49,10 +48,15 @@ impl Rotation {
         self.turns.load(Ordering::Acquire)
     }
 
-    /// The settings that take the connector's place, and which they are.
-    pub(crate) fn current(&self) -> (u64, Option<TlsSettings>) {
+    /// The endpoint, to be secured by the settings of the moment.
+    pub(crate) fn secure(&self, endpoint: Endpoint) -> Endpoint {
         let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
-        (self.turns(), settings.clone())
+        if settings.is_none() {
+            return endpoint;
+        }
+        let mut options = endpoint.options().cloned().unwrap_or_default();
+        options.tls.clone_from(&settings);
+        endpoint.with_options(options)
     }
 
     fn replace(&self, new: TlsSettings) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use http::Uri;
 use protocol::{Authority, Host, Scheme, UserInfo};
-use transport::{ConnectOptions, Endpoint, TlsSettings};
+use transport::{ConnectOptions, Endpoint};
 
 use crate::error::{Cause, Error, Phase};
 use crate::rotation::Rotation;
@@ -54,15 +54,6 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// Goes by the client's settings of the moment, and gives them where they
-    /// are not the connector's own.
-    pub(crate) fn follow(&mut self, rotation: &Rotation) -> Option<TlsSettings> {
-        let turn = self.turn.as_mut()?;
-        let (current, settings) = rotation.current();
-        *turn = current;
-        settings
-    }
-
     pub(crate) fn to_key(&self) -> Key {
         // Exhaustive, so that a new part of a route can't be left out of its key.
         let Self {
@@ -77,9 +68,8 @@ impl<'a> Route<'a> {
         })
     }
 
-    /// What the transport connects to; secured by the client's settings where
-    /// it is given any.
-    pub(crate) fn endpoint(&self, settings: Option<TlsSettings>) -> Endpoint {
+    /// What the transport connects to. The client's TLS settings are not in it.
+    pub(crate) fn endpoint(&self) -> Endpoint {
         let Self {
             authority,
             options,
@@ -98,9 +88,11 @@ impl<'a> Route<'a> {
                 zone: Some(zone),
             } => transport::Host::ZonedIp(*addr, zone.as_ref().into()),
         };
-        let mut options = options.as_deref().cloned().unwrap_or_default();
-        options.tls = options.tls.or(settings);
-        Endpoint::new(host, authority.port(), security).with_options(options)
+        let endpoint = Endpoint::new(host, authority.port(), security);
+        match options {
+            Some(options) => endpoint.with_options((**options).clone()),
+            None => endpoint,
+        }
     }
 }
 
