@@ -1,0 +1,108 @@
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
+
+/// What became of a question that brought no address.
+#[derive(Debug)]
+pub(crate) enum Nothing {
+    /// There is no such name.
+    NoName,
+    /// There is, but it has no address of this family.
+    NoAddress,
+    /// Nobody can tell.
+    Failed(io::Error),
+}
+
+impl Nothing {
+    pub(crate) fn from_hickory(error: NetError) -> Self {
+        match &error {
+            NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
+                ResponseCode::NXDomain => Self::NoName,
+                _ => Self::NoAddress,
+            },
+            _ => Self::Failed(in_words(error)),
+        }
+    }
+
+    /// What two names come to that both brought nothing: the first failure, or else the one that
+    /// says more.
+    pub(crate) fn and(self, later: Self) -> Self {
+        match (self, later) {
+            (Self::NoName, later) => later,
+            (Self::NoAddress, Self::Failed(error)) => Self::Failed(error),
+            (earlier, _) => earlier,
+        }
+    }
+}
+
+pub(crate) fn no_such_name() -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, "no such name")
+}
+
+/// The failure with the kind that the transport goes by.
+pub(crate) fn in_words(error: NetError) -> io::Error {
+    let kind = match &error {
+        NetError::Timeout => io::ErrorKind::TimedOut,
+        _ => io::ErrorKind::Other,
+    };
+    io::Error::new(kind, Failure(error))
+}
+
+#[derive(Debug)]
+struct Failure(NetError);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            NetError::Timeout => f.write_str("no name server answered in time"),
+            NetError::NoConnections => f.write_str("no name server can be reached"),
+            NetError::Busy => f.write_str("too many questions are under way"),
+            NetError::Dns(DnsError::ResponseCode(code)) => write!(f, "a name server said: {code}"),
+            NetError::Io(error) => write!(f, "a name server cannot be reached: {error}"),
+            other => write!(f, "the name servers failed: {other}"),
+        }
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_told_in_words() {
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        for (error, text) in [
+            (NetError::Timeout, "no name server answered in time"),
+            (NetError::NoConnections, "no name server can be reached"),
+            (NetError::Busy, "too many questions are under way"),
+            (
+                DnsError::ResponseCode(ResponseCode::ServFail).into(),
+                "a name server said: Server Failure",
+            ),
+            (
+                refused.into(),
+                "a name server cannot be reached: connection refused",
+            ),
+            (NetError::Message("oh"), "the name servers failed: oh"),
+        ] {
+            assert_eq!(in_words(error).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn only_silence_is_a_timeout() {
+        assert_eq!(in_words(NetError::Timeout).kind(), io::ErrorKind::TimedOut);
+        assert_eq!(in_words(NetError::Busy).kind(), io::ErrorKind::Other);
+        assert_eq!(no_such_name().kind(), io::ErrorKind::NotFound);
+        assert_eq!(no_such_name().to_string(), "no such name");
+    }
+}

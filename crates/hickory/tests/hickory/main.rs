@@ -1,0 +1,12 @@
+//! What the crate promises, against name servers of the tests' own.
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as tests do"
+)]
+
+mod connecting;
+mod resolving;
+mod runtimes;
+mod server;
+mod support;
