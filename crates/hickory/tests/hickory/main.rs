@@ -6,6 +6,8 @@
 )]
 
 mod connecting;
+#[cfg(feature = "interop")]
+mod dnsmasq;
 mod resolving;
 mod runtimes;
 mod server;
