@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::host::Instant;
 use crate::ledger::{DialEnd, DialState, SlotIndex};
 use crate::reusable::{Key, Reusable};
 use crate::shared::{Dial, Shared, contain};
@@ -43,7 +42,7 @@ impl<K: Key, T: Reusable> DialTask<K, T> {
     fn end(&mut self, end: DialEnd<T::Error>) {
         let dial = self.dial.take();
         contain(|| drop(dial));
-        let now = Instant::now().into_std();
+        let now = self.shared.moment();
         tracing::debug!(target: "postrider::pool", outcome = end.name(), "dial ended");
         self.shared.update(|ledger, after| {
             ledger.dial_ended(self.slot, end, now, after);

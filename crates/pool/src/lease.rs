@@ -82,7 +82,7 @@ impl<K: Key, T: Reusable> Lease<K, T> {
             ..
         } = self;
         let idle_limit = connection.idle_limit();
-        let now = now.into_std();
+        let now = claim.shared.moment_of(now);
         claim.end = End::GivenBack;
         let slot = claim.slot;
         claim.shared.update(|ledger, after| {
@@ -98,7 +98,7 @@ impl<K: Key, T: Reusable> Lease<K, T> {
             ..
         } = self;
         let idle_limit = connection.idle_limit();
-        let now = Instant::now().into_std();
+        let now = claim.shared.moment();
         claim.end = End::GivenBack;
         let slot = claim.slot;
         claim.shared.update(|ledger, after| {
@@ -153,7 +153,7 @@ impl<K: Key, T: Reusable> Lease<K, T> {
 
     /// When the connection was made. This and the two below take the pool's lock for a moment.
     pub fn created(&self) -> Instant {
-        Instant::from_std(self.facts().born)
+        self.claim.shared.instant_of(self.facts().born)
     }
 
     /// How many times the connection has been lent, this time included.
@@ -197,7 +197,7 @@ impl<K: Key, T: Reusable> fmt::Debug for Lease<K, T> {
 impl<K: Key, T: Reusable> Drop for Claim<K, T> {
     fn drop(&mut self) {
         if let End::Closed(reason) = self.end {
-            let now = Instant::now().into_std();
+            let now = self.shared.moment();
             let slot = self.slot;
             self.shared
                 .update(|ledger, after| ledger.closed(slot, reason, now, after));

@@ -82,7 +82,7 @@ impl<K: Key, T: Reusable> Pool<K, T> {
     /// whoever waits for one when they come back.
     pub fn evict(&self, mut is_unwanted: impl FnMut(&K, &T, &IdleFacts) -> bool) -> usize {
         let shared = self.shared();
-        let now = Instant::now().into_std();
+        let now = shared.moment();
         let sights = shared.update(|ledger, _| ledger.look_at_all(now));
         let mut tour = Tour { pool: self, sights };
         let mut evicted = 0;
@@ -113,7 +113,7 @@ impl<K: Key, T: Reusable> Pool<K, T> {
     /// The pool is shut down from the first poll on. Dropping this then stops only the waiting.
     pub async fn shutdown(&self, deadline: Duration) -> Counts {
         let shared = self.shared();
-        let now = Instant::now().into_std();
+        let now = shared.moment();
         let until = Instant::now()
             .checked_add(deadline)
             .unwrap_or_else(|| Instant::now() + A_YEAR);
@@ -132,7 +132,7 @@ impl<K: Key, T: Reusable> Pool<K, T> {
         if timeout_at(until, end).await.is_ok() {
             return Counts::default();
         }
-        let now = Instant::now().into_std();
+        let now = shared.moment();
         shared.update(|ledger, after| {
             let left = ledger.totals();
             ledger.give_up(now, after);
@@ -142,7 +142,7 @@ impl<K: Key, T: Reusable> Pool<K, T> {
 
     fn close_idle_among(&self, among: Among<'_, K>) -> usize {
         let shared = self.shared();
-        let now = Instant::now().into_std();
+        let now = shared.moment();
         shared.update(|ledger, after| ledger.close_idle(among, now, after))
     }
 }

@@ -181,7 +181,7 @@ impl<K: Key, T: Reusable> Builder<K, T> {
 
 impl<K: Key, T: Reusable> Drop for LastHandle<K, T> {
     fn drop(&mut self) {
-        let now = Instant::now().into_std();
+        let now = self.shared.moment();
         let idle = self.shared.update(|ledger, after| {
             let idle = ledger.shut_down(now, after);
             ledger.give_up(now, after);

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use crate::dial::DialTask;
 use crate::host::{Handle, Id, Instant, Mutex, Notify};
-use crate::ledger::{After, Host, Ledger, Now};
+use crate::ledger::{After, Deed, Host, Ledger, Moment, Now};
 use crate::policy::KeyLimits;
 use crate::reusable::{Key, Reusable};
 use crate::sweep::{Watch, sweep};
@@ -19,7 +19,7 @@ pub(crate) type Dial<T> = Pin<Box<dyn Future<Output = Result<T, <T as Reusable>:
 /// What a pool's handles, leases, waits and tasks share.
 pub(crate) struct Shared<K: Key, T: Reusable> {
     ledger: Mutex<Ledger<K, T, Tokio<T>>>,
-    wall_clock: WallClock,
+    clocks: Clocks,
     pub(crate) limits: Limits<K>,
     /// Told to the sweepers when the pool is shut down or dropped.
     pub(crate) closed: Arc<Notify>,
@@ -30,6 +30,13 @@ pub(crate) struct Shared<K: Key, T: Reusable> {
 /// Ties the ledger to tokio.
 #[derive(Debug)]
 pub(crate) struct Tokio<T>(std::marker::PhantomData<T>);
+
+/// The two clocks, and what they showed when the pool was made.
+struct Clocks {
+    start: Instant,
+    wall_start: SystemTime,
+    wall: WallClock,
+}
 
 /// Where the wall clock's time comes from.
 pub(crate) enum WallClock {
@@ -51,7 +58,7 @@ impl<K: Key, T: Reusable> Shared<K, T> {
     ) -> Self {
         Self {
             ledger: Mutex::new(ledger),
-            wall_clock,
+            clocks: Clocks::start(wall_clock),
             limits,
             closed: Arc::new(Notify::new()),
             drained: Notify::new(),
@@ -81,40 +88,41 @@ impl<K: Key, T: Reusable> Shared<K, T> {
     }
 
     pub(crate) fn now_at(&self, now: Instant) -> Now {
+        let mono = self.clocks.moment_of(now);
         Now {
-            mono: now.into_std(),
-            wall: match &self.wall_clock {
-                WallClock::System => SystemTime::now(),
-                WallClock::Custom(read) => read(),
-            },
+            mono,
+            lead: self.clocks.wall_moment().lead_over(mono),
         }
+    }
+
+    /// Now, by the monotonic clock only.
+    pub(crate) fn moment(&self) -> Moment {
+        self.moment_of(Instant::now())
+    }
+
+    pub(crate) fn moment_of(&self, instant: Instant) -> Moment {
+        self.clocks.moment_of(instant)
+    }
+
+    pub(crate) fn instant_of(&self, moment: Moment) -> Instant {
+        self.clocks.instant_of(moment)
     }
 
     #[cold]
     fn follow_up(self: &Arc<Self>, after: After<T, Tokio<T>>) {
-        let After {
-            wakes,
-            dials,
-            sweepers,
-            debris,
-            is_drained,
-        } = after;
-        for waker in wakes {
-            contain(|| waker.wake());
-        }
-        // Connections close before others are dialled, so that limits hold at the socket as well.
-        for value in debris {
-            contain(|| drop(value));
-        }
-        for begin in dials {
-            let task = DialTask::new(Arc::clone(self), begin.slot, begin.dial);
-            begin.runtime.spawn(task);
-        }
-        for (home, runtime) in sweepers {
-            runtime.spawn(sweep(Watch::new(self, home)));
-        }
-        if is_drained {
-            self.drained.notify_waiters();
+        for deed in after.in_order() {
+            match deed {
+                Deed::Wake(waker) => contain(|| waker.wake()),
+                Deed::Drop(debris) => contain(|| drop(debris)),
+                Deed::Dial(begin) => {
+                    let task = DialTask::new(Arc::clone(self), begin.slot, begin.dial);
+                    begin.runtime.spawn(task);
+                }
+                Deed::Sweep(home, runtime) => {
+                    runtime.spawn(sweep(Watch::new(self, home)));
+                }
+                Deed::TellDrained => self.drained.notify_waiters(),
+            }
         }
     }
 }
@@ -123,6 +131,49 @@ impl<K: Key, T: Reusable> Shared<K, T> {
 /// wait for, and has nothing to do with it. The panic hook has told of it.
 pub(crate) fn contain(foreign: impl FnOnce()) {
     drop(catch_unwind(AssertUnwindSafe(foreign)));
+}
+
+impl Clocks {
+    fn start(wall: WallClock) -> Self {
+        Self {
+            start: Instant::now(),
+            wall_start: wall.read(),
+            wall,
+        }
+    }
+
+    fn moment_of(&self, instant: Instant) -> Moment {
+        match instant.checked_duration_since(self.start) {
+            Some(after) => Moment::after_start(after),
+            None => Moment::before_start(self.start - instant),
+        }
+    }
+
+    fn wall_moment(&self) -> Moment {
+        match self.wall.read().duration_since(self.wall_start) {
+            Ok(after) => Moment::after_start(after),
+            Err(before) => Moment::before_start(before.duration()),
+        }
+    }
+
+    fn instant_of(&self, moment: Moment) -> Instant {
+        let (distance, is_before) = moment.distance_from_start();
+        let instant = if is_before {
+            self.start.checked_sub(distance)
+        } else {
+            self.start.checked_add(distance)
+        };
+        instant.unwrap_or(self.start)
+    }
+}
+
+impl WallClock {
+    fn read(&self) -> SystemTime {
+        match self {
+            Self::System => SystemTime::now(),
+            Self::Custom(read) => read(),
+        }
+    }
 }
 
 impl<T: Reusable> Host for Tokio<T> {

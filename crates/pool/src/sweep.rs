@@ -62,7 +62,7 @@ impl<K: Key, T: Reusable> Drop for Watch<K, T> {
             return;
         }
         if let Some(shared) = self.shared.upgrade() {
-            let now = Instant::now().into_std();
+            let now = shared.moment();
             shared.update(|ledger, after| ledger.runtime_ended(self.home, now, after));
         }
     }
@@ -70,7 +70,7 @@ impl<K: Key, T: Reusable> Drop for Watch<K, T> {
 
 /// Brings back a connection that has been looked at.
 pub(crate) fn keep<K: Key, T: Reusable>(shared: &Arc<Shared<K, T>>, sight: Sight<T>) {
-    let now = Instant::now().into_std();
+    let now = shared.moment();
     shared.update(|ledger, after| ledger.keep(sight.slot, sight.connection, now, after));
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn close<K: Key, T: Reusable>(
     reason: Retirement,
 ) {
     contain(|| drop(sight.connection));
-    let now = Instant::now().into_std();
+    let now = shared.moment();
     shared.update(|ledger, after| ledger.looked_out(sight.slot, reason, now, after));
 }
 
@@ -89,10 +89,10 @@ fn cancel_overdue<K: Key, T: Reusable>(
     shared: &Arc<Shared<K, T>>,
     home: HomeIndex,
 ) -> Option<Instant> {
-    let now = Instant::now().into_std();
+    let now = shared.moment();
     shared
         .update(|ledger, after| ledger.cancel_overdue(home, now, after))
-        .map(Instant::from_std)
+        .map(|due| shared.instant_of(due))
 }
 
 /// One bounded round through the idle connections, a few at a time.

@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::error::WaitError;
-use crate::host::Instant;
 use crate::lease::Lease;
 use crate::ledger::{Joined, WaiterIndex};
 use crate::pool::Pool;
@@ -104,7 +103,7 @@ impl<K: Key, T: Reusable> Drop for Wait<K, T> {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Lined { pool, waiter } => {
                 let shared = pool.shared();
-                let now = Instant::now().into_std();
+                let now = shared.moment();
                 let unseen = shared.update(|ledger, after| ledger.leave(waiter, now, after));
                 if let Some(taken) = unseen {
                     Lease::new(shared, taken).release_unused();

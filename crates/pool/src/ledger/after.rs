@@ -8,17 +8,24 @@ use crate::reusable::Reusable;
 
 /// What the ledger asks its holder to do after unlocking: nothing in here may run under the lock,
 /// dropping included.
+///
+/// One vector of all, as lending and taking back make one each and mostly put nothing in.
 pub(crate) struct After<T: Reusable, H: Host> {
-    /// Waiters and dials to wake.
-    pub(crate) wakes: Vec<Waker>,
-    /// Dials to spawn.
-    pub(crate) dials: Vec<Begin<H>>,
-    /// Sweepers to spawn.
-    pub(crate) sweepers: Vec<(HomeIndex, H::Runtime)>,
-    /// What is to be dropped.
-    pub(crate) debris: Vec<Debris<T, H>>,
-    /// The pool has been shut down, and nothing is lent, dialled or waited for any more.
-    pub(crate) is_drained: bool,
+    deeds: Vec<Deed<T, H>>,
+}
+
+/// Something to do, in the order in which it is done.
+pub(crate) enum Deed<T: Reusable, H: Host> {
+    /// Wakes a waiter or a dial.
+    Wake(Waker),
+    /// Drops what must not be dropped under the lock.
+    Drop(Debris<T, H>),
+    /// Spawns a dial.
+    Dial(Begin<H>),
+    /// Spawns a sweeper.
+    Sweep(HomeIndex, H::Runtime),
+    /// Tells that the pool has been shut down, and nothing is lent, dialled or waited for any more.
+    TellDrained,
 }
 
 /// A dial to spawn.
@@ -29,31 +36,62 @@ pub(crate) struct Begin<H: Host> {
 }
 
 /// A value that may run foreign code when it is dropped.
-#[expect(dead_code, reason = "kept only to be dropped outside the lock")]
 pub(crate) enum Debris<T: Reusable, H: Host> {
     Connection(T),
     Dial(H::Dial),
+    #[expect(dead_code, reason = "kept only to be dropped outside the lock")]
     Error(WaitError<T::Error>),
     Runtime(H::Runtime),
+    #[expect(dead_code, reason = "kept only to be dropped outside the lock")]
     Waker(Waker),
 }
 
 impl<T: Reusable, H: Host> After<T, H> {
     pub(crate) const fn new() -> Self {
-        Self {
-            wakes: Vec::new(),
-            dials: Vec::new(),
-            sweepers: Vec::new(),
-            debris: Vec::new(),
-            is_drained: false,
-        }
+        Self { deeds: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, deed: Deed<T, H>) {
+        self.deeds.push(deed);
+    }
+
+    pub(crate) fn discard(&mut self, debris: Debris<T, H>) {
+        self.push(Deed::Drop(debris));
+    }
+
+    /// Takes out the connections that were to be dropped.
+    pub(crate) fn take_connections(&mut self) -> Vec<T> {
+        let is_connection =
+            |deed: &mut Deed<T, H>| matches!(deed, Deed::Drop(Debris::Connection(_)));
+        let taken = self.deeds.extract_if(.., is_connection);
+        taken
+            .filter_map(|deed| match deed {
+                Deed::Drop(Debris::Connection(connection)) => Some(connection),
+                _ => None,
+            })
+            .collect()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.wakes.is_empty()
-            && self.dials.is_empty()
-            && self.sweepers.is_empty()
-            && self.debris.is_empty()
-            && !self.is_drained
+        self.deeds.is_empty()
+    }
+
+    /// What is to be done, each kind in its turn.
+    pub(crate) fn in_order(mut self) -> Vec<Deed<T, H>> {
+        self.deeds.sort_by_key(Deed::turn);
+        self.deeds
+    }
+}
+
+impl<T: Reusable, H: Host> Deed<T, H> {
+    fn turn(&self) -> u8 {
+        match self {
+            Self::Wake(_) => 0,
+            // Connections close before others are dialled: see `Ledger::evict`.
+            Self::Drop(_) => 1,
+            Self::Dial(_) => 2,
+            Self::Sweep(..) => 3,
+            Self::TellDrained => 4,
+        }
     }
 }

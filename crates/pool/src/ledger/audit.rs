@@ -75,8 +75,14 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         assert!(lanes.is_empty(), "slots or waiters of forgotten lanes");
         assert_eq!(self.totals, totals);
         for (index, entry) in self.entries.iter() {
-            assert_eq!(Some(entry.counts), entries.remove(&index));
-            assert_eq!(self.keys.get(&entry.key), Some(&index));
+            assert_eq!(Some(self.counts_in(index)), entries.remove(&index));
+            let place = self.keys.get(&entry.key).map(|it| (it.entry, it.first));
+            assert_eq!(place, Some((index, entry.lanes[0])));
+            let alone = entry.lanes.len() == 1;
+            let unasked = if alone { entry.limits.max_idle } else { 0 };
+            for lane in &entry.lanes {
+                assert_eq!(self.lanes[*lane].idle_unasked, unasked);
+            }
         }
         assert_eq!(self.keys.len(), self.entries.len());
     }
@@ -124,9 +130,9 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     fn audit_limits(&self) {
         assert!(self.totals.connections() <= self.policy.max_connections.max(1));
-        for (_, entry) in self.entries.iter() {
+        for (index, entry) in self.entries.iter() {
             let max = entry.limits.max_connections.max(1);
-            assert!(entry.counts.connections() <= max);
+            assert!(self.counts_in(index).connections() <= max);
         }
     }
 
@@ -136,7 +142,8 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             let returning = lane.looked.min(lane.line.len_for_any());
             let is_short = lane.line.len() > lane.dials.len() + returning;
             let entry = &self.entries[lane.entry];
-            let key_is_full = entry.counts.connections() >= entry.limits.max_connections.max(1);
+            let key_is_full =
+                self.counts_in(lane.entry).connections() >= entry.limits.max_connections.max(1);
             let all_is_full = self.totals.connections() >= self.policy.max_connections.max(1);
             if is_short && lane.line.next_to_dial(&self.waiters).is_some() {
                 assert!(key_is_full || all_is_full, "a dial was forgotten");

@@ -1,12 +1,10 @@
 //! Closing on demand: idle connections, a runtime's, the whole pool.
 
-use std::time::Instant;
-
-use super::after::Debris;
+use super::after::Deed;
 use super::entry::{HomeIndex, LaneIndex};
 use super::line::Ticket;
 use super::slot::{SlotIndex, SlotState};
-use super::{After, Host, Ledger};
+use super::{After, Host, Ledger, Moment};
 use crate::error::WaitError;
 use crate::reusable::{Key, Reusable};
 use crate::stats::Retirement;
@@ -23,7 +21,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     pub(crate) fn close_idle(
         &mut self,
         among: Among<'_, K>,
-        now: Instant,
+        now: Moment,
         after: &mut After<T, H>,
     ) -> usize {
         let idle: Vec<_> = match among {
@@ -37,7 +35,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// A runtime, and its sweeper with it, has ended: its idle connections are of no use, and
     /// whoever waits for one of them waits in vain.
-    pub(crate) fn runtime_ended(&mut self, home: HomeIndex, now: Instant, after: &mut After<T, H>) {
+    pub(crate) fn runtime_ended(&mut self, home: HomeIndex, now: Moment, after: &mut After<T, H>) {
         self.homes[home].is_swept = false;
         let lanes: Vec<_> = self
             .lanes
@@ -59,7 +57,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// No new leases and waits from here on. Who waits already may still be served. Gives the idle
     /// connections to say goodbye on.
-    pub(crate) fn shut_down(&mut self, now: Instant, after: &mut After<T, H>) -> Vec<T> {
+    pub(crate) fn shut_down(&mut self, now: Moment, after: &mut After<T, H>) -> Vec<T> {
         self.is_open = false;
         let slots: Vec<_> = self.slots.iter().map(|(index, _)| index).collect();
         for slot in slots {
@@ -68,22 +66,12 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         for lane in self.all_lanes() {
             self.cancel_surplus(lane, after);
         }
-        after.is_drained = self.is_drained();
-        let (connections, debris) = std::mem::take(&mut after.debris)
-            .into_iter()
-            .partition::<Vec<_>, _>(|it| matches!(it, Debris::Connection(_)));
-        after.debris = debris;
-        connections
-            .into_iter()
-            .filter_map(|it| match it {
-                Debris::Connection(connection) => Some(connection),
-                _ => None,
-            })
-            .collect()
+        self.tell_if_drained(after);
+        after.take_connections()
     }
 
     /// Fails whoever still waits and cancels whatever is still dialled.
-    pub(crate) fn give_up(&mut self, now: Instant, after: &mut After<T, H>) {
+    pub(crate) fn give_up(&mut self, now: Moment, after: &mut After<T, H>) {
         for lane in self.all_lanes() {
             let last = Ticket(u64::MAX);
             self.fail_line(lane, last, &WaitError::ShutDown, after);
@@ -97,15 +85,21 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         !self.is_open && self.totals.waiting == 0 && self.totals.connections() == 0
     }
 
+    pub(super) fn tell_if_drained(&self, after: &mut After<T, H>) {
+        if self.is_drained() {
+            after.push(Deed::TellDrained);
+        }
+    }
+
     fn all_lanes(&self) -> Vec<LaneIndex> {
         self.lanes.iter().map(|(index, _)| index).collect()
     }
 
     fn idle_of_key(&self, key: &K) -> Vec<SlotIndex> {
-        let Some(entry) = self.keys.get(key) else {
+        let Some(place) = self.keys.get(key) else {
             return Vec::new();
         };
-        let lanes = self.entries[*entry].lanes.iter();
+        let lanes = self.entries[place.entry].lanes.iter();
         lanes
             .flat_map(|lane| self.lanes[*lane].idle.oldest_first(&self.slots))
             .collect()
@@ -117,7 +111,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &mut self,
         index: SlotIndex,
         reason: Retirement,
-        now: Instant,
+        now: Moment,
         after: &mut After<T, H>,
     ) -> bool {
         let Some(slot) = self.slots.get(index) else {

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::after::Debris;
+use super::after::{Begin, Debris, Deed};
 use super::entry::{EntryIndex, LaneIndex, Standing};
 use super::line::{Ticket, WaiterIndex, WaiterState};
 use super::room::Room;
 use super::slot::{Dialling, Slot, SlotIndex, SlotState};
-use super::{After, Begin, Host, Ledger, Now};
+use super::{After, Host, Ledger, Moment, Now};
 use crate::Want;
 use crate::error::WaitError;
 use crate::lease::Source;
@@ -42,11 +42,11 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// Begins the dials that are needed, in the order of coming over all keys, as far as there is
     /// room.
-    pub(super) fn begin_dials(&mut self, now: Instant, after: &mut After<T, H>) {
+    pub(super) fn begin_dials(&mut self, after: &mut After<T, H>) {
         while let Some(&(_, lane)) = self.needs.first() {
             match self.make_room(lane, after) {
                 Room::Made => {
-                    self.begin_dial(lane, now, after);
+                    self.begin_dial(lane, after);
                     self.note_need(lane);
                 }
                 // Noted again when something changes for the key.
@@ -78,7 +78,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         // In the same lane, who came before the first who takes any wants a fresh one.
         needy == lane
             || other.slots == 0
-                && (other.entry == entry || self.entries[other.entry].counts.connections() == 0)
+                && (other.entry == entry || self.counts_in(other.entry).connections() == 0)
     }
 
     /// Asked by a dial before it goes on; leaves a waker by which it is told of its cancellation.
@@ -97,7 +97,9 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             .is_some_and(|it| it.will_wake(waker));
         if !is_known {
             let former = dialling.waker.replace(waker.clone());
-            after.debris.extend(former.map(Debris::Waker));
+            if let Some(former) = former {
+                after.discard(Debris::Waker(former));
+            }
         }
         DialState::Wanted
     }
@@ -118,7 +120,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let lifetime = self.policy.lifetime_by(chance);
         let made = &mut self.slots[slot];
         made.born = now;
-        made.retires = lifetime.and_then(|lifetime| now.mono.checked_add(lifetime));
+        made.retires = lifetime.map_or(Moment::NEVER, |lifetime| now.mono.plus(lifetime));
         let recipient = owner
             .filter(|owner| self.still_waits(*owner) == Some(Want::Fresh))
             .map(|(waiter, _)| waiter)
@@ -129,7 +131,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         } else if self.is_open && idle_limit != Some(Duration::ZERO) {
             self.lay_down(slot, connection, idle_limit, now.mono, after);
         } else {
-            after.debris.push(Debris::Connection(connection));
+            after.discard(Debris::Connection(connection));
             self.strike(slot);
             self.counters.closes.add(if self.is_open {
                 Retirement::IdleTimeout
@@ -145,7 +147,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &mut self,
         slot: SlotIndex,
         end: DialEnd<T::Error>,
-        now: Instant,
+        now: Moment,
         after: &mut After<T, H>,
     ) {
         let lane = self.slots[slot].lane;
@@ -160,12 +162,12 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             }
             DialEnd::Panicked => {
                 self.counters.dial_failures += 1;
-                self.fail_uncovered(lane, dialling.as_ref(), WaitError::DialPanicked, after);
+                self.fail_uncovered(lane, dialling.as_deref(), WaitError::DialPanicked, after);
             }
             DialEnd::Failed(cause) => {
                 self.counters.dial_failures += 1;
                 let error = WaitError::Dial(cause);
-                self.fail_uncovered(lane, dialling.as_ref(), error.clone(), after);
+                self.fail_uncovered(lane, dialling.as_deref(), error.clone(), after);
                 if let Some(dialling) = dialling
                     && !self.has_prospects(lane)
                 {
@@ -179,7 +181,9 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// Tells a dial that nobody wants it. Its slot comes back once it has really ended.
     pub(super) fn cancel_dial(&mut self, slot: SlotIndex, after: &mut After<T, H>) {
         let dialling = self.unlink_dial(slot);
-        after.wakes.extend(dialling.and_then(|it| it.waker));
+        if let Some(waker) = dialling.and_then(|it| it.waker) {
+            after.push(Deed::Wake(waker));
+        }
     }
 
     /// Fails everybody in a lane who came before a ticket. The caller settles the lane.
@@ -217,7 +221,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         Some(ticket)
     }
 
-    fn begin_dial(&mut self, index: LaneIndex, now: Instant, after: &mut After<T, H>) {
+    fn begin_dial(&mut self, index: LaneIndex, after: &mut After<T, H>) {
         let lane = &mut self.lanes[index];
         let Some(waiter) = lane.line.pass(&self.waiters) else {
             return;
@@ -234,21 +238,21 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             begun: Ticket(self.next_ticket + 1),
             waker: None,
         };
-        let slot = self.slots.insert(Slot::dialling(index, dialling, now));
+        let slot = self.slots.insert(Slot::dialling(index, dialling));
         lane.slots += 1;
         lane.dials.push(&mut self.slots, slot);
         let runtime = self.homes[lane.home].runtime.clone();
         self.shift(index, None, Some(Standing::Dialling));
         self.counters.dials += 1;
-        after.dials.push(Begin {
+        after.push(Deed::Dial(Begin {
             slot,
             runtime,
             dial,
-        });
+        }));
     }
 
     /// Takes a slot out of its lane's dials. `None` if it had been cancelled.
-    fn unlink_dial(&mut self, index: SlotIndex) -> Option<Dialling> {
+    fn unlink_dial(&mut self, index: SlotIndex) -> Option<Box<Dialling>> {
         let slot = &mut self.slots[index];
         match std::mem::replace(&mut slot.state, SlotState::Cancelled) {
             SlotState::Dialling(dialling) => {

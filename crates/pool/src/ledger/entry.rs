@@ -1,11 +1,11 @@
 //! Keys, their lanes, and the runtimes that lanes belong to.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::time::Instant;
 
-use super::after::Debris;
+use super::after::{Debris, Deed};
 use super::line::{Line, Ticket};
 use super::list::List;
+use super::moment::Moment;
 use super::slab::Index;
 use super::slot::{InHome, InLane, OfSlots};
 use super::{After, Host, Ledger};
@@ -34,27 +34,41 @@ pub(crate) struct OfHomes;
 pub(crate) struct Entry<K> {
     pub(crate) key: K,
     pub(crate) limits: KeyLimits,
-    pub(crate) counts: Counts,
+    /// Never empty.
     pub(crate) lanes: Vec<LaneIndex>,
 }
 
+/// Where the books of a key are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) entry: EntryIndex,
+    /// The first of its lanes: mostly the only one, and then found without a look at the entry.
+    pub(crate) first: LaneIndex,
+}
+
 /// A key on one runtime: connections are lent and handed on within a lane only.
+///
+/// In this order, so that what lending and taking back need lies in one line of the cache.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Lane<I> {
+    pub(crate) runtime: I,
     pub(crate) entry: EntryIndex,
     pub(crate) home: HomeIndex,
-    pub(crate) runtime: I,
+    pub(crate) idle: List<InLane, OfSlots>,
     /// All its slots, whatever their state.
     pub(crate) slots: usize,
     pub(crate) lent: usize,
-    pub(crate) idle: List<InLane, OfSlots>,
+    /// How many may idle here without a look at the key's other lanes: as many as the key may have
+    /// if this is its only lane, else none.
+    pub(crate) idle_unasked: usize,
     /// How many of the idle ones are being looked at and will be back in a moment.
     pub(crate) looked: usize,
     /// The dials under way, without the cancelled ones.
     pub(crate) dials: List<InLane, OfSlots>,
     pub(crate) line: Line,
     /// For each dial that nobody waits for, since when that has been so.
-    pub(crate) surplus: VecDeque<Instant>,
+    pub(crate) surplus: VecDeque<Moment>,
     /// Who is to dial next here, if noted among the needs.
     pub(crate) need: Option<Ticket>,
 }
@@ -67,7 +81,7 @@ pub(crate) struct Home<H: Host> {
     pub(crate) idle: List<InHome, OfSlots>,
     pub(crate) is_swept: bool,
     /// Its lanes with surplus dials, by when the first of these became surplus.
-    pub(crate) surplus: BTreeSet<(Instant, LaneIndex)>,
+    pub(crate) surplus: BTreeSet<(Moment, LaneIndex)>,
 }
 
 /// What a connection, or who waits for one, counts as.
@@ -80,75 +94,72 @@ pub(crate) enum Standing {
 }
 
 impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
-    /// The entry of a key, made if there is none.
-    pub(super) fn entry_for(&mut self, key: K, limits: KeyLimits) -> EntryIndex {
-        if let Some(entry) = self.keys.get(&key) {
-            self.entries[*entry].limits = limits;
-            return *entry;
-        }
-        let entry = self.entries.insert(Entry {
-            key: key.clone(),
-            limits,
-            counts: Counts::default(),
-            lanes: Vec::with_capacity(1),
-        });
-        self.keys.insert(key, entry);
-        entry
-    }
-
-    /// The lane of an entry on a runtime, made if there is none.
+    /// The lane of a key on a runtime, made if there is none.
     pub(super) fn lane_for(
         &mut self,
-        entry: EntryIndex,
+        key: K,
+        limits: KeyLimits,
         id: H::Id,
         runtime: H::Runtime,
         after: &mut After<T, H>,
     ) -> LaneIndex {
-        if let Some(lane) = self.lane_of(entry, id) {
-            after.debris.push(Debris::Runtime(runtime));
+        let Some(place) = self.keys.get(&key).copied() else {
+            let lanes = Vec::with_capacity(1);
+            let entry = self.entries.insert(Entry {
+                key: key.clone(),
+                limits,
+                lanes,
+            });
+            let first = self.open_lane(entry, id, runtime, after);
+            self.keys.insert(key, Place { entry, first });
+            return first;
+        };
+        self.entries[place.entry].limits = limits;
+        if let Some(lane) = self.lane_at(place, id) {
+            after.discard(Debris::Runtime(runtime));
+            self.share_idle(place.entry);
             return lane;
         }
-        let home = self.home_for(id, runtime, after);
-        self.homes[home].lanes += 1;
-        let lane = self.lanes.insert(Lane {
-            entry,
-            home,
-            runtime: id,
-            slots: 0,
-            lent: 0,
-            idle: List::new(),
-            looked: 0,
-            dials: List::new(),
-            line: Line::new(),
-            surplus: VecDeque::new(),
-            need: None,
-        });
-        self.entries[entry].lanes.push(lane);
-        lane
+        self.open_lane(place.entry, id, runtime, after)
     }
 
-    pub(super) fn lane_of(&self, entry: EntryIndex, id: H::Id) -> Option<LaneIndex> {
-        let lanes = &self.entries[entry].lanes;
-        lanes
+    /// The lane of a key on a runtime, if there is one.
+    pub(super) fn lane_at(&self, place: Place, id: H::Id) -> Option<LaneIndex> {
+        let is_there = |lane: &LaneIndex| self.lanes[*lane].runtime == id;
+        if is_there(&place.first) {
+            return Some(place.first);
+        }
+        self.entries[place.entry]
+            .lanes
             .iter()
             .copied()
-            .find(|lane| self.lanes[*lane].runtime == id)
+            .find(is_there)
     }
 
     /// Counts something out of one standing and into another.
     pub(super) fn shift(&mut self, lane: LaneIndex, from: Option<Standing>, to: Option<Standing>) {
-        let lane = &mut self.lanes[lane];
-        let entry = &mut self.entries[lane.entry];
         if let Some(from) = from {
-            *from.of(&mut entry.counts) -= 1;
             *from.of(&mut self.totals) -= 1;
         }
         if let Some(to) = to {
-            *to.of(&mut entry.counts) += 1;
             *to.of(&mut self.totals) += 1;
         }
+        let lane = &mut self.lanes[lane];
         lane.lent += usize::from(to == Some(Standing::Lent));
         lane.lent -= usize::from(from == Some(Standing::Lent));
+    }
+
+    /// What stands under a key, over all its lanes.
+    pub(super) fn counts_in(&self, entry: EntryIndex) -> Counts {
+        let mut counts = Counts::default();
+        for lane in &self.entries[entry].lanes {
+            let lane = &self.lanes[*lane];
+            counts.idle += lane.idle.len();
+            counts.lent += lane.lent;
+            counts.dialling += lane.slots - lane.lent - lane.idle.len();
+            counts.waiting += lane.line.len();
+        }
+        counts
     }
 
     /// Forgets a lane that has neither slots nor waiters, and with it what it alone needed.
@@ -165,9 +176,12 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         self.forget_home_if_unused(lane.home, after);
         let entry = &mut self.entries[lane.entry];
         entry.lanes.retain(|other| *other != index);
-        if entry.lanes.is_empty()
-            && let Some(entry) = self.entries.remove(lane.entry)
-        {
+        if let Some(first) = entry.lanes.first() {
+            if let Some(place) = self.keys.get_mut(&entry.key) {
+                place.first = *first;
+            }
+            self.share_idle(lane.entry);
+        } else if let Some(entry) = self.entries.remove(lane.entry) {
             self.keys.remove(&entry.key);
         }
     }
@@ -177,7 +191,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         if self.homes.get(home).is_some_and(is_unused)
             && let Some(home) = self.homes.remove(home)
         {
-            after.debris.push(Debris::Runtime(home.runtime));
+            after.discard(Debris::Runtime(home.runtime));
         }
     }
 
@@ -186,14 +200,53 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let home = &mut self.homes[index];
         if !home.is_swept && home.needs_sweeping() {
             home.is_swept = true;
-            after.sweepers.push((index, home.runtime.clone()));
+            after.push(Deed::Sweep(index, home.runtime.clone()));
+        }
+    }
+
+    fn open_lane(
+        &mut self,
+        entry: EntryIndex,
+        id: H::Id,
+        runtime: H::Runtime,
+        after: &mut After<T, H>,
+    ) -> LaneIndex {
+        let home = self.home_for(id, runtime, after);
+        self.homes[home].lanes += 1;
+        let lane = self.lanes.insert(Lane {
+            runtime: id,
+            entry,
+            home,
+            idle: List::new(),
+            slots: 0,
+            lent: 0,
+            idle_unasked: 0,
+            looked: 0,
+            dials: List::new(),
+            line: Line::new(),
+            surplus: VecDeque::new(),
+            need: None,
+        });
+        self.entries[entry].lanes.push(lane);
+        self.share_idle(entry);
+        lane
+    }
+
+    fn share_idle(&mut self, entry: EntryIndex) {
+        let entry = &self.entries[entry];
+        let unasked = match entry.lanes.len() {
+            1 => entry.limits.max_idle,
+            _ => 0,
+        };
+        for lane in &entry.lanes {
+            self.lanes[*lane].idle_unasked = unasked;
         }
     }
 
     fn home_for(&mut self, id: H::Id, runtime: H::Runtime, after: &mut After<T, H>) -> HomeIndex {
         let known = self.homes.iter().find(|(_, home)| home.id == id);
         if let Some((home, _)) = known {
-            after.debris.push(Debris::Runtime(runtime));
+            after.discard(Debris::Runtime(runtime));
             return home;
         }
         self.homes.insert(Home {

@@ -2,12 +2,12 @@
 
 use std::borrow::Borrow;
 use std::hash::Hash;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::after::Debris;
 use super::entry::{LaneIndex, Standing};
 use super::slot::{Rest, SlotIndex, SlotState};
-use super::{After, Host, Ledger, Now};
+use super::{After, Host, Ledger, Moment, Now};
 use crate::lease::Source;
 use crate::reusable::{Key, Reusable};
 use crate::stats::Retirement;
@@ -24,7 +24,7 @@ pub(crate) struct Taken<T> {
 #[derive(Debug)]
 pub(crate) struct LentFacts<K, R> {
     pub(crate) key: K,
-    pub(crate) born: Instant,
+    pub(crate) born: Moment,
     pub(crate) uses: u64,
     pub(crate) runtime: R,
 }
@@ -42,10 +42,10 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         K: Borrow<Q>,
         Q: ?Sized + Hash + Eq,
     {
-        let entry = *self.keys.get(key)?;
-        let lane = self.lane_of(entry, runtime)?;
+        let place = *self.keys.get(key)?;
+        let lane = self.lane_at(place, runtime)?;
         let taken = self.pop_idle(lane, now, after);
-        if taken.is_none() || !after.debris.is_empty() {
+        if taken.is_none() || !after.is_empty() {
             self.settle(lane, now.mono, after);
         }
         taken
@@ -58,25 +58,29 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         slot: SlotIndex,
         connection: T,
         idle_limit: Option<Duration>,
-        now: Instant,
+        now: Moment,
         after: &mut After<T, H>,
     ) {
         let lane = self.slots[slot].lane;
         let waiter = self.lanes[lane].line.oldest_for_any();
         if let Some(reason) = self.fate_at_return(slot, idle_limit, now) {
-            after.debris.push(Debris::Connection(connection));
+            after.discard(Debris::Connection(connection));
             self.retire(slot, Standing::Lent, reason);
         } else if waiter.is_some_and(|waiter| self.owes_room(lane, waiter)) {
-            after.debris.push(Debris::Connection(connection));
+            after.discard(Debris::Connection(connection));
             self.retire(slot, Standing::Lent, Retirement::MadeRoom);
         } else if let Some(waiter) = waiter {
             self.deliver(waiter, slot, connection, Source::HandedOn, now, after);
         } else if !self.is_open {
-            after.debris.push(Debris::Connection(connection));
+            after.discard(Debris::Connection(connection));
             self.retire(slot, Standing::Lent, Retirement::ShutDown);
         } else {
             self.shift(lane, Some(Standing::Lent), None);
             self.lay_down(slot, connection, idle_limit, now, after);
+            if self.totals.waiting == 0 && after.is_empty() {
+                // Nobody is served by it and nothing had to make room: nothing follows.
+                return;
+            }
         }
         self.settle(lane, now, after);
     }
@@ -87,7 +91,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         slot: SlotIndex,
         connection: T,
         idle_limit: Option<Duration>,
-        now: Instant,
+        now: Moment,
         after: &mut After<T, H>,
     ) {
         self.slots[slot].uses -= 1;
@@ -99,7 +103,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &mut self,
         slot: SlotIndex,
         reason: Retirement,
-        now: Instant,
+        now: Moment,
         after: &mut After<T, H>,
     ) {
         let lane = self.slots[slot].lane;
@@ -113,29 +117,26 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         LentFacts {
             key: self.entries[lane.entry].key.clone(),
             born: slot.born.mono,
-            uses: slot.uses,
+            uses: slot.uses.into(),
             runtime: self.homes[lane.home].runtime.clone(),
         }
     }
 
     /// Does what follows from a change in a lane: dates surplus dials, begins those that are
     /// needed, forgets the lane if it is empty.
-    pub(super) fn settle(&mut self, index: LaneIndex, now: Instant, after: &mut After<T, H>) {
+    pub(super) fn settle(&mut self, index: LaneIndex, now: Moment, after: &mut After<T, H>) {
         // First, as making room for a dial may forget the lane.
         self.mark_surplus(index, now, after);
-        if let Some(lane) = self.lanes.get(index) {
-            let entry = lane.entry;
-            if self.entries[entry].counts.waiting > 0 || lane.need.is_some() {
-                self.note_needs(entry);
-            }
+        if let Some(lane) = self.lanes.get(index)
+            && (self.totals.waiting > 0 || lane.need.is_some())
+        {
+            self.note_needs(lane.entry);
         }
         if !self.needs.is_empty() {
-            self.begin_dials(now, after);
+            self.begin_dials(after);
         }
         self.forget_if_empty(index, after);
-        if !self.is_open {
-            after.is_drained = self.is_drained();
-        }
+        self.tell_if_drained(after);
     }
 
     /// Lends the idle slot used last, after closing those whose time is over. The caller settles
@@ -160,7 +161,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             }
             let connection = self.take_up(slot)?;
             let source = Source::Idle {
-                idle_for: now.mono.saturating_duration_since(rest.since),
+                idle_for: now.mono.since(rest.since),
             };
             return Some(self.lend(slot, connection, source));
         }
@@ -170,7 +171,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     pub(super) fn lend(&mut self, slot: SlotIndex, connection: T, source: Source) -> Taken<T> {
         let lent = &mut self.slots[slot];
         lent.state = SlotState::Lent;
-        lent.uses += 1;
+        lent.uses = lent.uses.saturating_add(1);
         let lane = lent.lane;
         self.shift(lane, None, Some(Standing::Lent));
         match source {
@@ -191,14 +192,13 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         slot: SlotIndex,
         connection: T,
         idle_limit: Option<Duration>,
-        now: Instant,
+        now: Moment,
         after: &mut After<T, H>,
     ) {
-        let limits = [self.policy.idle_timeout, idle_limit];
-        let shortest = limits.into_iter().flatten().min();
+        let until = |limit: Option<Duration>| limit.map_or(Moment::NEVER, |limit| now.plus(limit));
         let rest = Rest {
             since: now,
-            until: shortest.and_then(|limit| now.checked_add(limit)),
+            until: until(self.policy.idle_timeout).min(until(idle_limit)),
         };
         self.slots[slot].state = SlotState::Idle { connection, rest };
         let lane = self.slots[slot].lane;
@@ -237,7 +237,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// Closes an idle connection. The caller settles the lane, or forgets it.
     pub(super) fn evict(&mut self, slot: SlotIndex, reason: Retirement, after: &mut After<T, H>) {
         if let Some(connection) = self.take_up(slot) {
-            after.debris.push(Debris::Connection(connection));
+            after.discard(Debris::Connection(connection));
             self.strike(slot);
             self.counters.closes.add(reason);
         }
@@ -263,13 +263,13 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &self,
         slot: SlotIndex,
         idle_limit: Option<Duration>,
-        now: Instant,
+        now: Moment,
     ) -> Option<Retirement> {
         let slot = &self.slots[slot];
         let max_uses = self.policy.max_uses;
         if slot.is_too_old(now) {
             Some(Retirement::Lifetime)
-        } else if max_uses.is_some_and(|max| slot.uses >= max) {
+        } else if max_uses.is_some_and(|max| u64::from(slot.uses) >= max) {
             Some(Retirement::MaxUses)
         } else if idle_limit == Some(Duration::ZERO) {
             Some(Retirement::IdleTimeout)

@@ -1,11 +1,11 @@
 //! The line of a lane: who waits for a connection, in the order of coming.
 
 use std::task::Waker;
-use std::time::Instant;
 
 use super::entry::LaneIndex;
 use super::lend::Taken;
 use super::list::{Chained, Links, List};
+use super::moment::Moment;
 use super::slab::{Index, Slab};
 use crate::Want;
 use crate::error::WaitError;
@@ -27,7 +27,7 @@ pub(crate) struct Ticket(pub(crate) u64);
 
 pub(crate) struct Waiter<T: Reusable, D> {
     pub(crate) ticket: Ticket,
-    pub(crate) since: Instant,
+    pub(crate) since: Moment,
     pub(crate) waker: Option<Waker>,
     pub(crate) state: WaiterState<T, D>,
     links: Links<OfWaiters>,
@@ -172,7 +172,7 @@ impl Line {
 }
 
 impl<T: Reusable, D> Waiter<T, D> {
-    pub(crate) fn new(ticket: Ticket, since: Instant, waiting: Waiting<D>) -> Self {
+    pub(crate) fn new(ticket: Ticket, since: Moment, waiting: Waiting<D>) -> Self {
         Self {
             ticket,
             since,

@@ -1,11 +1,11 @@
 //! Looking at idle connections: the sweeper's round, and the user's own predicate.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::after::Debris;
 use super::entry::HomeIndex;
 use super::slot::{SlotIndex, SlotState};
-use super::{After, Host, Ledger, Now};
+use super::{After, Host, Ledger, Moment, Now};
 use crate::lease::Source;
 use crate::reusable::{Key, Reusable};
 use crate::stats::Retirement;
@@ -62,7 +62,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 
     /// Hands out all idle connections, each with its key.
-    pub(crate) fn look_at_all(&mut self, now: Instant) -> Vec<(K, Sight<T>)> {
+    pub(crate) fn look_at_all(&mut self, now: Moment) -> Vec<(K, Sight<T>)> {
         let idle: Vec<_> = self
             .slots
             .iter()
@@ -82,7 +82,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &mut self,
         slot: SlotIndex,
         connection: T,
-        now: Instant,
+        now: Moment,
         after: &mut After<T, H>,
     ) {
         let lane = self.slots[slot].lane;
@@ -95,17 +95,17 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
                     && let Some(connection) = self.take_up(slot)
                 {
                     let source = Source::Idle {
-                        idle_for: now.saturating_duration_since(rest.since),
+                        idle_for: now.since(rest.since),
                     };
                     self.deliver(waiter, slot, connection, source, now, after);
                 }
                 self.settle(lane, now, after);
             }
             SlotState::Doomed(reason) => {
-                after.debris.push(Debris::Connection(connection));
+                after.discard(Debris::Connection(connection));
                 self.looked_out(slot, reason, now, after);
             }
-            _ => after.debris.push(Debris::Connection(connection)),
+            _ => after.discard(Debris::Connection(connection)),
         }
     }
 
@@ -114,7 +114,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &mut self,
         slot: SlotIndex,
         reason: Retirement,
-        now: Instant,
+        now: Moment,
         after: &mut After<T, H>,
     ) {
         let lane = self.slots[slot].lane;
@@ -138,7 +138,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         true
     }
 
-    fn hand_out(&mut self, index: SlotIndex, now: Instant) -> Option<Sight<T>> {
+    fn hand_out(&mut self, index: SlotIndex, now: Moment) -> Option<Sight<T>> {
         let slot = &mut self.slots[index];
         let SlotState::Idle { rest, .. } = slot.state else {
             return None;
@@ -151,9 +151,9 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         Some(Sight {
             slot: index,
             connection,
-            age: now.saturating_duration_since(slot.born.mono),
-            idle_for: now.saturating_duration_since(rest.since),
-            uses: slot.uses,
+            age: now.since(slot.born.mono),
+            idle_for: now.since(rest.since),
+            uses: slot.uses.into(),
         })
     }
 }

@@ -15,11 +15,10 @@
 //! ```
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::{Instant, SystemTime};
 
-use self::entry::{Entry, Home, Lane, LaneIndex, OfEntries, OfHomes, OfLanes};
+use self::entry::{Entry, Home, Lane, LaneIndex, OfEntries, OfHomes, OfLanes, Place};
 use self::line::{OfWaiters, Ticket, Waiter};
-use self::slab::{Index, Slab};
+use self::slab::Slab;
 use self::slot::{OfSlots, Slot};
 use crate::policy::Policy;
 use crate::reusable::{Key, Reusable};
@@ -33,6 +32,7 @@ mod lend;
 mod line;
 mod list;
 mod look;
+mod moment;
 mod room;
 mod slab;
 mod slot;
@@ -44,13 +44,14 @@ mod audit;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::after::{After, Begin};
+pub(crate) use self::after::{After, Deed};
 pub(crate) use self::close::Among;
 pub(crate) use self::dials::{DialEnd, DialState};
 pub(crate) use self::entry::HomeIndex;
 pub(crate) use self::lend::{LentFacts, Taken};
 pub(crate) use self::line::WaiterIndex;
 pub(crate) use self::look::Sight;
+pub(crate) use self::moment::{Moment, Now};
 pub(crate) use self::slot::SlotIndex;
 pub(crate) use self::wait::{Asking, Joined};
 
@@ -64,17 +65,9 @@ pub(crate) trait Host {
     type Dial;
 }
 
-/// The time by both clocks: the monotonic one stands still while the machine sleeps, the wall
-/// clock does not.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Now {
-    pub(crate) mono: Instant,
-    pub(crate) wall: SystemTime,
-}
-
 pub(crate) struct Ledger<K, T: Reusable, H: Host> {
     policy: Policy,
-    keys: HashMap<K, Index<OfEntries>>,
+    keys: HashMap<K, Place>,
     entries: Slab<OfEntries, Entry<K>>,
     lanes: Slab<OfLanes, Lane<H::Id>>,
     homes: Slab<OfHomes, Home<H>>,
@@ -116,7 +109,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     pub(crate) fn stats(&self) -> Stats<K> {
         let mut keys = Vec::with_capacity(self.keys.len());
         let entries = self.entries.iter();
-        keys.extend(entries.map(|(_, entry)| (entry.key.clone(), entry.counts)));
+        keys.extend(entries.map(|(index, entry)| (entry.key.clone(), self.counts_in(index))));
         Stats {
             totals: self.totals,
             keys,
@@ -128,7 +121,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     pub(crate) fn counts_of(&self, key: &K) -> Counts {
         self.keys
             .get(key)
-            .map(|entry| self.entries[*entry].counts)
+            .map(|place| self.counts_in(place.entry))
             .unwrap_or_default()
     }
 

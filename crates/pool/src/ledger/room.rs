@@ -3,7 +3,7 @@
 use super::entry::{EntryIndex, HomeIndex, LaneIndex};
 use super::list::{Chained, List};
 use super::slot::{OfSlots, Slot, SlotIndex, SlotState};
-use super::{After, Host, Ledger};
+use super::{After, Host, Ledger, Moment};
 use crate::Want;
 use crate::reusable::{Key, Reusable};
 use crate::stats::Retirement;
@@ -21,8 +21,8 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// connection that is of no use to that waiter. A limit of zero counts as one.
     pub(super) fn make_room(&mut self, lane: LaneIndex, after: &mut After<T, H>) -> Room {
         let entry = self.lanes[lane].entry;
-        let known = &self.entries[entry];
-        if known.counts.connections() >= known.limits.max_connections.max(1) {
+        let limits = self.entries[entry].limits;
+        if self.counts_in(entry).connections() >= limits.max_connections.max(1) {
             let Some(victim) = self.victim_of_key(entry, lane) else {
                 return Room::FullForKey;
             };
@@ -40,10 +40,10 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// Closes the oldest idle connections beyond the limits.
     pub(super) fn trim_idle(&mut self, lane: LaneIndex, after: &mut After<T, H>) {
-        let entry = self.lanes[lane].entry;
-        let known = &self.entries[entry];
-        if known.counts.idle > known.limits.max_idle
-            && let Some(victim) = self.oldest_idle_of_key(entry, lane)
+        let here = &self.lanes[lane];
+        if here.idle.len() > here.idle_unasked
+            && self.counts_in(here.entry).idle > self.entries[here.entry].limits.max_idle
+            && let Some(victim) = self.oldest_idle_of_key(here.entry, lane)
         {
             self.evict_elsewhere(victim, Retirement::OverIdleLimit, lane, after);
         }
@@ -96,7 +96,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             .find(|slot| matches!(self.slots[*slot].state, SlotState::Idle { .. }))
     }
 
-    fn idle_since(&self, slot: SlotIndex) -> Option<std::time::Instant> {
+    fn idle_since(&self, slot: SlotIndex) -> Option<Moment> {
         match &self.slots[slot].state {
             SlotState::Idle { rest, .. } => Some(rest.since),
             _ => None,

@@ -1,9 +1,7 @@
 //! Dials that nobody waits for: how long they may go on.
 
-use std::time::Instant;
-
 use super::entry::{HomeIndex, LaneIndex};
-use super::{After, Host, Ledger};
+use super::{After, Host, Ledger, Moment};
 use crate::reusable::{Key, Reusable};
 
 impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
@@ -11,7 +9,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     ///
     /// Which dial is surplus is decided only when one is cancelled (the youngest then), so a
     /// waiter more takes away the youngest date.
-    pub(super) fn mark_surplus(&mut self, index: LaneIndex, now: Instant, after: &mut After<T, H>) {
+    pub(super) fn mark_surplus(&mut self, index: LaneIndex, now: Moment, after: &mut After<T, H>) {
         let Some(lane) = self.lanes.get(index) else {
             return;
         };
@@ -36,12 +34,12 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     pub(crate) fn cancel_overdue(
         &mut self,
         home: HomeIndex,
-        now: Instant,
+        now: Moment,
         after: &mut After<T, H>,
-    ) -> Option<Instant> {
+    ) -> Option<Moment> {
         loop {
             let (since, lane) = *self.homes[home].surplus.first()?;
-            let due = since.checked_add(self.policy.surplus_grace)?;
+            let due = since.plus(self.policy.surplus_grace);
             if due > now {
                 return Some(due);
             }

@@ -4,10 +4,12 @@
 //! looked at. Here both are random, and the audit decides.
 
 use std::task::{Poll, Waker};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use super::look::Sight;
-use super::{After, Among, Asking, DialEnd, DialState, Host, Joined, Ledger, Now, Taken};
+use super::{
+    After, Among, Asking, Deed, DialEnd, DialState, Host, Joined, Ledger, Moment, Now, Taken,
+};
 use super::{HomeIndex, SlotIndex, WaiterIndex};
 use crate::Want;
 use crate::policy::{KeyLimits, Policy};
@@ -54,7 +56,7 @@ struct World {
     ledger: Ledger<usize, Conn, Numbered>,
     limits: KeyLimits,
     chance: u64,
-    now: Instant,
+    now: Moment,
     waiters: Vec<WaiterIndex>,
     leases: Vec<(SlotIndex, Conn)>,
     dials: Vec<(SlotIndex, usize)>,
@@ -69,7 +71,7 @@ impl World {
             ledger: Ledger::new(Policy::default(), seed),
             limits,
             chance: seed,
-            now: Instant::now(),
+            now: Now::START.mono,
             waiters: Vec::new(),
             leases: Vec::new(),
             dials: Vec::new(),
@@ -98,7 +100,7 @@ impl World {
             63..80 => self.end_dial(),
             80..86 => self.look(),
             86..92 => self.bring_back(),
-            92..95 => self.now += Duration::from_secs(2),
+            92..95 => self.now = self.now.plus(Duration::from_secs(2)),
             95 | 96 => self.cancel_overdue(),
             97 => self.close_idle(),
             98 => self.end_runtime(),
@@ -269,7 +271,7 @@ impl World {
         while !self.leases.is_empty() {
             self.end_lease();
         }
-        self.now += Duration::from_secs(10);
+        self.now = self.now.plus(Duration::from_secs(10));
         self.cancel_overdue();
         while !self.dials.is_empty() {
             self.end_dial();
@@ -299,12 +301,16 @@ impl World {
         let mut after = After::new();
         let now = Now {
             mono: self.now,
-            wall: SystemTime::UNIX_EPOCH,
+            ..Now::START
         };
         let result = change(&mut self.ledger, now, &mut after);
-        let begun = after.dials.iter().map(|begin| (begin.slot, begin.runtime));
-        self.dials.extend(begun);
-        self.sweepers.extend(after.sweepers);
+        for deed in after.in_order() {
+            match deed {
+                Deed::Dial(begin) => self.dials.push((begin.slot, begin.runtime)),
+                Deed::Sweep(home, runtime) => self.sweepers.push((home, runtime)),
+                Deed::Wake(_) | Deed::Drop(_) | Deed::TellDrained => {}
+            }
+        }
         result
     }
 

@@ -1,14 +1,13 @@
 //! Joining a line, being served, leaving it.
 
 use std::task::{Poll, Waker};
-use std::time::Instant;
 
-use super::after::Debris;
+use super::after::{Debris, Deed};
 use super::entry::{LaneIndex, Standing};
 use super::lend::Taken;
 use super::line::{Ticket, Waiter, WaiterIndex, WaiterState, Waiting};
 use super::slot::SlotIndex;
-use super::{After, Host, Ledger, Now};
+use super::{After, Host, Ledger, Moment, Now};
 use crate::Want;
 use crate::error::WaitError;
 use crate::lease::Source;
@@ -41,16 +40,16 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         after: &mut After<T, H>,
     ) -> Joined<T> {
         if !self.is_open {
-            after.debris.push(Debris::Dial(asking.dial));
-            after.debris.push(Debris::Runtime(asking.runtime));
+            after.discard(Debris::Dial(asking.dial));
+            after.discard(Debris::Runtime(asking.runtime));
             return Joined::Refused(WaitError::ShutDown);
         }
-        let entry = self.entry_for(asking.key, asking.limits);
-        let lane = self.lane_for(entry, asking.id, asking.runtime, after);
+        let Asking { key, limits, .. } = asking;
+        let lane = self.lane_for(key, limits, asking.id, asking.runtime, after);
         if asking.want == Want::Any
             && let Some(taken) = self.pop_idle(lane, now, after)
         {
-            after.debris.push(Debris::Dial(asking.dial));
+            after.discard(Debris::Dial(asking.dial));
             self.settle(lane, now.mono, after);
             return Joined::Served(taken);
         }
@@ -62,7 +61,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let waiter = self.line_up(waiting, now.mono);
         self.settle(lane, now.mono, after);
         if self.is_beyond_the_line(waiter) {
-            let limit = asking.limits.max_waiting;
+            let limit = limits.max_waiting;
             self.counters.waits_refused += 1;
             self.step_out(waiter, after);
             self.waiters.remove(waiter);
@@ -84,7 +83,9 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             let is_known = waiter.waker.as_ref().is_some_and(|it| it.will_wake(waker));
             if !is_known {
                 let former = waiter.waker.replace(waker.clone());
-                after.debris.extend(former.map(Debris::Waker));
+                if let Some(former) = former {
+                    after.discard(Debris::Waker(former));
+                }
             }
             return Poll::Pending;
         }
@@ -100,12 +101,14 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     pub(crate) fn leave(
         &mut self,
         index: WaiterIndex,
-        now: Instant,
+        now: Moment,
         after: &mut After<T, H>,
     ) -> Option<Taken<T>> {
         let lane = self.step_out(index, after);
         let waiter = self.waiters.remove(index)?;
-        after.debris.extend(waiter.waker.map(Debris::Waker));
+        if let Some(waker) = waiter.waker {
+            after.discard(Debris::Waker(waker));
+        }
         if let Some(lane) = lane {
             self.counters.waits_given_up += 1;
             self.settle(lane, now, after);
@@ -113,11 +116,13 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         match waiter.state {
             WaiterState::Delivered(taken) => Some(taken),
             WaiterState::Failed(error) => {
-                after.debris.push(Debris::Error(error));
+                after.discard(Debris::Error(error));
                 None
             }
             WaiterState::Waiting(waiting) => {
-                after.debris.extend(waiting.dial.map(Debris::Dial));
+                if let Some(dial) = waiting.dial {
+                    after.discard(Debris::Dial(dial));
+                }
                 None
             }
         }
@@ -130,7 +135,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         slot: SlotIndex,
         connection: T,
         source: Source,
-        now: Instant,
+        now: Moment,
         after: &mut After<T, H>,
     ) {
         if source == Source::HandedOn {
@@ -139,7 +144,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         }
         let taken = self.lend(slot, connection, source);
         self.counters.waits += 1;
-        let waited = now.saturating_duration_since(self.waiters[waiter].since);
+        let waited = now.since(self.waiters[waiter].since);
         self.counters.wait_time = self.counters.wait_time.saturating_add(waited);
         self.answer(waiter, WaiterState::Delivered(taken), after);
     }
@@ -162,7 +167,9 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     ) {
         self.step_out(index, after);
         let waiter = &mut self.waiters[index];
-        after.wakes.extend(waiter.waker.take());
+        if let Some(waker) = waiter.waker.take() {
+            after.push(Deed::Wake(waker));
+        }
         waiter.state = answer;
     }
 
@@ -179,11 +186,13 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let line = &mut self.lanes[lane].line;
         line.unlink(&mut self.waiters, index, &waiting);
         self.shift(lane, Some(Standing::Waiting), None);
-        after.debris.extend(waiting.dial.map(Debris::Dial));
+        if let Some(dial) = waiting.dial {
+            after.discard(Debris::Dial(dial));
+        }
         Some(lane)
     }
 
-    fn line_up(&mut self, waiting: Waiting<H::Dial>, now: Instant) -> WaiterIndex {
+    fn line_up(&mut self, waiting: Waiting<H::Dial>, now: Moment) -> WaiterIndex {
         let ticket = self.next_ticket();
         let (lane, want) = (waiting.lane, waiting.want);
         let waiter = self.waiters.insert(Waiter::new(ticket, now, waiting));
@@ -198,9 +207,10 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let WaiterState::Waiting(waiting) = &self.waiters[waiter].state else {
             return false;
         };
-        let entry = &self.entries[self.lanes[waiting.lane].entry];
-        let held_back = entry.counts.waiting.saturating_sub(entry.counts.dialling);
-        waiting.dial.is_some() && held_back > entry.limits.max_waiting
+        let entry = self.lanes[waiting.lane].entry;
+        let counts = self.counts_in(entry);
+        let held_back = counts.waiting.saturating_sub(counts.dialling);
+        waiting.dial.is_some() && held_back > self.entries[entry].limits.max_waiting
     }
 
     fn next_ticket(&mut self) -> Ticket {

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a model check fails")]
 
 use std::future::{Future, poll_fn};
-use std::ops::Add;
+use std::ops::{Add, Sub};
 use std::pin::{Pin, pin};
 use std::sync::OnceLock;
 use std::task::{Context, Poll, Waker};
@@ -132,16 +132,24 @@ impl Instant {
         Self(*NOW.get_or_init(std::time::Instant::now))
     }
 
-    pub(crate) fn from_std(instant: std::time::Instant) -> Self {
-        Self(instant)
-    }
-
-    pub(crate) fn into_std(self) -> std::time::Instant {
-        self.0
+    pub(crate) fn checked_duration_since(self, earlier: Self) -> Option<Duration> {
+        self.0.checked_duration_since(earlier.0)
     }
 
     pub(crate) fn checked_add(self, duration: Duration) -> Option<Self> {
         self.0.checked_add(duration).map(Self)
+    }
+
+    pub(crate) fn checked_sub(self, duration: Duration) -> Option<Self> {
+        self.0.checked_sub(duration).map(Self)
+    }
+}
+
+impl Sub for Instant {
+    type Output = Duration;
+
+    fn sub(self, earlier: Self) -> Duration {
+        self.0 - earlier.0
     }
 }
 
