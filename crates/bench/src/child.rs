@@ -1,21 +1,22 @@
 //! This program's other processes.
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
 use crate::Failure;
 use crate::clients::Client;
 use crate::cpu::Cores;
-use crate::gauge::Row;
+use crate::gauge::{Figures, Row};
 use crate::load::Load;
 use crate::options::{load_words, read_words, serve_words};
 use crate::probe::Sample;
+use crate::server::doors::{Arrivals, COUNTS_PATH, Doors};
 
 /// The server, for as long as this value lives.
 pub(crate) struct Server {
     process: Child,
-    pub(crate) addr: SocketAddr,
+    pub(crate) doors: Doors,
 }
 
 impl Server {
@@ -29,11 +30,19 @@ impl Server {
         if let Some(output) = process.stdout.take() {
             BufReader::new(output).read_line(&mut line)?;
         }
-        let addr = line
-            .trim()
-            .parse()
-            .map_err(|_| "the server did not start")?;
-        Ok(Self { process, addr })
+        let doors = serde_json::from_str(&line).map_err(|_| "the server did not start")?;
+        Ok(Self { process, doors })
+    }
+
+    /// Who came in since the start.
+    pub(crate) fn arrivals(&self) -> Result<Arrivals, Failure> {
+        let mut stream = TcpStream::connect(self.doors.plain)?;
+        write!(stream, "GET {COUNTS_PATH} HTTP/1.1\r\n\r\n")?;
+        let mut answer = vec![0; 1024];
+        let count = stream.read(&mut answer)?;
+        let answer = str::from_utf8(&answer[..count])?;
+        let (_, body) = answer.split_once("\r\n\r\n").ok_or("no counts")?;
+        Ok(serde_json::from_str(body)?)
     }
 }
 
@@ -46,18 +55,14 @@ impl Drop for Server {
 
 /// Runs one client in a process of its own.
 pub(crate) fn run(client: &Client, load: &Load) -> Result<Sample, Failure> {
-    let output = output(client.name, load_words(client, load))?;
-    let value = serde_json::from_slice(&output)?;
-    Sample::from_json(&value).ok_or_else(|| format!("{} gave no figures", client.name).into())
+    let output = output(client.name, load_words(client, load)?)?;
+    Ok(serde_json::from_slice(&output)?)
 }
 
 /// Takes one reading of a gauge in a process of its own.
-pub(crate) fn read(gauge: &str, row: &Row, count: usize) -> Result<f64, Failure> {
+pub(crate) fn read(gauge: &str, row: &Row, count: usize) -> Result<Figures, Failure> {
     let output = output(row.name, read_words(gauge, row, count))?;
-    String::from_utf8_lossy(&output)
-        .trim()
-        .parse()
-        .map_err(|_| format!("{} gave no figure", row.name).into())
+    Ok(serde_json::from_slice(&output)?)
 }
 
 fn output(name: &str, words: Vec<String>) -> Result<Vec<u8>, Failure> {

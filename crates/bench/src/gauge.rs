@@ -3,14 +3,14 @@
 use crate::Failure;
 use crate::gauges::{idle_memory, pool_scale};
 
-/// A question whose answer is one figure a row, where a [`Scenario`](crate::scenario::Scenario)
+/// A question whose answer is a figure or two a row, where a [`Scenario`](crate::scenario::Scenario)
 /// asks what requests cost.
 #[derive(Debug)]
 pub(crate) struct Gauge {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    /// What the figures count, and in relation to what.
-    pub(crate) unit: &'static str,
+    /// What each of the figures counts, and in relation to what.
+    pub(crate) units: &'static [&'static str],
     /// How much is done for one reading, unless told otherwise, ...
     pub(crate) count: usize,
     /// ... and of what.
@@ -26,8 +26,11 @@ pub(crate) struct Row {
     /// Its settings, for the report.
     pub(crate) settings: &'static str,
     /// Takes one reading; called in a process of its own, with how much to do.
-    pub(crate) read: fn(usize) -> Result<f64, Failure>,
+    pub(crate) read: fn(usize) -> Result<Figures, Failure>,
 }
+
+/// As many as the gauge has units.
+pub(crate) type Figures = Vec<f64>;
 
 impl Gauge {
     pub(crate) fn row(&self, name: &str) -> Option<&Row> {
@@ -36,7 +39,11 @@ impl Gauge {
 }
 
 pub(crate) fn all() -> Vec<Gauge> {
-    vec![pool_scale::gauge(), idle_memory::gauge()]
+    vec![
+        pool_scale::gauge(),
+        idle_memory::gauge(),
+        idle_memory::tls_gauge(),
+    ]
 }
 
 pub(crate) fn find(name: &str) -> Option<Gauge> {

@@ -1,23 +1,28 @@
-//! How a client is driven: so many requests, so many at a time.
+//! What one client process has to do.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicIsize, AtomicU64, Ordering};
-use std::thread;
 
+use http::Uri;
+use serde::{Deserialize, Serialize};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::Failure;
 use crate::cpu::Cores;
-use crate::probe::{Probe, Quantity, Sample};
+use crate::probe::Quantity;
 
-/// What one client process has to do.
-#[derive(Clone, Debug)]
+/// So many requests, so many at a time; told to the child as JSON.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Load {
     pub(crate) addr: SocketAddr,
+    pub(crate) road: Road,
     pub(crate) path: String,
+    pub(crate) action: Action,
+    pub(crate) keeping: Keeping,
     /// Bytes that every response's body must have.
-    pub(crate) body: usize,
+    pub(crate) body: u64,
+    /// Over how many loopback addresses the requests are spread; 1 is `addr` alone.
+    pub(crate) origins: usize,
     /// Requests before the measured ones: they open the connections and touch the memory.
     pub(crate) warm_up: usize,
     pub(crate) requests: usize,
@@ -28,20 +33,67 @@ pub(crate) struct Load {
     pub(crate) quantity: Quantity,
 }
 
-/// Makes one request after another; as many workers as requests may be in flight.
-pub(crate) trait Worker: Send + 'static {
-    /// One request, its body read to the end; tells how many bytes the body had.
-    fn get(&mut self) -> impl Future<Output = Result<usize, Failure>> + Send;
+/// What lies between client and server.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub(crate) enum Road {
+    Tcp,
+    /// TLS 1.3. The certificate, in DER, is the only one to trust.
+    Tls {
+        certificate: Vec<u8>,
+    },
 }
 
-/// A worker that blocks its thread.
-pub(crate) trait BlockingWorker: Send {
-    fn get(&mut self) -> Result<usize, Failure>;
+/// What each request is, and how its response is read.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+pub(crate) enum Action {
+    /// GET, the body into one piece of memory; the bare socket uses that piece again.
+    Get,
+    /// GET, the body into one piece of memory that is new for everyone.
+    Collect,
+    /// GET, the body read piece by piece, and each piece dropped.
+    Stream,
+    /// As `Stream`; the pieces tell when they were sent.
+    Tokens,
+    /// POST of a small JSON document, the answer read as by `Get`.
+    Post,
+    /// PUT of so many bytes, known beforehand, piece by piece.
+    Upload { bytes: u64 },
+}
+
+/// What becomes of a connection after the answer.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+pub(crate) enum Keeping {
+    Kept,
+    /// The server says `Connection: close`, and the next request needs another.
+    Fresh,
 }
 
 impl Load {
-    pub(crate) fn url(&self) -> String {
-        format!("http://{}{}", self.addr, self.path)
+    pub(crate) fn url(&self, origin: usize) -> String {
+        let scheme = match self.road {
+            Road::Tcp => "http",
+            Road::Tls { .. } => "https",
+        };
+        format!("{scheme}://{}{}", self.origin(origin), self.path)
+    }
+
+    /// One for each origin.
+    pub(crate) fn uris(&self) -> Result<Arc<[Uri]>, Failure> {
+        (0..self.origins)
+            .map(|origin| Ok(self.url(origin).parse()?))
+            .collect()
+    }
+
+    /// Where an origin listens: all of 127.0.0.0/8 is this machine.
+    pub(crate) fn origin(&self, number: usize) -> SocketAddr {
+        let byte = |number: usize| u8::try_from(number % 250 + 1).unwrap_or(1);
+        match self.origins {
+            1 => self.addr,
+            _ => {
+                let ip = Ipv4Addr::new(127, 0, byte(number / 250), byte(number));
+                (ip, self.addr.port()).into()
+            }
+        }
     }
 
     pub(crate) fn runtime(&self) -> Result<Runtime, Failure> {
@@ -51,154 +103,41 @@ impl Load {
         };
         Ok(builder.worker_threads(self.threads).enable_all().build()?)
     }
-
-    /// Warms up, then measures the loop. The workers outlive the measurement, so that closing
-    /// connections is no part of it.
-    pub(crate) async fn drive<W: Worker>(&self, workers: Vec<W>) -> Result<Sample, Failure> {
-        let workers = fetch(workers, &Tickets::new(self, self.warm_up)).await?;
-        let tickets = Tickets::new(self, self.requests);
-        let probe = Probe::start(self.quantity)?;
-        let workers = fetch(workers, &tickets).await?;
-        let sample = probe.stop()?;
-        drop(workers);
-        Ok(tickets.tell(sample))
-    }
-
-    /// The same with a thread for each worker.
-    pub(crate) fn drive_threads<W: BlockingWorker>(
-        &self,
-        mut workers: Vec<W>,
-    ) -> Result<Sample, Failure> {
-        fetch_on_threads(&mut workers, &Tickets::new(self, self.warm_up))?;
-        let tickets = Tickets::new(self, self.requests);
-        let probe = Probe::start(self.quantity)?;
-        fetch_on_threads(&mut workers, &tickets)?;
-        Ok(tickets.tell(probe.stop()?))
-    }
 }
 
-async fn fetch<W: Worker>(workers: Vec<W>, tickets: &Arc<Tickets>) -> Result<Vec<W>, Failure> {
-    let tasks: Vec<_> = workers
-        .into_iter()
-        .map(|mut worker| {
-            let tickets = Arc::clone(tickets);
-            tokio::spawn(async move {
-                while tickets.take() {
-                    tickets.settle(worker.get().await)?;
-                }
-                Ok::<_, Failure>(worker)
-            })
-        })
-        .collect();
-    let mut workers = Vec::with_capacity(tasks.len());
-    for task in tasks {
-        workers.push(task.await??);
+impl Action {
+    /// Whether the response is read piece by piece.
+    pub(crate) fn is_piecewise(self) -> bool {
+        matches!(self, Self::Stream | Self::Tokens)
     }
-    Ok(workers)
-}
-
-fn fetch_on_threads<W: BlockingWorker>(
-    workers: &mut [W],
-    tickets: &Tickets,
-) -> Result<(), Failure> {
-    thread::scope(|scope| {
-        let threads: Vec<_> = workers
-            .iter_mut()
-            .map(|worker| {
-                scope.spawn(move || {
-                    while tickets.take() {
-                        tickets.settle(worker.get())?;
-                    }
-                    Ok(())
-                })
-            })
-            .collect();
-        threads
-            .into_iter()
-            .try_for_each(|thread| thread.join().map_err(|_| "a worker panicked")?)
-    })
-}
-
-/// The requests that are left to make, for all workers together, and how many of them have failed.
-struct Tickets {
-    left: AtomicIsize,
-    failed: AtomicU64,
-    body: usize,
-    quantity: Quantity,
-}
-
-impl Tickets {
-    fn new(load: &Load, count: usize) -> Arc<Self> {
-        Arc::new(Self {
-            left: AtomicIsize::new(count.try_into().unwrap_or(isize::MAX)),
-            failed: AtomicU64::new(0),
-            body: load.body,
-            quantity: load.quantity,
-        })
-    }
-
-    fn take(&self) -> bool {
-        self.left.fetch_sub(1, Ordering::Relaxed) > 0
-    }
-
-    /// An error, unless the worker may go on.
-    fn settle(&self, outcome: Result<usize, Failure>) -> Result<(), Failure> {
-        match outcome {
-            Ok(found) => check(found, self.body),
-            Err(_) if self.quantity == Quantity::Failures => {
-                self.failed.fetch_add(1, Ordering::Relaxed);
-                Ok(())
-            }
-            Err(failure) => Err(failure),
-        }
-    }
-
-    fn tell(&self, sample: Sample) -> Sample {
-        Sample {
-            failures: self.failed.load(Ordering::Relaxed),
-            ..sample
-        }
-    }
-}
-
-fn check(found: usize, expected: usize) -> Result<(), Failure> {
-    if found == expected {
-        return Ok(());
-    }
-    Err(format!("a body of {found} bytes instead of {expected}").into())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::Ordering;
+    use std::collections::HashSet;
 
-    use super::{Load, Tickets};
-    use crate::cpu::Cores;
-    use crate::probe::Quantity;
+    use crate::drive::tests::load;
+    use crate::load::{Load, Road};
 
-    fn tickets(quantity: Quantity) -> Arc<Tickets> {
+    #[test]
+    fn every_origin_has_an_address_of_its_own() {
         let load = Load {
-            addr: ([127, 0, 0, 1], 8080).into(),
-            path: "/small".to_owned(),
-            body: 2,
-            warm_up: 0,
-            requests: 2,
-            in_flight: 1,
-            threads: 1,
-            cores: Cores::Free,
-            quantity,
+            origins: 1000,
+            ..load()
         };
-        Tickets::new(&load, load.requests)
+        let addrs: HashSet<_> = (0..1000).map(|origin| load.origin(origin)).collect();
+        assert_eq!(addrs.len(), 1000);
+        assert!(addrs.iter().all(|addr| addr.ip().is_loopback()));
     }
 
     #[test]
-    fn a_failed_request_ends_the_run_unless_failures_are_counted() {
-        assert!(tickets(Quantity::Time).settle(Err("lost".into())).is_err());
-        let counting = tickets(Quantity::Failures);
-        assert!(counting.settle(Err("lost".into())).is_ok());
-        assert!(counting.settle(Ok(2)).is_ok());
-        assert_eq!(counting.failed.load(Ordering::Relaxed), 1);
-        assert!(tickets(Quantity::Failures).settle(Ok(1)).is_err());
+    fn the_road_is_the_urls_scheme() {
+        let certificate = Vec::new();
+        let tls = Load {
+            road: Road::Tls { certificate },
+            ..load()
+        };
+        assert_eq!(load().url(0), "http://127.0.0.1:8080/small");
+        assert_eq!(tls.url(0), "https://127.0.0.1:8080/small");
     }
 }

@@ -1,7 +1,7 @@
 //! Postrider, its peers and the bare socket, measured side by side.
 //!
 //! ```text
-//! cargo run --release -p bench -- small-get [--json] [--rounds N] [--requests N]
+//! cargo run --release -p bench -- small-get [--json] [--case WORD] [--rounds N] [--requests N]
 //!                                           [--in-flight N] [--threads N] [--clients A,B]
 //!                                           [--cores apart|free]
 //! cargo run --release -p bench -- head-parse [--json]
@@ -28,13 +28,16 @@
 //! write a module in `scenarios/` and name it in `scenario::all`; a gauge likewise in `gauges/` and
 //! `gauge::all`.
 
+mod answer;
 mod child;
 mod clients;
 mod cpu;
+mod drive;
 mod gauge;
 mod gauges;
 mod heads;
 mod heap;
+mod histogram;
 mod instructions;
 mod load;
 mod memory;
@@ -48,6 +51,8 @@ mod scenarios;
 mod server;
 mod spread;
 mod syscalls;
+mod tally;
+mod tls;
 
 use std::process::ExitCode;
 
@@ -91,17 +96,17 @@ fn run() -> Result<(), Failure> {
             readings::print(&plan, &readings)
         }
         Command::Read { row, count } => {
-            println!("{}", (row.read)(count)?);
+            println!("{}", serde_json::to_string(&(row.read)(count)?)?);
             Ok(())
         }
         Command::Serve(cores) => {
             cpu::place_server(cores)?;
-            server::run()
+            server::doors::run()
         }
         Command::Load { client, load } => {
             cpu::place_client(load.cores)?;
             let sample = (client.run)(&load)?;
-            println!("{}", sample.to_json());
+            println!("{}", serde_json::to_string(&sample)?);
             Ok(())
         }
     }

@@ -21,6 +21,15 @@ pub(crate) fn resident() -> Result<u64, Failure> {
     Ok(pages * u64::try_from(page)?)
 }
 
+/// The most bytes that were ever resident.
+pub(crate) fn peak() -> Result<u64, Failure> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    let kibibytes: u64 = kibibytes.ok_or("a status without a peak")?.parse()?;
+    Ok(kibibytes * 1024)
+}
+
 /// Descriptors that are open.
 pub(crate) fn descriptors() -> Result<usize, Failure> {
     Ok(fs::read_dir("/proc/self/fd")?.count())

@@ -4,13 +4,15 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeVal;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
 use crate::Failure;
 use crate::heap::{self, HeapUse};
+use crate::histogram::Latency;
+use crate::memory;
 
 /// What this run is for: counting allocations costs time, so it is not done while time counts.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) enum Quantity {
     Time,
     Heap,
@@ -18,14 +20,26 @@ pub(crate) enum Quantity {
     Failures,
 }
 
-/// One client's figures in one run, for all requests together.
-#[derive(Clone, Copy, Debug)]
+/// One client's figures in one run, for all requests together. Clients that are programs of their
+/// own print it as JSON.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Sample {
-    pub(crate) wall: Duration,
-    pub(crate) user: Duration,
-    pub(crate) system: Duration,
+    pub(crate) wall_ns: u64,
+    pub(crate) user_ns: u64,
+    pub(crate) system_ns: u64,
+    /// Nothing, unless the run was for it.
+    #[serde(default)]
     pub(crate) heap: HeapUse,
+    #[serde(default)]
     pub(crate) failures: u64,
+    #[serde(default)]
+    pub(crate) latency: Option<Latency>,
+    /// Bytes that were resident when the loop had ended, ...
+    #[serde(default)]
+    pub(crate) resident: u64,
+    /// ... and at most.
+    #[serde(default)]
+    pub(crate) peak: u64,
 }
 
 /// A measurement under way.
@@ -55,11 +69,14 @@ impl Probe {
             Quantity::Heap => heap::stop_counting(),
         };
         Ok(Sample {
-            wall,
-            user: elapsed(self.usage.user_time(), usage.user_time()),
-            system: elapsed(self.usage.system_time(), usage.system_time()),
+            wall_ns: u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX),
+            user_ns: elapsed(self.usage.user_time(), usage.user_time()),
+            system_ns: elapsed(self.usage.system_time(), usage.system_time()),
             heap,
             failures: 0,
+            latency: None,
+            peak: memory::peak()?,
+            resident: memory::resident()?,
         })
     }
 }
@@ -68,41 +85,13 @@ impl Sample {
     /// User and system time together. The kernel measures the sum exactly and only estimates how
     /// it divides.
     pub(crate) fn cpu(&self) -> Duration {
-        self.user + self.system
-    }
-
-    pub(crate) fn to_json(self) -> Value {
-        json!({
-            "wall_ns": nanoseconds(self.wall),
-            "user_ns": nanoseconds(self.user),
-            "system_ns": nanoseconds(self.system),
-            "allocations": self.heap.allocations,
-            "allocated_bytes": self.heap.bytes,
-            "failures": self.failures,
-        })
-    }
-
-    pub(crate) fn from_json(value: &Value) -> Option<Self> {
-        let number = |name: &str| value.get(name)?.as_u64();
-        Some(Self {
-            wall: Duration::from_nanos(number("wall_ns")?),
-            user: Duration::from_nanos(number("user_ns")?),
-            system: Duration::from_nanos(number("system_ns")?),
-            heap: HeapUse {
-                allocations: number("allocations")?,
-                bytes: number("allocated_bytes")?,
-            },
-            failures: number("failures")?,
-        })
+        Duration::from_nanos(self.user_ns + self.system_ns)
     }
 }
 
-fn elapsed(from: TimeVal, to: TimeVal) -> Duration {
+/// In nanoseconds.
+fn elapsed(from: TimeVal, to: TimeVal) -> u64 {
     let microseconds = |time: TimeVal| time.tv_sec() * 1_000_000 + time.tv_usec();
     let difference = microseconds(to) - microseconds(from);
-    Duration::from_micros(u64::try_from(difference).unwrap_or(0))
-}
-
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    u64::try_from(difference).unwrap_or(0) * 1000
 }

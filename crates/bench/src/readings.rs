@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::child;
-use crate::gauge::Row;
+use crate::gauge::{Figures, Row};
 use crate::options::{GaugePlan, Output};
 use crate::spread::Spread;
 
-/// One row's figures, one a round.
+/// One row's figures, so many a round.
 pub(crate) struct Reading {
     row: Row,
-    figures: Vec<f64>,
+    rounds: Vec<Figures>,
 }
 
 /// Every row once, then every row again.
@@ -20,24 +20,25 @@ pub(crate) fn take(plan: &GaugePlan) -> Result<Vec<Reading>, Failure> {
     let mut readings: Vec<_> = rows
         .map(|row| Reading {
             row: row.clone(),
-            figures: Vec::with_capacity(plan.rounds),
+            rounds: Vec::with_capacity(plan.rounds),
         })
         .collect();
     for round in 0..plan.rounds {
         for place in 0..readings.len() {
             // Each round begins with another row, so that none always follows the same one.
             let turn = (place + round) % readings.len();
-            let Reading { row, figures } = &mut readings[turn];
-            let figure = child::read(plan.gauge.name, row, plan.count)?;
-            eprintln!(
-                "{}: round {}/{}: {:<14}{figure:>9.0} {}",
-                plan.gauge.name,
-                round + 1,
-                plan.rounds,
-                row.name,
-                plan.gauge.unit,
-            );
-            figures.push(figure);
+            let Reading { row, rounds } = &mut readings[turn];
+            let figures = child::read(plan.gauge.name, row, plan.count)?;
+            for (figure, unit) in figures.iter().zip(plan.gauge.units) {
+                eprintln!(
+                    "{}: round {}/{}: {:<14}{figure:>9.0} {unit}",
+                    plan.gauge.name,
+                    round + 1,
+                    plan.rounds,
+                    row.name,
+                );
+            }
+            rounds.push(figures);
         }
     }
     Ok(readings)
@@ -55,37 +56,40 @@ pub(crate) fn print(plan: &GaugePlan, readings: &[Reading]) -> Result<(), Failur
 }
 
 impl Reading {
-    fn spread(&self) -> Spread {
-        Spread::of(self.figures.iter().copied())
+    /// Of the figure in one unit.
+    fn spread(&self, unit: usize) -> Spread {
+        Spread::of(self.rounds.iter().map(|figures| figures[unit]))
     }
 
-    fn ratio(&self, first: &Self) -> f64 {
-        self.spread().median / first.spread().median
+    fn ratio(&self, first: &Self, unit: usize) -> f64 {
+        self.spread(unit).median / first.spread(unit).median
     }
 }
 
 fn table(plan: &GaugePlan, readings: &[Reading]) -> String {
     let gauge = &plan.gauge;
     let mut text = format!(
-        "{}: {}\n{} {} a round, {} round{}; in {}\n\n",
+        "{}: {}\n{} {} a round, {} round{}\n",
         gauge.name,
         gauge.about,
         plan.count,
         gauge.counted,
         plan.rounds,
         if plan.rounds == 1 { "" } else { "s" },
-        gauge.unit,
     );
-    text += &format!("{:<14}{:>9}{:>7}{:>8}\n", "row", "median", "+-", "/first");
-    for reading in readings {
-        let spread = reading.spread();
-        text += &format!(
-            "{:<14}{:>9.0}{:>6.1}%{:>8.2}\n",
-            reading.row.name,
-            spread.median,
-            spread.percent(),
-            reading.ratio(&readings[0]),
-        );
+    for (unit, name) in gauge.units.iter().enumerate() {
+        text += &format!("\n{name}\n");
+        text += &format!("{:<14}{:>9}{:>7}{:>8}\n", "row", "median", "+-", "/first");
+        for reading in readings {
+            let spread = reading.spread(unit);
+            text += &format!(
+                "{:<14}{:>9.0}{:>6.1}%{:>8.2}\n",
+                reading.row.name,
+                spread.median,
+                spread.percent(),
+                reading.ratio(&readings[0], unit),
+            );
+        }
     }
     text += "\n+-: half of what the middle half of the rounds spans\n";
     let mut told: &str = "";
@@ -100,18 +104,29 @@ fn table(plan: &GaugePlan, readings: &[Reading]) -> String {
 }
 
 fn document(plan: &GaugePlan, readings: &[Reading]) -> Value {
+    let units = plan.gauge.units.iter().enumerate();
+    let figures = |reading: &Reading| -> Vec<Value> {
+        let units = units.clone();
+        units
+            .map(|(unit, name)| {
+                json!({
+                    "unit": name,
+                    "figure": reading.spread(unit).to_json(),
+                    "to_first": reading.ratio(&readings[0], unit),
+                })
+            })
+            .collect()
+    };
     let rows = readings.iter().map(|reading| {
         json!({
             "row": reading.row.name,
             "settings": reading.row.settings,
-            "figure": reading.spread().to_json(),
-            "to_first": reading.ratio(&readings[0]),
+            "figures": figures(reading),
         })
     });
     json!({
         "gauge": plan.gauge.name,
         "about": plan.gauge.about,
-        "unit": plan.gauge.unit,
         "rounds": plan.rounds,
         "count": plan.count,
         "counted": plan.gauge.counted,
@@ -133,7 +148,7 @@ mod tests {
             .zip(&plan.rows)
             .map(|(figures, row)| Reading {
                 row: row.clone(),
-                figures: figures.into(),
+                rounds: figures.map(|resident| vec![resident, 500.0]).into(),
             })
             .collect();
         let text = table(&plan, &readings);
@@ -145,7 +160,8 @@ mod tests {
         );
         let second = &document(&plan, &readings)["rows"][1];
         assert_eq!(second["row"], "postrider");
-        assert_eq!(second["figure"]["median"], 3000.0);
-        assert_eq!(second["to_first"], 1.5);
+        assert_eq!(second["figures"][0]["figure"]["median"], 3000.0);
+        assert_eq!(second["figures"][0]["to_first"], 1.5);
+        assert_eq!(second["figures"][1]["to_first"], 1.0);
     }
 }

@@ -1,10 +1,9 @@
 //! What the rounds have shown, for people and for machines.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::Failure;
+use crate::histogram::Latency;
 use crate::options::{Output, Plan};
 use crate::probe::Sample;
 use crate::rounds::{ClientResult, Finding};
@@ -36,30 +35,51 @@ struct Figures {
     user: Spread,
     system: Spread,
     wall: Spread,
+    /// At the median, the 99th and the 99.9th percentile.
+    latency: Option<[Spread; 3]>,
     allocations: f64,
     bytes: f64,
     syscalls: Syscalls,
+    /// Bytes, for the whole process.
+    resident: Spread,
+    peak: Spread,
 }
 
 impl Figures {
     fn new(result: &ClientResult, requests: usize) -> Self {
         let requests = requests as f64;
-        let times = |part: fn(&Sample) -> Duration| {
-            let each = result.times.iter();
-            Spread::of(each.map(|sample| part(sample).as_secs_f64() * 1e6 / requests))
+        let spread = |part: fn(&Sample) -> u64| {
+            Spread::of(result.times.iter().map(|sample| part(sample) as f64))
         };
+        let times = |part| spread(part).scaled(1e-3 / requests);
         Self {
             name: result.client.name,
             settings: result.client.settings,
-            cpu: times(Sample::cpu),
-            user: times(|sample| sample.user),
-            system: times(|sample| sample.system),
-            wall: times(|sample| sample.wall),
+            cpu: times(|sample| sample.user_ns + sample.system_ns),
+            user: times(|sample| sample.user_ns),
+            system: times(|sample| sample.system_ns),
+            wall: times(|sample| sample.wall_ns),
+            latency: latency(&result.times),
             allocations: result.heap.heap.allocations as f64 / requests,
             bytes: result.heap.heap.bytes as f64 / requests,
             syscalls: result.syscalls.clone(),
+            resident: spread(|sample| sample.resident),
+            peak: spread(|sample| sample.peak),
         }
     }
+}
+
+fn latency(samples: &[Sample]) -> Option<[Spread; 3]> {
+    let rounds: Option<Vec<Latency>> = samples.iter().map(|sample| sample.latency).collect();
+    let rounds = rounds?;
+    let spread = |part: fn(&Latency) -> u64| {
+        Spread::of(rounds.iter().map(|latency| part(latency) as f64)).scaled(1e-3)
+    };
+    Some([
+        spread(|latency| latency.p50_ns),
+        spread(|latency| latency.p99_ns),
+        spread(|latency| latency.p999_ns),
+    ])
 }
 
 /// The figures of a case, and the two clients to which the others are compared.
@@ -69,8 +89,8 @@ struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    fn new(plan: &'a Plan, finding: &Finding) -> Self {
-        let case = &plan.scenario.cases[finding.case];
+    fn new(plan: &Plan, finding: &'a Finding) -> Self {
+        let case = &finding.case;
         let requests = plan.requests(case);
         let results = finding.results.iter();
         Self {
@@ -86,29 +106,40 @@ impl<'a> Comparison<'a> {
         let other = self.figures.iter().find(|other| other.name == to)?;
         Some(figures.cpu.median / other.cpu.median)
     }
+
+    /// Milliseconds, where microseconds would be too many.
+    fn unit(&self) -> (&'static str, f64) {
+        let longest = self.figures.iter().map(|figures| figures.cpu.median);
+        match longest.fold(0.0, f64::max) {
+            1000.0.. => ("ms", 1e-3),
+            _ => ("us", 1.0),
+        }
+    }
 }
 
 fn table(plan: &Plan, finding: &Finding) -> String {
     let comparison = Comparison::new(plan, finding);
     let case = comparison.case;
-    let longest = comparison.figures.iter().map(|figures| figures.cpu.median);
-    let (unit, scale) = match longest.fold(0.0, f64::max) {
-        1000.0.. => ("ms", 1e-3),
-        _ => ("us", 1.0),
-    };
-    let mut text = format!(
-        "{}, {}: {}\n{} in flight, {} thread{}, cores {}, {} rounds of {} requests; times in {unit}\n\n",
+    let (unit, _) = comparison.unit();
+    let threads = plan.threads(case);
+    let head = format!(
+        "{}, {}: {}\n{} in flight, {threads} thread{}, cores {}, {} rounds of {} requests; \
+         times in {unit}\n",
         plan.scenario.name,
         case.name,
         plan.scenario.about,
         plan.in_flight(case),
-        plan.threads,
-        if plan.threads == 1 { "" } else { "s" },
-        plan.cores().name(),
+        if threads == 1 { "" } else { "s" },
+        plan.cores(case).name(),
         plan.rounds,
         plan.requests(case),
     );
-    text += &format!(
+    format!("{head}\n{}\n{}", costs(&comparison), waits(&comparison))
+}
+
+fn costs(comparison: &Comparison<'_>) -> String {
+    let (_, scale) = comparison.unit();
+    let mut text = format!(
         "{:<10}{:>8}{:>6}{:>8}{:>8}{:>8}{:>7}{:>8}{:>6}{:>6}{:>6}\n",
         "client",
         "cpu",
@@ -141,6 +172,27 @@ fn table(plan: &Plan, finding: &Finding) -> String {
     text
 }
 
+fn waits(comparison: &Comparison<'_>) -> String {
+    let (_, scale) = comparison.unit();
+    let mut text = format!(
+        "{:<10}{:>9}{:>9}{:>9}{:>11}{:>11}\n",
+        "client", "p50", "p99", "p99.9", "resident", "peak"
+    );
+    for figures in &comparison.figures {
+        let at = |place: usize| or_dash(figures.latency.map(|all| all[place].median * scale));
+        text += &format!(
+            "{:<10}{:>9}{:>9}{:>9}{:>11}{:>11}\n",
+            figures.name,
+            at(0),
+            at(1),
+            at(2),
+            bytes(figures.resident.median),
+            bytes(figures.peak.median),
+        );
+    }
+    text
+}
+
 /// Two digits behind the point where there is room for them.
 pub(crate) fn or_dash(number: Option<f64>) -> String {
     match number {
@@ -168,6 +220,8 @@ fn document(plan: &Plan, findings: &[Finding]) -> Value {
             json!({
                 "case": case.name,
                 "in_flight": plan.in_flight(case),
+                "threads": plan.threads(case),
+                "cores": plan.cores(case).name(),
                 "requests": plan.requests(case),
                 "clients": figures
                     .map(|figures| client_document(&comparison, figures))
@@ -179,8 +233,6 @@ fn document(plan: &Plan, findings: &[Finding]) -> Value {
         "scenario": plan.scenario.name,
         "about": plan.scenario.about,
         "rounds": plan.rounds,
-        "threads": plan.threads,
-        "cores": plan.cores().name(),
         "cases": cases,
     })
 }
@@ -190,6 +242,7 @@ fn client_document(comparison: &Comparison<'_>, figures: &Figures) -> Value {
         Syscalls::Counted(calls) => calls.iter().cloned().collect(),
         Syscalls::NoStrace => Value::Null,
     };
+    let latency = |place: usize| figures.latency.map(|all| all[place].to_json());
     json!({
         "client": figures.name,
         "settings": figures.settings,
@@ -197,6 +250,11 @@ fn client_document(comparison: &Comparison<'_>, figures: &Figures) -> Value {
         "user_us": figures.user.to_json(),
         "system_us": figures.system.to_json(),
         "wall_us": figures.wall.to_json(),
+        "latency_p50_us": latency(0),
+        "latency_p99_us": latency(1),
+        "latency_p999_us": latency(2),
+        "resident_bytes": figures.resident.to_json(),
+        "peak_bytes": figures.peak.to_json(),
         "allocations": figures.allocations,
         "allocated_bytes": figures.bytes,
         "syscalls": syscalls,
@@ -210,7 +268,10 @@ const LEGEND: &str = "\
 cpu: user and system time of the client's process, median of the rounds; +-: half
 of what the middle half of the rounds spans; allocs, bytes: asked of the heap;
 calls: system calls under strace (-: strace is not installed); /bare, /h-u: cpu
-divided by the bare socket's and by hyper-util's. All figures are per request.";
+divided by the bare socket's and by hyper-util's. All these are per request.
+p50, p99, p99.9: from asking to the body's end, for one request; medians of the
+rounds; resident, peak: bytes of memory of the process when its last request was
+answered, and at most.";
 
 #[cfg(test)]
 mod tests {

@@ -3,16 +3,16 @@
 use crate::Failure;
 use crate::child::{self, Server};
 use crate::clients::Client;
-use crate::load::Load;
+use crate::load::{Keeping, Load};
 use crate::options::Plan;
 use crate::probe::{Quantity, Sample};
-use crate::scenario::Case;
+use crate::scenario::{Case, Door};
+use crate::server::doors::Arrivals;
 use crate::syscalls::{self, Syscalls};
 
 /// What one case's rounds have shown.
 pub(crate) struct Finding {
-    /// The case's place in its scenario.
-    pub(crate) case: usize,
+    pub(crate) case: Case,
     pub(crate) results: Vec<ClientResult>,
 }
 
@@ -26,14 +26,12 @@ pub(crate) struct ClientResult {
 }
 
 pub(crate) fn measure(plan: &Plan) -> Result<Vec<Finding>, Failure> {
-    let server = Server::start(plan.cores())?;
-    plan.scenario
-        .cases
-        .iter()
-        .enumerate()
-        .map(|(index, case)| {
+    let cases = plan.scenario.cases.iter();
+    cases
+        .map(|case| {
+            let server = Server::start(plan.cores(case))?;
             Ok(Finding {
-                case: index,
+                case: case.clone(),
                 results: measure_case(plan, case, &server)?,
             })
         })
@@ -46,13 +44,14 @@ fn measure_case(plan: &Plan, case: &Case, server: &Server) -> Result<Vec<ClientR
         quantity: Quantity::Heap,
         ..load.clone()
     };
+    let label = format!("{}, {}", plan.scenario.name, case.name);
     let mut results = Vec::new();
     for &client in &plan.clients {
-        eprintln!("{}: {}: heap and system calls", case.name, client.name);
+        eprintln!("{label}: {}: heap and system calls", client.name);
         results.push(ClientResult {
             client,
             times: Vec::with_capacity(plan.rounds),
-            heap: child::run(client, &heap_load)?,
+            heap: run(client, &heap_load, case, server)?,
             syscalls: syscalls::count(client, &load)?,
         });
     }
@@ -61,10 +60,9 @@ fn measure_case(plan: &Plan, case: &Case, server: &Server) -> Result<Vec<ClientR
             // Each round begins with another client, so that none always follows the same one.
             let turn = (place + round) % results.len();
             let result = &mut results[turn];
-            let sample = child::run(result.client, &load)?;
+            let sample = run(result.client, &load, case, server)?;
             eprintln!(
-                "{}: round {}/{}: {:<10} {:>9.2} us of CPU a request",
-                case.name,
+                "{label}: round {}/{}: {:<10} {:>9.2} us of CPU a request",
                 round + 1,
                 plan.rounds,
                 result.client.name,
@@ -76,17 +74,83 @@ fn measure_case(plan: &Plan, case: &Case, server: &Server) -> Result<Vec<ClientR
     Ok(results)
 }
 
+fn run(client: &Client, load: &Load, case: &Case, server: &Server) -> Result<Sample, Failure> {
+    let before = server.arrivals()?;
+    let sample = child::run(client, load)?;
+    // The second asking came in too.
+    let mut arrivals = server.arrivals()?.since(before);
+    arrivals.accepted -= 1;
+    match is_as_intended(case, load, arrivals) {
+        true => Ok(sample),
+        false => Err(format!("{}, {}: {arrivals:?}", case.name, client.name).into()),
+    }
+}
+
+/// Whether the connections and handshakes are those that the case is about.
+fn is_as_intended(case: &Case, load: &Load, arrivals: Arrivals) -> bool {
+    let requests = (load.warm_up + load.requests) as u64;
+    match (case.keeping, case.door) {
+        (Keeping::Kept, _) => true,
+        (Keeping::Fresh, Door::Plain | Door::Everywhere) => arrivals.accepted == requests,
+        (Keeping::Fresh, Door::Forgetful) => arrivals.full == requests && arrivals.resumed == 0,
+        // Only those that are the first have nothing to resume.
+        (Keeping::Fresh, Door::Tls) => {
+            arrivals.full + arrivals.resumed == requests && arrivals.full <= load.in_flight as u64
+        }
+    }
+}
+
 fn load(plan: &Plan, case: &Case, server: &Server) -> Load {
     let (requests, in_flight) = (plan.requests(case), plan.in_flight(case));
     Load {
-        addr: server.addr,
+        addr: server.doors.addr(case.door),
+        road: server.doors.road(case.door),
         path: case.path.to_owned(),
+        action: case.action,
+        keeping: case.keeping,
         body: case.body,
-        warm_up: (requests / 10).max(in_flight * 4),
+        origins: case.origins,
+        warm_up: case.warm_up.requests(requests, in_flight),
         requests,
         in_flight,
-        threads: plan.threads,
-        cores: plan.cores(),
+        threads: plan.threads(case),
+        cores: plan.cores(case),
         quantity: Quantity::Time,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_as_intended;
+    use crate::drive::tests::load;
+    use crate::scenario::{self, Door};
+    use crate::server::doors::Arrivals;
+
+    #[test]
+    fn connections_that_are_not_new_are_noticed() {
+        let scenario = scenario::find("fresh-connections").unwrap();
+        let of = |door| {
+            scenario
+                .cases
+                .iter()
+                .find(|case| case.door == door)
+                .unwrap()
+        };
+        let arrivals = |accepted, full, resumed| Arrivals {
+            accepted,
+            full,
+            resumed,
+        };
+        for (door, arrivals, is_right) in [
+            (Door::Plain, arrivals(2, 0, 0), true),
+            (Door::Plain, arrivals(1, 0, 0), false),
+            (Door::Forgetful, arrivals(2, 2, 0), true),
+            (Door::Forgetful, arrivals(2, 1, 1), false),
+            (Door::Tls, arrivals(2, 1, 1), true),
+            (Door::Tls, arrivals(2, 2, 0), false),
+            (Door::Tls, arrivals(1, 0, 1), false),
+        ] {
+            assert_eq!(is_as_intended(of(door), &load(), arrivals), is_right);
+        }
     }
 }

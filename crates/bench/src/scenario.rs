@@ -1,8 +1,11 @@
 //! What a scenario is.
 
-use bytes::Bytes;
-
-use crate::scenarios::{chunked_small, small_get};
+use crate::answer::Answer;
+use crate::load::{Action, Keeping};
+use crate::scenarios::{
+    bodies, chunked_small, fresh_connections, many_origins, small_get, small_post_json,
+    token_stream,
+};
 
 /// A question to all clients, asked in one or more variants.
 #[derive(Debug)]
@@ -13,23 +16,98 @@ pub(crate) struct Scenario {
 }
 
 /// One variant: what the server answers, and how clients ask for it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     /// The server knows the case by this path.
     pub(crate) path: &'static str,
-    /// The whole answer as it goes over the wire.
-    pub(crate) answer: fn() -> Bytes,
+    pub(crate) answer: fn() -> Answer,
+    pub(crate) door: Door,
+    pub(crate) action: Action,
+    pub(crate) keeping: Keeping,
     /// Bytes in the decoded body.
-    pub(crate) body: usize,
+    pub(crate) body: u64,
+    pub(crate) origins: usize,
     /// Requests at a time, unless told otherwise.
     pub(crate) in_flight: usize,
+    /// Worker threads, unless told otherwise.
+    pub(crate) threads: usize,
+    pub(crate) warm_up: WarmUp,
     /// Requests in a measured loop, unless told otherwise.
     pub(crate) requests: usize,
 }
 
+/// Where the server is asked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Door {
+    Plain,
+    /// On all loopback addresses.
+    Everywhere,
+    /// TLS; sessions can be resumed.
+    Tls,
+    /// TLS; each handshake is a full one.
+    Forgetful,
+}
+
+/// What goes before the measured requests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum WarmUp {
+    /// A tenth as many requests, but at least four for each in flight.
+    Usual,
+    /// One for each in flight.
+    Once,
+    None,
+}
+
+impl Case {
+    /// GET over kept connections, one at a time.
+    pub(crate) fn get(
+        name: &'static str,
+        path: &'static str,
+        answer: fn() -> Answer,
+        body: u64,
+    ) -> Self {
+        Self {
+            name,
+            path,
+            answer,
+            body,
+            door: Door::Plain,
+            action: Action::Get,
+            keeping: Keeping::Kept,
+            origins: 1,
+            in_flight: 1,
+            threads: 1,
+            warm_up: WarmUp::Usual,
+            requests: 1,
+        }
+    }
+}
+
+impl WarmUp {
+    pub(crate) fn requests(self, measured: usize, in_flight: usize) -> usize {
+        match self {
+            Self::Usual => (measured / 10).max(in_flight * 4),
+            Self::Once => in_flight,
+            Self::None => 0,
+        }
+    }
+}
+
 pub(crate) fn all() -> Vec<Scenario> {
-    vec![small_get::scenario(), chunked_small::scenario()]
+    vec![
+        small_get::scenario(),
+        small_get::tls_scenario(),
+        small_post_json::scenario(),
+        many_origins::scenario(),
+        chunked_small::scenario(),
+        token_stream::scenario(),
+        bodies::collect(),
+        bodies::download(),
+        bodies::tls_download(),
+        bodies::upload(),
+        fresh_connections::scenario(),
+    ]
 }
 
 pub(crate) fn find(name: &str) -> Option<Scenario> {

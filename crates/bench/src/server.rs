@@ -1,109 +1,122 @@
 //! The server: one thread, fixed answers, as little parsing as can be.
 
 pub(crate) mod crowd;
+pub(crate) mod doors;
 pub(crate) mod drops;
+mod request;
 
-use std::io::{Read, Write};
-use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::io;
+use std::time::Duration;
 
-use bytes::Bytes;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::sleep;
 
-use crate::Failure;
-use crate::memory;
+use crate::answer::{Answer, LAST_CHUNK, long_head, token_chunk, tokens_head};
 use crate::scenario;
 use crate::server::crowd::Crowds;
+use crate::server::doors::{COUNTS_PATH, Counts};
 use crate::server::drops::{Departure, Drops};
+use crate::server::request::Requests;
+use crate::tally;
 
-/// What the server answers.
+/// What the server knows.
 struct Answers {
     /// By path.
-    fixed: Vec<(&'static str, Bytes)>,
+    fixed: HashMap<&'static str, Answer>,
     crowds: Crowds,
     drops: Drops,
+    counts: Counts,
+}
+
+/// How a connection goes on.
+enum Next {
+    Closed,
+    /// It is one of those that are dropped, from now on.
+    Dropped(Departure),
 }
 
 impl Answers {
-    async fn to(&self, target: &[u8]) -> &[u8] {
-        let mut fixed = self.fixed.iter();
-        match fixed.find(|(path, _)| path.as_bytes() == target) {
-            Some((_, answer)) => answer,
-            None => self.crowds.answer(target).await.unwrap_or(NOT_FOUND),
+    fn new() -> Self {
+        let scenarios = scenario::all();
+        let cases = scenarios.iter().flat_map(|scenario| &scenario.cases);
+        Self {
+            fixed: cases.map(|case| (case.path, (case.answer)())).collect(),
+            crowds: Crowds::default(),
+            drops: Drops::default(),
+            counts: Counts::default(),
         }
     }
 }
 
-/// Serves every case of every scenario until standard input ends; its first line of output is its
-/// address.
-pub(crate) fn run() -> Result<(), Failure> {
-    std::thread::spawn(|| {
-        let _ = std::io::stdin().read_to_end(&mut Vec::new());
-        std::process::exit(0);
-    });
-    memory::raise_descriptors()?;
-    tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()?
-        .block_on(listen())
-}
-
-async fn listen() -> Result<(), Failure> {
-    let fixed = scenario::all()
-        .iter()
-        .flat_map(|scenario| &scenario.cases)
-        .map(|case| (case.path, (case.answer)()))
-        .collect();
-    let answers = Arc::new(Answers {
-        fixed,
-        crowds: Crowds::default(),
-        drops: Drops::default(),
-    });
-    let socket = TcpSocket::new_v4()?;
-    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
-    let listener = socket.listen(BACKLOG)?;
-    println!("{}", listener.local_addr()?);
-    std::io::stdout().flush()?;
-    loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let answers = Arc::clone(&answers);
-        tokio::spawn(async move {
-            // A client that goes in the middle of an answer is no matter of the server's.
-            let _ = serve(stream, &answers).await;
-        });
+async fn serve<S>(stream: &mut S, answers: &Answers) -> io::Result<Next>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut requests = Requests::default();
+    while let Some(target) = requests.next(stream).await? {
+        match answers.fixed.get(target) {
+            Some(Answer::Whole(answer)) => stream.write_all(answer).await?,
+            Some(Answer::Last(answer)) => {
+                stream.write_all(answer).await?;
+                return close(stream).await;
+            }
+            Some(Answer::Long(length)) => write_long(stream, *length).await?,
+            Some(Answer::Tokens { count, pause }) => write_tokens(stream, *count, *pause).await?,
+            None if target == COUNTS_PATH => {
+                stream.write_all(&answers.counts.answer()).await?;
+            }
+            None => match Departure::of(target.as_bytes()) {
+                Some(departure) => return Ok(Next::Dropped(departure)),
+                None => {
+                    let answer = answers.crowds.answer(target.as_bytes()).await;
+                    stream.write_all(answer.unwrap_or(NOT_FOUND)).await?;
+                }
+            },
+        }
+        stream.flush().await?;
     }
+    Ok(Next::Closed)
 }
 
-async fn serve(mut stream: TcpStream, answers: &Answers) -> std::io::Result<()> {
-    let mut buffer = vec![0; 4096];
-    let mut filled = 0;
-    loop {
-        let count = stream.read(&mut buffer[filled..]).await?;
-        if count == 0 {
-            return Ok(());
-        }
-        filled += count;
-        // No client here sends a request behind another that is not answered yet.
-        if !buffer[..filled].ends_with(b"\r\n\r\n") {
-            continue;
-        }
-        let target = target(&buffer[..filled]).unwrap_or_default();
-        if let Some(how) = Departure::of(target) {
-            return answers.drops.serve(stream, how).await;
-        }
-        stream.write_all(answers.to(target).await).await?;
-        filled = 0;
+/// Says that there is no more, and waits until the client has gone.
+async fn close<S>(stream: &mut S) -> io::Result<Next>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    stream.shutdown().await?;
+    while stream.read(&mut [0; 256]).await? > 0 {}
+    Ok(Next::Closed)
+}
+
+async fn write_long(stream: &mut (impl AsyncWrite + Unpin), length: u64) -> io::Result<()> {
+    stream.write_all(long_head(length).as_bytes()).await?;
+    let mut left = length;
+    while left > 0 {
+        let piece = &PIECE[..PIECE.len().min(usize::try_from(left).unwrap_or(usize::MAX))];
+        stream.write_all(piece).await?;
+        left -= piece.len() as u64;
     }
+    Ok(())
 }
 
-/// The second word of the first line.
-fn target(request: &[u8]) -> Option<&[u8]> {
-    request.split(|&byte| byte == b' ').nth(1)
+async fn write_tokens(
+    stream: &mut (impl AsyncWrite + Unpin),
+    count: usize,
+    pause: Duration,
+) -> io::Result<()> {
+    stream.write_all(tokens_head().as_bytes()).await?;
+    for _ in 0..count {
+        stream.flush().await?;
+        sleep(pause).await;
+        stream
+            .write_all(token_chunk(&tally::token()).as_bytes())
+            .await?;
+    }
+    stream.write_all(LAST_CHUNK).await
 }
 
-/// Thousands may come at once; the system takes as many of it as it allows.
-const BACKLOG: u32 = 16_384;
+/// Large bodies are written in such pieces.
+static PIECE: [u8; 256 * 1024] = [b'x'; 256 * 1024];
 
 const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";

@@ -21,6 +21,15 @@ impl Spread {
         }
     }
 
+    /// In another unit.
+    pub(crate) fn scaled(self, by: f64) -> Self {
+        Self {
+            low: self.low * by,
+            median: self.median * by,
+            high: self.high * by,
+        }
+    }
+
     /// Half of what the middle half of the values spans, in percent of the median.
     pub(crate) fn percent(self) -> f64 {
         (self.high - self.low) / 2.0 / self.median * 100.0

@@ -30,15 +30,7 @@ impl Syscalls {
 /// Runs the client under strace twice, with few requests and with many. The difference is free of
 /// what starting, connecting and warming up cost.
 pub(crate) fn count(client: &Client, load: &Load) -> Result<Syscalls, Failure> {
-    let few = Load {
-        requests: (load.requests / 80).max(4),
-        warm_up: load.in_flight * 4,
-        ..load.clone()
-    };
-    let many = Load {
-        requests: few.requests * 5,
-        ..few.clone()
-    };
+    let (few, many) = few_and_many(load);
     let (Some(before), Some(after)) = (trace(client, &few)?, trace(client, &many)?) else {
         return Ok(Syscalls::NoStrace);
     };
@@ -56,11 +48,25 @@ pub(crate) fn count(client: &Client, load: &Load) -> Result<Syscalls, Failure> {
     Ok(Syscalls::Counted(calls))
 }
 
+/// Where connecting is part of the question, few is next to none.
+fn few_and_many(load: &Load) -> (Load, Load) {
+    let (few, many) = match (load.warm_up, load.origins) {
+        (_, 2..) => (load.in_flight, load.requests),
+        _ => ((load.requests / 80).max(1), (load.requests / 16).max(2)),
+    };
+    let of = |requests| Load {
+        requests,
+        warm_up: load.warm_up.min(load.in_flight * 4),
+        ..load.clone()
+    };
+    (of(few), of(many))
+}
+
 fn trace(client: &Client, load: &Load) -> Result<Option<BTreeMap<String, f64>>, Failure> {
     let traced = Command::new("strace")
         .args(["--follow-forks", "--summary-only", "--quiet=all", "--"])
         .arg(std::env::current_exe()?)
-        .args(load_words(client, load))
+        .args(load_words(client, load)?)
         .stdout(Stdio::null())
         .output();
     let output = match traced {

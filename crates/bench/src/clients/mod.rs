@@ -1,11 +1,14 @@
-//! The clients, a module each. All send the same request: GET with `host` and `accept: */*`, and
-//! read the whole body into one piece of memory.
+//! The clients, a module each. All send the same request, with `host` and `accept: */*`, and read
+//! the whole body in the same form: into one piece of memory, or piece by piece.
 
 mod bare;
+pub(crate) mod connect;
+mod framing;
 mod hyper;
-mod hyper_util;
-mod postrider;
-mod reqwest;
+pub(crate) mod hyper_util;
+mod outgoing;
+pub(crate) mod postrider;
+pub(crate) mod reqwest;
 mod ureq;
 
 use crate::Failure;

@@ -1,38 +1,84 @@
-use reqwest::Url;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Body, RequestBuilder, Response, Url};
 
 use super::Client;
+use super::outgoing::{JSON, JSON_TYPE, Outgoing, method};
 use crate::Failure;
-use crate::load::{Load, Worker};
+use crate::drive::{Turn, Worker};
+use crate::load::{Action, Load, Road};
 use crate::probe::Sample;
+use crate::tls;
 
 pub(super) const CLIENT: Client = Client {
     name: "reqwest",
-    settings: "no default features (no TLS, no h2), no_proxy, defaults otherwise (TCP_NODELAY, \
-               accept: */*); parsed Url cloned; Response::bytes",
+    settings: "no default features (no h2), rustls preconfigured with ring and no platform \
+               verifier, no_proxy, defaults otherwise (TCP_NODELAY, accept: */*, idle connections \
+               unlimited); parsed Url cloned; Response::bytes, or chunk by chunk",
     run,
 };
 
 fn run(load: &Load) -> Result<Sample, Failure> {
     load.runtime()?.block_on(async {
-        let client = reqwest::Client::builder().no_proxy().build()?;
-        let url: Url = load.url().parse()?;
+        let client = client(&load.road)?;
+        let urls: Arc<[Url]> = (0..load.origins)
+            .map(|origin| Ok(load.url(origin).parse()?))
+            .collect::<Result<_, Failure>>()?;
         let worker = || Reqwest {
             client: client.clone(),
-            url: url.clone(),
+            urls: Arc::clone(&urls),
+            action: load.action,
         };
         load.drive((0..load.in_flight).map(|_| worker()).collect())
             .await
     })
 }
 
+pub(crate) fn client(road: &Road) -> Result<reqwest::Client, Failure> {
+    let config = match road {
+        Road::Tcp => tls::unused_config()?,
+        Road::Tls { certificate } => tls::client_config(certificate)?,
+    };
+    Ok(reqwest::Client::builder()
+        .no_proxy()
+        .tls_backend_preconfigured(config)
+        .build()?)
+}
+
 struct Reqwest {
     client: reqwest::Client,
-    url: Url,
+    urls: Arc<[Url]>,
+    action: Action,
 }
 
 impl Worker for Reqwest {
-    async fn get(&mut self) -> Result<usize, Failure> {
-        let response = self.client.get(self.url.clone()).send().await?;
-        Ok(response.bytes().await?.len())
+    async fn act(&mut self, turn: Turn<'_>) -> Result<u64, Failure> {
+        let url = self.urls[turn.origin].clone();
+        let request = self.client.request(method(self.action), url);
+        let response = with_body(request, self.action).send().await?;
+        read(response, self.action, turn).await
     }
+}
+
+fn with_body(request: RequestBuilder, action: Action) -> RequestBuilder {
+    match action {
+        Action::Post => request
+            .header(CONTENT_TYPE, JSON_TYPE)
+            .body(Bytes::from_static(JSON)),
+        Action::Upload { .. } => request.body(Body::wrap(Outgoing::of(action))),
+        _ => request,
+    }
+}
+
+async fn read(mut response: Response, action: Action, turn: Turn<'_>) -> Result<u64, Failure> {
+    if !action.is_piecewise() {
+        return Ok(response.bytes().await?.len() as u64);
+    }
+    let mut tally = turn.tally();
+    while let Some(piece) = response.chunk().await? {
+        tally.take(&piece);
+    }
+    Ok(tally.bytes())
 }

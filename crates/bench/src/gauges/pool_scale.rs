@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
 use crate::Failure;
-use crate::gauge::{Gauge, Row};
+use crate::gauge::{Figures, Gauge, Row};
 use crate::probe::{Probe, Quantity, Sample};
 
 /// Whether checking a connection out and returning it costs more, the more of them there are.
@@ -17,7 +17,7 @@ pub(crate) fn gauge() -> Gauge {
     Gauge {
         name: "pool-scale",
         about: "an idle connection checked out of postrider-pool and returned",
-        unit: "ns of CPU a pair",
+        units: &["ns of CPU a pair"],
         count: 1_000_000,
         counted: "pairs",
         rows: vec![
@@ -42,7 +42,11 @@ pub(crate) fn gauge() -> Gauge {
     }
 }
 
-fn row(name: &'static str, settings: &'static str, read: fn(usize) -> Result<f64, Failure>) -> Row {
+fn row(
+    name: &'static str,
+    settings: &'static str,
+    read: fn(usize) -> Result<Figures, Failure>,
+) -> Row {
     Row {
         name,
         settings,
@@ -100,7 +104,7 @@ impl Reusable for Horse {
     }
 }
 
-fn read(origins: usize, visits: Visits, threads: usize, pairs: usize) -> Result<f64, Failure> {
+fn read(origins: usize, visits: Visits, threads: usize, pairs: usize) -> Result<Figures, Failure> {
     // From here on nothing drives it, so that the sweeper takes no part.
     let (runtime, pool) = fill(origins, threads)?;
     let order = visits.order(origins);
@@ -156,7 +160,7 @@ fn fill(origins: usize, each: usize) -> Result<(Runtime, Pool<Arc<str>, Horse>),
     Ok((runtime, pool))
 }
 
-fn read_map(origins: usize, visits: Visits, pairs: usize) -> Result<f64, Failure> {
+fn read_map(origins: usize, visits: Visits, pairs: usize) -> Result<Figures, Failure> {
     let idle: HashMap<Arc<str>, Vec<Box<u64>>> = (0..origins)
         .map(|number| (origin(number).into(), vec![Box::new(0)]))
         .collect();
@@ -177,8 +181,8 @@ fn read_map(origins: usize, visits: Visits, pairs: usize) -> Result<f64, Failure
     Ok(nanoseconds(&probe.stop()?, pairs))
 }
 
-fn nanoseconds(sample: &Sample, pairs: usize) -> f64 {
-    sample.cpu().as_secs_f64() * 1e9 / pairs as f64
+fn nanoseconds(sample: &Sample, pairs: usize) -> Figures {
+    vec![sample.cpu().as_secs_f64() * 1e9 / pairs as f64]
 }
 
 #[cfg(test)]

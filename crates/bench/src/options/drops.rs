@@ -1,6 +1,7 @@
 //! What may be said of `stale-drops`.
 
-use super::{Output, Words};
+use super::Output;
+use super::words::{Words, unknown};
 use crate::Failure;
 use crate::scenarios::stale_drops;
 
@@ -17,11 +18,11 @@ impl DropsPlan {
             requests: stale_drops::REQUESTS,
             output: Output::Table,
         };
-        while let Some(option) = words.0.next() {
+        while let Some(option) = words.next() {
             match option.as_str() {
                 "--json" => plan.output = Output::Json,
                 "--requests" => plan.requests = words.positive()?,
-                other => return Err(format!("what is {other}? see --help").into()),
+                other => return Err(unknown(other)),
             }
         }
         Ok(plan)

@@ -1,6 +1,7 @@
 //! What may be said of a gauge.
 
-use super::{Command, Output, ROUNDS, Words};
+use super::words::{Words, unknown};
+use super::{Command, Output, ROUNDS};
 use crate::Failure;
 use crate::gauge::{self, Gauge, Row};
 
@@ -29,13 +30,13 @@ impl GaugePlan {
         mut words: Words<impl Iterator<Item = String>>,
     ) -> Result<Self, Failure> {
         let mut plan = Self::new(gauge);
-        while let Some(option) = words.0.next() {
+        while let Some(option) = words.next() {
             match option.as_str() {
                 "--json" => plan.output = Output::Json,
                 "--rounds" => plan.rounds = words.positive()?,
                 "--count" => plan.count = words.positive()?,
                 "--rows" => plan.rows = named_rows(&plan.gauge, &words.word()?)?,
-                other => return Err(format!("what is {other}? see --help").into()),
+                other => return Err(unknown(other)),
             }
         }
         Ok(plan)

@@ -1,29 +1,49 @@
-use bytes::Bytes;
-
-use crate::scenario::{Case, Scenario};
+use crate::answer::Answer;
+use crate::scenario::{Case, Door, Scenario};
 
 /// What a client costs when the network and the server cost next to nothing.
 pub(crate) fn scenario() -> Scenario {
+    let case = |name, in_flight, threads, requests| Case {
+        in_flight,
+        threads,
+        requests,
+        ..small(name)
+    };
     Scenario {
         name: "small-get",
         about: "GET of a 100-byte body, connections kept alive",
-        cases: vec![Case {
-            name: "100-byte",
-            path: "/small",
-            answer,
-            body: BODY,
-            in_flight: 64,
-            requests: 40_000,
-        }],
+        cases: vec![
+            case("64 at a time", 64, 1, 40_000),
+            case("one at a time", 1, 1, 20_000),
+            case("512 at a time", 512, 1, 40_000),
+            case("64 at a time, two threads", 64, 2, 40_000),
+            case("one at a time, two threads", 1, 2, 20_000),
+            case("512 at a time, two threads", 512, 2, 40_000),
+        ],
     }
 }
 
-fn answer() -> Bytes {
-    let head = "HTTP/1.1 200 OK\r\n\
-                Date: Sat, 03 Oct 2026 12:00:00 GMT\r\n\
-                Content-Type: text/plain\r\n\
-                Content-Length: 100\r\n\r\n";
-    [head.as_bytes(), &[b'x'; BODY]].concat().into()
+/// The same inside TLS.
+pub(crate) fn tls_scenario() -> Scenario {
+    let case = |name, in_flight| Case {
+        door: Door::Tls,
+        in_flight,
+        requests: 20_000,
+        ..small(name)
+    };
+    Scenario {
+        name: "tls-small-get",
+        about: "GET of a 100-byte body over TLS 1.3, connections kept alive",
+        cases: vec![case("64 at a time", 64), case("one at a time", 1)],
+    }
+}
+
+pub(super) fn small(name: &'static str) -> Case {
+    Case::get(name, "/small", answer, BODY as u64)
+}
+
+fn answer() -> Answer {
+    Answer::whole("text/plain", &[b'x'; BODY])
 }
 
 const BODY: usize = 100;

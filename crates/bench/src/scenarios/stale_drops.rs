@@ -4,7 +4,7 @@ use crate::Failure;
 use crate::child::{self, Server};
 use crate::clients::{self, Client};
 use crate::cpu::Cores;
-use crate::load::Load;
+use crate::load::{Action, Keeping, Load, Road};
 use crate::options::{DropsPlan, Output};
 use crate::probe::Quantity;
 use crate::server::drops::{self, Departure};
@@ -53,9 +53,13 @@ fn count(client: &Client, how: Departure, requests: usize) -> Result<u64, Failur
     // A server of its own, so that each client's connections meet the same chances.
     let server = Server::start(Cores::Apart)?;
     let load = Load {
-        addr: server.addr,
+        addr: server.doors.plain,
+        road: Road::Tcp,
         path: how.path(),
+        action: Action::Get,
+        keeping: Keeping::Kept,
         body: drops::BODY,
+        origins: 1,
         warm_up: 0,
         requests,
         in_flight: IN_FLIGHT,

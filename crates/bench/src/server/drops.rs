@@ -46,7 +46,7 @@ impl Departure {
 }
 
 /// Bytes in the body of every answer here.
-pub(crate) const BODY: usize = 2;
+pub(crate) const BODY: u64 = 2;
 
 /// Numbers the connections; the number is the seed of a connection's chance.
 #[derive(Default)]

@@ -1,0 +1,143 @@
+//! What may be said of a scenario.
+
+use super::words::{Words, unknown};
+use super::{Output, ROUNDS};
+use crate::Failure;
+use crate::clients::{self, Client};
+use crate::cpu::Cores;
+use crate::scenario::{Case, Scenario};
+
+/// What was asked for.
+pub(crate) struct Plan {
+    pub(crate) scenario: Scenario,
+    pub(crate) clients: Vec<&'static Client>,
+    pub(crate) rounds: usize,
+    pub(crate) output: Output,
+    cores: Option<Cores>,
+    requests: Option<usize>,
+    in_flight: Option<usize>,
+    threads: Option<usize>,
+}
+
+impl Plan {
+    pub(crate) fn new(scenario: Scenario) -> Self {
+        Self {
+            scenario,
+            clients: clients::ALL.iter().collect(),
+            rounds: ROUNDS,
+            output: Output::Table,
+            cores: None,
+            requests: None,
+            in_flight: None,
+            threads: None,
+        }
+    }
+
+    pub(super) fn parse(
+        scenario: Scenario,
+        mut words: Words<impl Iterator<Item = String>>,
+    ) -> Result<Self, Failure> {
+        let mut plan = Self::new(scenario);
+        while let Some(option) = words.next() {
+            match option.as_str() {
+                "--json" => plan.output = Output::Json,
+                "--case" => plan.only(&words.word()?)?,
+                "--rounds" => plan.rounds = words.positive()?,
+                "--requests" => plan.requests = Some(words.positive()?),
+                "--in-flight" => plan.in_flight = Some(words.positive()?),
+                "--threads" => plan.threads = Some(words.positive()?),
+                "--cores" => plan.cores = Some(words.value()?),
+                "--clients" => plan.clients = named_clients(&words.word()?)?,
+                other => return Err(unknown(other)),
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Leaves the cases that have the word in their names.
+    fn only(&mut self, word: &str) -> Result<(), Failure> {
+        let Scenario { name, cases, .. } = &mut self.scenario;
+        cases.retain(|case| case.name.contains(word));
+        match cases.is_empty() {
+            true => Err(format!("{name} has no case with {word} in its name").into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Apart, unless told otherwise or the client has more threads than one core can run.
+    pub(crate) fn cores(&self, case: &Case) -> Cores {
+        self.cores.unwrap_or(match self.threads(case) {
+            1 => Cores::Apart,
+            _ => Cores::Free,
+        })
+    }
+
+    pub(crate) fn threads(&self, case: &Case) -> usize {
+        self.threads.unwrap_or(case.threads)
+    }
+
+    pub(crate) fn requests(&self, case: &Case) -> usize {
+        self.requests.unwrap_or(case.requests)
+    }
+
+    pub(crate) fn in_flight(&self, case: &Case) -> usize {
+        self.in_flight.unwrap_or(case.in_flight)
+    }
+}
+
+fn named_clients(names: &str) -> Result<Vec<&'static Client>, Failure> {
+    names
+        .split(',')
+        .map(|name| {
+            clients::find(name)
+                .ok_or_else(|| format!("no client is called {name}; see --help").into())
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::options::{Command, Output, parse};
+
+    fn parsed(line: &str) -> Result<Command, String> {
+        parse(line.split_whitespace().map(str::to_owned)).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn options_replace_what_a_case_proposes() {
+        let line = "small-get --json --case two --rounds 3 --in-flight 9 --clients bare,ureq";
+        let Ok(Command::Measure(plan)) = parsed(line) else {
+            panic!("it should be understood");
+        };
+        assert_eq!(plan.scenario.cases.len(), 3);
+        let case = &plan.scenario.cases[0];
+        assert_eq!((plan.rounds, plan.in_flight(case)), (3, 9));
+        assert_eq!(
+            (plan.requests(case), plan.threads(case)),
+            (case.requests, 2)
+        );
+        assert_eq!(plan.output, Output::Json);
+        let names: Vec<_> = plan.clients.iter().map(|client| client.name).collect();
+        assert_eq!(names, ["bare", "ureq"]);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        for (line, message) in [
+            ("small-get --fast", "what is --fast? see --help"),
+            ("small-get --rounds", "a word is missing at the end"),
+            ("small-get --rounds 0", "0 is too few"),
+            ("small-get --rounds many", "many is out of place"),
+            (
+                "small-get --case large",
+                "small-get has no case with large in its name",
+            ),
+            (
+                "small-get --clients curl",
+                "no client is called curl; see --help",
+            ),
+        ] {
+            assert_eq!(parsed(line).err().as_deref(), Some(message));
+        }
+    }
+}
