@@ -11,7 +11,8 @@ use bytes::Bytes;
 use futures_util::stream;
 use postrider::{Body, Client};
 
-use super::nginx::Nginx;
+use super::nginx;
+use super::program::Program;
 
 const GIBIBYTE: u64 = 1 << 30;
 
@@ -23,7 +24,7 @@ const UPLOAD: &str = "upload";
 
 #[test]
 fn a_gibibyte_is_downloaded_in_little_memory() {
-    let nginx = Nginx::start();
+    let nginx = nginx::start();
     let file = fs::File::create(nginx.root().join("large")).unwrap();
     file.set_len(GIBIBYTE).unwrap();
     for url in nginx.urls() {
@@ -33,7 +34,7 @@ fn a_gibibyte_is_downloaded_in_little_memory() {
 
 #[test]
 fn a_gibibyte_is_uploaded_in_little_memory() {
-    let nginx = Nginx::start();
+    let nginx = nginx::start();
     for url in nginx.urls() {
         run_client(&nginx, UPLOAD, &format!("{url}/put/large"));
         let file = nginx.root().join("put/large");
@@ -42,7 +43,7 @@ fn a_gibibyte_is_uploaded_in_little_memory() {
     }
 }
 
-fn run_client(nginx: &Nginx, direction: &str, url: &str) {
+fn run_client(nginx: &Program, direction: &str, url: &str) {
     let roots = nginx.root().join("roots.pem");
     fs::write(&roots, nginx.root_certificate()).unwrap();
     let output = Command::new(std::env::current_exe().unwrap())

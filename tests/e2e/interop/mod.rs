@@ -1,7 +1,11 @@
-//! Against what others wrote: Debian's nginx as a server, and other readers of
-//! the same bytes. A program that is missing fails the tests that need it.
+//! Against what others wrote: Debian's nginx and Apache as servers, and other
+//! readers of the same bytes. A program that is missing fails the tests that
+//! need it.
 
+mod apache;
 mod differential;
 mod gibibyte;
 mod nginx;
+mod program;
 mod requests;
+mod servers;

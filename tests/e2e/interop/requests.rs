@@ -8,9 +8,10 @@ use futures_util::stream;
 use http::StatusCode;
 use postrider::{Body, Client};
 
-use super::nginx::Nginx;
+use super::nginx;
+use super::program::Program;
 
-fn client_of(nginx: &Nginx) -> Client {
+fn client_of(nginx: &Program) -> Client {
     Client::builder()
         .only_root_certificates(nginx.root_certificate())
         .build()
@@ -23,7 +24,7 @@ fn some_bytes(length: usize) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_thousand_requests_in_a_row_ride_one_connection() {
-    let nginx = Nginx::start();
+    let nginx = nginx::start();
     fs::write(nginx.root().join("small"), "hello").unwrap();
     let client = client_of(&nginx);
     for (base, mark) in nginx.urls().iter().zip(["plain", "secure"]) {
@@ -46,7 +47,7 @@ async fn a_thousand_requests_in_a_row_ride_one_connection() {
 
 #[tokio::test]
 async fn large_and_chunked_responses_come_whole() {
-    let nginx = Nginx::start();
+    let nginx = nginx::start();
     let bytes = some_bytes(5_000_000);
     fs::write(nginx.root().join("large"), &bytes).unwrap();
     fs::write(nginx.root().join("chunked/large"), &bytes).unwrap();
@@ -63,7 +64,7 @@ async fn large_and_chunked_responses_come_whole() {
 
 #[tokio::test]
 async fn uploads_arrive_whole_with_and_without_a_length() {
-    let nginx = Nginx::start();
+    let nginx = nginx::start();
     let bytes = some_bytes(3_000_000);
     let client = client_of(&nginx);
     for base in nginx.urls() {
@@ -87,7 +88,7 @@ async fn uploads_arrive_whole_with_and_without_a_length() {
 
 #[tokio::test]
 async fn responses_without_a_body_and_of_failure_keep_the_connection() {
-    let nginx = Nginx::start();
+    let nginx = nginx::start();
     fs::write(nginx.root().join("small"), "hello").unwrap();
     let client = client_of(&nginx);
     let [base, _] = nginx.urls();
