@@ -60,6 +60,20 @@ impl Authority {
     }
 }
 
+impl Identity {
+    /// A certificate that nobody else vouches for.
+    #[cfg(feature = "interop")]
+    pub(crate) fn self_signed(params: CertificateParams) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        Self {
+            certificate: certificate.der().to_vec(),
+            certificate_pem: certificate.pem(),
+            key,
+        }
+    }
+}
+
 /// What stands in a certificate for a server of these DNS names.
 pub(crate) fn server(names: &[&str]) -> CertificateParams {
     let mut params = CertificateParams::default();

@@ -7,15 +7,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use postrider_transport::{
-    ConnectErrorKind, Connector, Probe, Stream, TlsErrorKind, TlsSettings, TlsSettingsBuilder,
-    TlsVersion,
+    ConnectErrorKind, Connector, Probe, Stream, TlsErrorKind, TlsSettingsBuilder, TlsVersion,
 };
-use rcgen::ExtendedKeyUsagePurpose;
+use rcgen::{ExtendedKeyUsagePurpose, SerialNumber};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::authority::{Authority, Identity, server};
+use crate::authority::{Authority, Identity, expired, not_yet_valid, revocation_list, server};
 use crate::support::{failure, knowing, soon};
-use crate::tls_server::tls;
+use crate::tls_server::{tls, trusting_by};
 
 /// `openssl s_server`, which answers each line with its reverse.
 struct OpenSsl {
@@ -57,7 +56,7 @@ impl OpenSsl {
     fn good(options: &[&str]) -> (Self, TlsSettingsBuilder) {
         let authority = Authority::new();
         let server = Self::start(&authority, &authority.identity("a.test"), options);
-        (server, trusting(&authority))
+        (server, trusting_by(&authority))
     }
 
     fn connector(&self, settings: TlsSettingsBuilder) -> Connector {
@@ -71,12 +70,6 @@ impl Drop for OpenSsl {
         let _ = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.files);
     }
-}
-
-fn trusting(authority: &Authority) -> TlsSettingsBuilder {
-    TlsSettings::builder()
-        .add_root_der(authority.der())
-        .only_added_roots()
 }
 
 async fn assert_reverses(stream: &mut Stream) {
@@ -111,6 +104,87 @@ async fn both_versions_are_spoken_probed_and_resumed() {
             assert!(!stream.is_alive(Probe::Kernel));
         }
     }
+}
+
+/// What a client says to a server of this identity.
+async fn failure_with(
+    authority: &Authority,
+    identity: &Identity,
+    settings: TlsSettingsBuilder,
+) -> (ConnectErrorKind, String) {
+    let server = OpenSsl::start(authority, identity, &[]);
+    let error = failure(&server.connector(settings), &tls("a.test")).await;
+    let text = error.to_string();
+    let words = text.strip_prefix("TLS handshake with a.test:443 failed: ");
+    // Without the list of addresses, of which port and time vary.
+    let words = words.unwrap().split(" (127.0.0.1:").next().unwrap();
+    (error.kind(), words.to_owned())
+}
+
+#[tokio::test]
+async fn a_certificate_that_will_not_do_is_refused_in_words() {
+    let authority = Authority::new();
+    let good = || server(&["a.test"]);
+    let self_signed = Identity::self_signed(good());
+    for (identity, kind, words) in [
+        (
+            authority.issue(expired(good())),
+            TlsErrorKind::Expired,
+            "the certificate has expired ",
+        ),
+        (
+            authority.issue(not_yet_valid(good())),
+            TlsErrorKind::NotYetValid,
+            "the certificate is not yet valid for ",
+        ),
+        (
+            self_signed,
+            TlsErrorKind::UnknownIssuer,
+            "the certificate's issuer is not trusted",
+        ),
+        (
+            Authority::new().identity("a.test"),
+            TlsErrorKind::UnknownIssuer,
+            "the certificate's issuer is not trusted",
+        ),
+        (
+            authority.identity("b.test"),
+            TlsErrorKind::WrongName,
+            "the certificate is for other names: DnsName(\"b.test\")",
+        ),
+    ] {
+        let told = failure_with(&authority, &identity, trusting_by(&authority)).await;
+        assert_eq!(told.0, ConnectErrorKind::Tls(kind), "{}", told.1);
+        assert!(told.1.starts_with(words), "{}", told.1);
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_on_the_list_was_revoked() {
+    let authority = Authority::new();
+    let mut params = server(&["a.test"]);
+    params.serial_number = Some(SerialNumber::from(7));
+    let identity = authority.issue(params);
+    let listing = |serial| {
+        let list = revocation_list(&authority, &[serial], 2090);
+        trusting_by(&authority).add_revocation_list_der(list)
+    };
+    let (kind, words) = failure_with(&authority, &identity, listing(7)).await;
+    assert_eq!(kind, ConnectErrorKind::Tls(TlsErrorKind::Revoked));
+    assert_eq!(words, "the certificate was revoked");
+
+    let server = OpenSsl::start(&authority, &identity, &[]);
+    let connector = server.connector(listing(8));
+    soon(connector.connect(&tls("a.test"))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_version_older_than_allowed_is_refused() {
+    let (server, settings) = OpenSsl::good(&["-tls1_2"]);
+    let settings = settings.oldest_version(TlsVersion::Tls13);
+    let error = failure(&server.connector(settings), &tls("a.test")).await;
+    let kind = ConnectErrorKind::Tls(TlsErrorKind::Incompatible);
+    assert_eq!(error.kind(), kind, "{error}");
 }
 
 #[tokio::test]
@@ -148,14 +222,14 @@ async fn a_client_certificate_is_accepted_and_its_absence_is_not() {
     for option in ["-tls1_2", "-tls1_3"] {
         let options = [option, "-Verify", "1", "-verify_return_error"];
         let server = OpenSsl::start(&authority, &identity, &options);
-        let settings = trusting(&authority)
+        let settings = trusting_by(&authority)
             .client_certificate_pem(client.certificate_pem.clone(), client.key.serialize_pem());
         let connected = server.connector(settings).connect(&tls("a.test")).await;
         assert_reverses(&mut connected.unwrap().stream).await;
     }
     let options = ["-tls1_2", "-Verify", "1", "-verify_return_error"];
     let server = OpenSsl::start(&authority, &identity, &options);
-    let connector = server.connector(trusting(&authority));
+    let connector = server.connector(trusting_by(&authority));
     let error = failure(&connector, &tls("a.test")).await;
     let kind = ConnectErrorKind::Tls(TlsErrorKind::Alert);
     assert_eq!(error.kind(), kind, "{error}");

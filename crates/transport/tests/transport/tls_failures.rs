@@ -98,6 +98,14 @@ async fn a_certificate_for_other_names() {
 }
 
 #[tokio::test]
+async fn a_certificate_for_an_address() {
+    let there = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    let error = failure_of_certificate(server_at(there)).await;
+    let words = "the certificate is for other names: IpAddress(192.0.2.1)";
+    assert_says(&error, TlsErrorKind::WrongName, words);
+}
+
+#[tokio::test]
 async fn a_great_many_other_names_are_cut() {
     let names: Vec<_> = (0..200).map(|n| format!("name-{n}.test")).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();

@@ -8,13 +8,15 @@ use std::time::Duration;
 use postrider_transport::{
     ConnectError, ConnectErrorKind, Connected, Connector, Phase, TlsErrorKind,
 };
+use rustls::SupportedProtocolVersion;
+use rustls::version::{TLS12, TLS13};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, copy, duplex, split};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use crate::authority::Authority;
 use crate::support::soon;
-use crate::tls_server::{acceptor, both_versions, tls, trusting};
+use crate::tls_server::{acceptor, server_config, tls, trusting};
 
 /// What happens to the server's bytes after the last that gets through.
 #[derive(Clone, Copy)]
@@ -31,7 +33,7 @@ struct Fault {
 }
 
 impl Fault {
-    fn new() -> Self {
+    fn new(version: &'static SupportedProtocolVersion) -> Self {
         let authority = Authority::new();
         let client = Arc::new(Mutex::new(None));
         let next = Arc::clone(&client);
@@ -44,7 +46,7 @@ impl Fault {
                 })
                 .build(),
             client,
-            acceptor: acceptor(both_versions(&authority.identity("a.test"))),
+            acceptor: acceptor(server_config(&authority.identity("a.test"), &[version])),
         }
     }
 
@@ -85,9 +87,15 @@ async fn cut(client: DuplexStream, server: DuplexStream, heard: u64, then: Then)
 const MOST: u64 = 4096;
 const STEP: usize = 37;
 
+/// In TLS 1.2 the server speaks twice, with the client's answer between.
 #[tokio::test(start_paused = true)]
 async fn an_end_after_any_byte_is_told_as_such() {
-    let fault = Fault::new();
+    ends_after_any_byte(&TLS12).await;
+    ends_after_any_byte(&TLS13).await;
+}
+
+async fn ends_after_any_byte(version: &'static SupportedProtocolVersion) {
+    let fault = Fault::new(version);
     let mut failed = 0;
     for heard in (0..MOST).step_by(STEP) {
         let Err(error) = fault.connect(heard, Then::Close).await else {
@@ -103,7 +111,12 @@ async fn an_end_after_any_byte_is_told_as_such() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stall_after_any_byte_ends_with_the_handshakes_time() {
-    let fault = Fault::new();
+    stalls_after_any_byte(&TLS12).await;
+    stalls_after_any_byte(&TLS13).await;
+}
+
+async fn stalls_after_any_byte(version: &'static SupportedProtocolVersion) {
+    let fault = Fault::new(version);
     let mut failed = 0;
     for heard in (0..MOST).step_by(STEP) {
         let began = Instant::now();
@@ -121,7 +134,7 @@ async fn a_stall_after_any_byte_ends_with_the_handshakes_time() {
 /// A handshake byte by byte is still bounded: what counts is the whole of it.
 #[tokio::test(start_paused = true)]
 async fn a_drip_does_not_stretch_the_time() {
-    let fault = Fault::new();
+    let fault = Fault::new(&TLS13);
     let (ours, theirs) = duplex(16 * 1024);
     fault.client.lock().unwrap().replace(ours);
     let (inside, outside) = duplex(16 * 1024);
@@ -150,7 +163,12 @@ async fn a_drip_does_not_stretch_the_time() {
 
 #[tokio::test]
 async fn a_connect_given_up_after_any_poll_closes_its_stream() {
-    let fault = Fault::new();
+    gives_up_after_any_poll(&TLS12).await;
+    gives_up_after_any_poll(&TLS13).await;
+}
+
+async fn gives_up_after_any_poll(version: &'static SupportedProtocolVersion) {
+    let fault = Fault::new(version);
     let mut polls = 1;
     loop {
         let (ours, theirs) = duplex(64);
