@@ -129,6 +129,31 @@ async fn server_name() {
 }
 
 #[tokio::test]
+async fn a_server_name_of_the_request_wins_over_that_of_the_settings() {
+    let authority = Authority::new();
+    let identity = authority.issue(&["b.test", "c.test"]);
+    let server = Arc::new(Server::in_memory_tls(identity, always()));
+    let settings = TlsSettings::builder()
+        .add_root_der(authority.ca_der())
+        .only_added_roots()
+        .server_name("b.test");
+    let client = builder_of(&server).tls(settings.build().unwrap());
+    let client = client.build().unwrap();
+    let get = || client.get("https://a.test/");
+    assert_kept_apart("server name", || [get(), get().server_name("c.test")]).await;
+    let asked = [0, 1].map(|number| server.peer(number).tls.unwrap().server_name);
+    assert_eq!(
+        asked,
+        ["b.test", "c.test"].map(|name| Some(name.to_owned()))
+    );
+
+    // However it is spelled.
+    let spelled = ridden(get().server_name("C.Test")).await;
+    assert_eq!(spelled, ridden(get().server_name("c.test")).await);
+    assert_eq!(server.connections(), 2);
+}
+
+#[tokio::test]
 async fn local_address() {
     let server = Server::start(always());
     let client = Client::new();

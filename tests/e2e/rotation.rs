@@ -173,6 +173,40 @@ async fn a_connection_that_is_being_made_serves_those_who_waited_and_no_others()
     assert_eq!(server.connections(), 2);
 }
 
+/// What it waits for is old and closes; what is made for it is new.
+#[tokio::test]
+async fn a_request_in_line_is_served_by_the_settings_of_its_turn() {
+    let renewals = Renewals::new(2);
+    let answer = Signal::new();
+    let held = Script::new().read_request().wait(&answer).write(ok("ok"));
+    let server = Arc::new(Server::in_memory_tls(
+        renewals.server(),
+        [held, Script::respond_always(ok("ok"))],
+    ));
+    let client = builder_of(&server)
+        .tls(renewals.settings(0))
+        .pool_max_connections_per_host(1)
+        .build()
+        .unwrap();
+    let send = || {
+        let client = client.clone();
+        tokio::spawn(async move { get(&client).await })
+    };
+    let running = send();
+    until(|| client.stats().totals.lent == 1).await;
+    let in_line = send();
+    until(|| client.stats().totals.waiting == 1).await;
+
+    client.set_tls(renewals.settings(1));
+    answer.notify();
+    assert_ne!(running.await.unwrap(), in_line.await.unwrap());
+    server.closed(0).await;
+    assert_eq!(renewals.shown(&server, 0).0, 0);
+    assert_eq!(renewals.shown(&server, 1), (1, false));
+    get(&client).await;
+    until(|| client.stats().totals.connections() == 1).await;
+}
+
 #[tokio::test]
 async fn connections_in_the_clear_and_with_settings_of_their_own_are_left_alone() {
     let renewals = Renewals::new(3);
