@@ -8,7 +8,7 @@
 mod connect;
 mod custom;
 mod names;
-#[cfg(feature = "interop")]
+#[cfg(all(feature = "interop", feature = "tls-ring"))]
 mod netns;
 #[cfg(all(feature = "interop", feature = "tls-ring"))]
 mod openssl;
@@ -38,3 +38,5 @@ mod tls_server;
 mod tls_settings;
 #[cfg(feature = "tls-ring")]
 mod tls_steps;
+#[cfg(all(feature = "interop", feature = "tls-ring"))]
+mod vanishing;

@@ -9,21 +9,37 @@ use std::time::{Duration, Instant};
 use postrider_transport::{ConnectErrorKind, Phase};
 use tokio::net::TcpListener;
 
-use crate::support::{failure, knowing, plain};
+use crate::authority::Authority;
+use crate::support::{failure, knowing, listen_at, plain};
+use crate::tls_server::{both_versions, knowing_and_trusting, serve_one, tls};
 
 #[test]
 fn faults_of_the_network_cost_no_more_than_they_must() {
-    let inside = Command::new("unshare")
-        .arg("--net")
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "--ignored", "netns::inside", "--nocapture"])
-        .output()
-        .expect("unshare should be installed");
+    run_apart("netns::inside");
+}
+
+/// Runs an ignored test of this program on a network of its own.
+pub(crate) fn run_apart(test: &str) {
+    let inside = apart(test).output().expect("unshare should be installed");
     let told = String::from_utf8_lossy(&inside.stdout) + String::from_utf8_lossy(&inside.stderr);
     assert!(
         inside.status.success() && told.contains("1 passed"),
         "{told}"
     );
+}
+
+pub(crate) fn apart(test: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command
+        .arg("--net")
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "--ignored", test, "--nocapture"]);
+    command
+}
+
+pub(crate) fn ip(line: &str) {
+    let status = Command::new("ip").args(line.split(' ')).status();
+    assert!(status.unwrap().success(), "ip {line}");
 }
 
 #[tokio::test]
@@ -35,6 +51,7 @@ async fn inside() {
     a_missing_neighbour_costs_one_attempt_delay().await;
     a_missing_neighbour_alone_is_unreachable().await;
     black_holes_alone_run_into_the_timeout().await;
+    silence_after_accepting_costs_the_handshakes_time().await;
 }
 
 const IPV4: &str = "192.0.2.1";
@@ -45,6 +62,8 @@ const IPV4_WITHOUT_NEIGHBOUR: &str = "192.0.2.50:80";
 const IPV6_WITHOUT_NEIGHBOUR: &str = "[2001:db8::50]:80";
 const IPV4_WITHOUT_ROUTE: &str = "198.51.100.1:80";
 const IPV6_WITHOUT_ROUTE: &str = "[2001:db8:1::1]:80";
+const IPV4_BLACKHOLE_ROUTE: &str = "203.0.113.1:80";
+const IPV6_BLACKHOLE_ROUTE: &str = "[2001:db8:2::1]:80";
 
 /// A cable of which nobody holds the other end.
 fn lay_network() {
@@ -60,9 +79,10 @@ fn lay_network() {
         "neigh add 2001:db8::9 lladdr 02:00:00:00:00:01 dev veth0 nud permanent",
         "route add unreachable 198.51.100.0/24",
         "route add unreachable 2001:db8:1::/48",
+        "route add blackhole 203.0.113.0/24",
+        "route add blackhole 2001:db8:2::/48",
     ] {
-        let status = Command::new("ip").args(line.split(' ')).status();
-        assert!(status.unwrap().success(), "ip {line}");
+        ip(line);
     }
 }
 
@@ -76,6 +96,9 @@ async fn refusals_and_missing_routes_cost_nothing() {
     assert_passed("[2001:db8::1]:9", IPV4, 0..150).await;
     assert_passed(IPV6_WITHOUT_ROUTE, IPV4, 0..150).await;
     assert_passed(IPV4_WITHOUT_ROUTE, IPV6, 0..150).await;
+    // A route into a black hole is known to the kernel, and swallows nothing.
+    assert_passed(IPV6_BLACKHOLE_ROUTE, IPV4, 0..150).await;
+    assert_passed(IPV4_BLACKHOLE_ROUTE, IPV6, 0..150).await;
 }
 
 async fn a_missing_neighbour_costs_one_attempt_delay() {
@@ -102,6 +125,25 @@ async fn black_holes_alone_run_into_the_timeout() {
     let text = error.to_string();
     for addr in addrs {
         assert!(text.contains(&format!("{addr}: timed out after")), "{text}");
+    }
+}
+
+/// The kernel accepts, and nobody ever answers.
+async fn silence_after_accepting_costs_the_handshakes_time() {
+    let authority = Authority::new();
+    for (silent, good) in [(IPV6, IPV4), (IPV4, IPV6)] {
+        let (_silent, silent) = listen_at(&format!("{silent}:0")).await;
+        let (listener, good) = listen_at(&format!("{good}:0")).await;
+        let serving = serve_one(listener, both_versions(&authority.identity("a.test")));
+        let connector = knowing_and_trusting(&[silent, good], &authority)
+            .tls_timeout(Duration::from_millis(400))
+            .build();
+        let began = Instant::now();
+        let connected = connector.connect(&tls("a.test")).await.unwrap();
+        let took = began.elapsed().as_millis();
+        assert_eq!(connected.facts.remote, Some(good));
+        assert!((400..700).contains(&took), "{took} ms");
+        serving.await.unwrap().unwrap();
     }
 }
 
