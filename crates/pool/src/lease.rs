@@ -106,7 +106,10 @@ impl<K: Key, T: Reusable> Lease<K, T> {
         });
     }
 
-    pub(crate) fn close(self, reason: Retirement) {
+    /// Closes the connection, as dropping the lease does, and counts it under a reason that tells
+    /// more than [`Dropped`](Retirement::Dropped). Whoever is handed a connection by another
+    /// request and finds that its peer has closed it says [`Stale`](Retirement::Stale).
+    pub fn close(self, reason: Retirement) {
         let Self {
             connection,
             mut claim,

@@ -24,25 +24,31 @@ pub struct Policy {
     /// The limits that hold for each key, unless
     /// [`Builder::limits_of`](crate::Builder::limits_of) says otherwise for one.
     pub per_key: KeyLimits,
-    /// The most connections in total: idle, lent and being dialled. Unlimited by default.
+    /// The most connections in total: idle, lent and being dialled. Unlimited by default; zero
+    /// counts as one, as a pool without connections would let everybody wait for ever.
     pub max_connections: usize,
     /// The most idle connections in total; beyond it the one that has idled longest is closed.
-    /// 512 by default.
+    /// 512 by default. With zero, connections serve only those who already wait.
     pub max_idle: usize,
-    /// How long a connection may idle; `None` is without end. 50 seconds by default.
+    /// How long a connection may idle; `None` is without end. 50 seconds by default. With zero,
+    /// connections serve only those who already wait.
     ///
     /// What [`Reusable::idle_limit`](crate::Reusable::idle_limit) says shortens it further.
     pub idle_timeout: Option<Duration>,
-    /// How old a connection may become; `None` is without end. Ten minutes by default.
+    /// How old a connection may become; `None` is without end. Ten minutes by default. With zero,
+    /// each connection serves one request.
     ///
     /// It is looked at when a connection is lent and when it is returned, never in between.
     pub lifetime: Option<Duration>,
     /// By how many percent a connection's lifetime is made shorter or longer at random, so that
-    /// connections opened together do not end together. 20 by default, at most 100.
+    /// connections opened together do not end together. 20 by default; more than 100 counts as 100,
+    /// and zero is no jitter.
     pub lifetime_jitter: u8,
-    /// How many times a connection may be lent; `None` is without end, the default.
+    /// How many times a connection may be lent; `None` is without end, the default. Zero counts
+    /// as one.
     pub max_uses: Option<u64>,
-    /// How long a dial that nobody waits for any more may go on. 5 seconds by default.
+    /// How long a dial that nobody waits for any more may go on. 5 seconds by default; with zero it
+    /// is cancelled as soon as the sweeper comes, within about a second.
     pub surplus_grace: Duration,
 }
 
@@ -50,13 +56,15 @@ pub struct Policy {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct KeyLimits {
-    /// The most connections: idle, lent and being dialled. Unlimited by default.
+    /// The most connections: idle, lent and being dialled. Unlimited by default; zero counts as
+    /// one.
     pub max_connections: usize,
     /// The most idle connections; beyond it the one that has idled longest is closed.
-    /// 64 by default.
+    /// 64 by default. With zero, connections serve only those who already wait.
     pub max_idle: usize,
-    /// The longest line of waiters; who comes when it is full is refused at once.
-    /// 10,000 by default.
+    /// The longest line of waiters that the limits hold back; who comes when it is full is refused
+    /// at once. 10,000 by default. With zero, whoever has to wait for more than a dial of his own
+    /// is refused.
     pub max_waiting: usize,
 }
 

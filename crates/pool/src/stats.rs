@@ -59,9 +59,10 @@ pub struct Counters {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Retirement {
-    /// Whoever held the lease dropped it without releasing it.
+    /// Whoever held the lease dropped it without releasing it, or a reason.
     Dropped,
-    /// The check at checkout refused it.
+    /// Its peer had ended it: the check at checkout refused it, or whoever it was handed on to
+    /// said so to [`Lease::close`](crate::Lease::close).
     Stale,
     /// The sweeper saw that the peer had ended it.
     Ended,

@@ -235,6 +235,13 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 
     /// Closes an idle connection. The caller settles the lane, or forgets it.
+    ///
+    /// Its slot is free at once, while the connection is dropped after unlocking: before any dial
+    /// that begins in the same step, but perhaps a moment after one that another thread begins in
+    /// between. Then one socket more than the limit exists for as long as a drop takes. To keep the
+    /// slot until then would need a count of those that are leaving, and a second lock for each,
+    /// and would not show at the peer, which learns of a close later than of a connection anyway.
+    /// A lease is different: what its holder closes has been dropped before its slot is free.
     pub(super) fn evict(&mut self, slot: SlotIndex, reason: Retirement, after: &mut After<T, H>) {
         if let Some(connection) = self.take_up(slot) {
             after.discard(Debris::Connection(connection));
