@@ -1,91 +1,132 @@
 //! A dial: a task of the pool that makes one connection.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use crate::host::Handle;
 use crate::ledger::{DialEnd, DialState, SlotIndex};
 use crate::reusable::{Key, Reusable};
-use crate::shared::{Dial, Shared, contain};
+use crate::shared::{Shared, contain};
+
+/// A dial that has not begun. It spawns itself, so that its future lies in its task, and whoever
+/// waits for his turn holds no room for it.
+pub(crate) type Dial<T> = Box<dyn FnOnce(Errand<T>, &Handle) + Send>;
+
+pub(crate) fn prepare<T, F, Fut>(dial: F) -> Dial<T>
+where
+    T: Reusable,
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future<Output = Result<T, T::Error>> + Send + 'static,
+{
+    Box::new(|errand, runtime| {
+        runtime.spawn(errand.run(async move { dial().await }));
+    })
+}
 
 /// Answers for a slot until its dial has ended, however it ends: with a connection, an error or a
 /// panic, by being cancelled, or by the end of its runtime, which drops it.
-pub(crate) struct DialTask<K: Key, T: Reusable> {
-    shared: Arc<Shared<K, T>>,
+pub(crate) struct Errand<T: Reusable> {
+    office: Arc<dyn Office<T>>,
     slot: SlotIndex,
-    /// `None` once the dial has ended and the ledger knows.
-    dial: Option<Dial<T>>,
+    /// The office knows how it ended.
+    is_over: bool,
 }
 
-impl<K: Key, T: Reusable> DialTask<K, T> {
-    pub(crate) fn new(shared: Arc<Shared<K, T>>, slot: SlotIndex, dial: Dial<T>) -> Self {
+/// Whom a dial tells how it goes: its pool, whatever keys that has.
+trait Office<T: Reusable>: Send + Sync {
+    fn poll_dial(self: Arc<Self>, slot: SlotIndex, waker: &Waker) -> DialState;
+    fn dialled(self: Arc<Self>, slot: SlotIndex, made: Made<T>);
+    fn dial_ended(self: Arc<Self>, slot: SlotIndex, end: DialEnd<T::Error>);
+}
+
+/// A connection that has been made, and how long its peer keeps it.
+type Made<T> = (T, Option<Duration>);
+
+impl<T: Reusable> Errand<T> {
+    pub(crate) fn new<K: Key>(office: Arc<Shared<K, T>>, slot: SlotIndex) -> Self {
         Self {
-            shared,
+            office,
             slot,
-            dial: Some(dial),
+            is_over: false,
         }
     }
 
-    fn succeed(&mut self, connection: T, idle_limit: Option<Duration>) {
-        let dial = self.dial.take();
-        let now = self.shared.now();
-        tracing::debug!(target: "postrider::pool", "connection made");
-        self.shared.update(|ledger, after| {
-            ledger.dialled(self.slot, connection, idle_limit, now, after);
-        });
-        drop(dial);
-    }
-
-    fn end(&mut self, end: DialEnd<T::Error>) {
-        let dial = self.dial.take();
-        contain(|| drop(dial));
-        let now = self.shared.moment();
-        tracing::debug!(target: "postrider::pool", outcome = end.name(), "dial ended");
-        self.shared.update(|ledger, after| {
-            ledger.dial_ended(self.slot, end, now, after);
-        });
-    }
-}
-
-impl<K: Key, T: Reusable> Future for DialTask<K, T> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        let Some(dial) = &mut this.dial else {
-            return Poll::Ready(());
+    async fn run(mut self, dial: impl Future<Output = Result<T, T::Error>>) {
+        let end = {
+            let mut dial = pin!(Some(dial));
+            let end = poll_fn(|cx| self.poll(dial.as_mut(), cx)).await;
+            // First, so that nothing of it is left once the slot is told of.
+            contain(|| dial.set(None));
+            end
         };
-        let state = this
-            .shared
-            .update(|ledger, after| ledger.poll_dial(this.slot, cx.waker(), after));
-        if state == DialState::Cancelled {
-            this.end(DialEnd::Cancelled);
-            return Poll::Ready(());
+        match end {
+            Ok(made) => self.succeed(made),
+            Err(end) => self.tell_end(end),
         }
-        // After a panic the dial is dropped and never polled again.
+    }
+
+    /// After it has been ready, it is not polled again.
+    fn poll(
+        &self,
+        dial: Pin<&mut Option<impl Future<Output = Result<T, T::Error>>>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Made<T>, DialEnd<T::Error>>> {
+        let office = Arc::clone(&self.office);
+        if office.poll_dial(self.slot, cx.waker()) == DialState::Cancelled {
+            return Poll::Ready(Err(DialEnd::Cancelled));
+        }
+        let Some(dial) = dial.as_pin_mut() else {
+            return Poll::Pending;
+        };
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            dial.as_mut().poll(cx).map_ok(|connection| {
+            dial.poll(cx).map_ok(|connection| {
                 let idle_limit = connection.idle_limit();
                 (connection, idle_limit)
             })
         }));
         match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(Ok((connection, idle_limit)))) => this.succeed(connection, idle_limit),
-            Ok(Poll::Ready(Err(error))) => this.end(DialEnd::Failed(Arc::new(error))),
-            Err(_) => this.end(DialEnd::Panicked),
+            Ok(polled) => polled.map_err(|error| DialEnd::Failed(Arc::new(error))),
+            Err(_) => Poll::Ready(Err(DialEnd::Panicked)),
         }
-        Poll::Ready(())
+    }
+
+    fn succeed(mut self, made: Made<T>) {
+        self.is_over = true;
+        Arc::clone(&self.office).dialled(self.slot, made);
+    }
+
+    fn tell_end(&mut self, end: DialEnd<T::Error>) {
+        self.is_over = true;
+        Arc::clone(&self.office).dial_ended(self.slot, end);
     }
 }
 
-impl<K: Key, T: Reusable> Drop for DialTask<K, T> {
+impl<T: Reusable> Drop for Errand<T> {
     fn drop(&mut self) {
-        if self.dial.is_some() {
-            self.end(DialEnd::RuntimeEnded);
+        if !self.is_over {
+            self.tell_end(DialEnd::RuntimeEnded);
         }
+    }
+}
+
+impl<K: Key, T: Reusable> Office<T> for Shared<K, T> {
+    fn poll_dial(self: Arc<Self>, slot: SlotIndex, waker: &Waker) -> DialState {
+        self.update(|ledger, after| ledger.poll_dial(slot, waker, after))
+    }
+
+    fn dialled(self: Arc<Self>, slot: SlotIndex, (connection, idle_limit): Made<T>) {
+        let now = self.now();
+        tracing::debug!(target: "postrider::pool", "connection made");
+        self.update(|ledger, after| ledger.dialled(slot, connection, idle_limit, now, after));
+    }
+
+    fn dial_ended(self: Arc<Self>, slot: SlotIndex, end: DialEnd<T::Error>) {
+        let now = self.moment();
+        tracing::debug!(target: "postrider::pool", outcome = end.name(), "dial ended");
+        self.update(|ledger, after| ledger.dial_ended(slot, end, now, after));
     }
 }

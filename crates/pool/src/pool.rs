@@ -8,13 +8,14 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::dial::prepare;
 use crate::error::WaitError;
 use crate::host::{Handle, Instant};
 use crate::lease::{Lease, Source};
 use crate::ledger::{Asking, Ledger};
 use crate::policy::{KeyLimits, Policy};
 use crate::reusable::{Key, Reusable};
-use crate::shared::{Dial, Limits, Shared, WallClock};
+use crate::shared::{Limits, Shared, WallClock};
 use crate::stats::{Counts, Retirement, Stats};
 use crate::wait::{Wait, Want};
 
@@ -113,18 +114,32 @@ impl<K: Key, T: Reusable> Pool<K, T> {
             return Wait::failed(WaitError::NoRuntime);
         };
         let shared = &self.handle.shared;
-        let dial: Dial<T> = Box::pin(async move { dial().await });
         let asking = Asking {
             limits: shared.limits.of(&key),
             key,
             id: runtime.id(),
             runtime,
             want,
-            dial,
+            dial: prepare(dial),
         };
         let now = shared.now();
         let joined = shared.update(|ledger, after| ledger.join(asking, now, after));
         Wait::new(self, joined)
+    }
+
+    /// How many connections of this key idle on this runtime: how many could be lent one after the
+    /// other, should each turn out to be closed. Costs a look-up; zero outside a runtime.
+    pub fn idle<Q>(&self, key: &Q) -> usize
+    where
+        K: Borrow<Q>,
+        Q: ?Sized + Hash + Eq,
+    {
+        let Ok(runtime) = Handle::try_current() else {
+            return 0;
+        };
+        let id = runtime.id();
+        let shared = &self.handle.shared;
+        shared.update(|ledger, _| ledger.idle_of(key, id))
     }
 
     /// What the pool holds now and what it has done so far.

@@ -1,20 +1,16 @@
 //! The ledger under its lock, and what is done after unlocking.
 
-use std::future::Future;
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
-use crate::dial::DialTask;
+use crate::dial::{Dial, Errand};
 use crate::host::{Handle, Id, Instant, Mutex, Notify};
 use crate::ledger::{After, Deed, Host, Ledger, Moment, Now};
 use crate::policy::KeyLimits;
 use crate::reusable::{Key, Reusable};
 use crate::sweep::{Watch, sweep};
-
-/// A dial that has not begun: the factory is called when it is first polled.
-pub(crate) type Dial<T> = Pin<Box<dyn Future<Output = Result<T, <T as Reusable>::Error>> + Send>>;
 
 /// What a pool's handles, leases, waits and tasks share.
 pub(crate) struct Shared<K: Key, T: Reusable> {
@@ -29,7 +25,7 @@ pub(crate) struct Shared<K: Key, T: Reusable> {
 
 /// Ties the ledger to tokio.
 #[derive(Debug)]
-pub(crate) struct Tokio<T>(std::marker::PhantomData<T>);
+pub(crate) struct Tokio<T>(PhantomData<T>);
 
 /// The two clocks, and what they showed when the pool was made.
 struct Clocks {
@@ -115,8 +111,8 @@ impl<K: Key, T: Reusable> Shared<K, T> {
                 Deed::Wake(waker) => contain(|| waker.wake()),
                 Deed::Drop(debris) => contain(|| drop(debris)),
                 Deed::Dial(begin) => {
-                    let task = DialTask::new(Arc::clone(self), begin.slot, begin.dial);
-                    begin.runtime.spawn(task);
+                    let errand = Errand::new(Arc::clone(self), begin.slot);
+                    (begin.dial)(errand, &begin.runtime);
                 }
                 Deed::Sweep(home, runtime) => {
                     runtime.spawn(sweep(Watch::new(self, home)));

@@ -14,7 +14,9 @@
 //! waiter:  Waiting ──> Delivered | Failed
 //! ```
 
+use std::borrow::Borrow;
 use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 
 use self::entry::{Entry, Home, Lane, LaneIndex, OfEntries, OfHomes, OfLanes, Place};
 use self::line::{OfWaiters, Ticket, Waiter};
@@ -123,6 +125,17 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             .get(key)
             .map(|place| self.counts_in(place.entry))
             .unwrap_or_default()
+    }
+
+    /// How many connections of a key idle on a runtime.
+    pub(crate) fn idle_of<Q>(&self, key: &Q, runtime: H::Id) -> usize
+    where
+        K: Borrow<Q>,
+        Q: ?Sized + Hash + Eq,
+    {
+        let place = self.keys.get(key);
+        let lane = place.and_then(|place| self.lane_at(*place, runtime));
+        lane.map_or(0, |lane| self.lanes[lane].idle.len())
     }
 
     /// The splitmix64 generator: good enough to spread lifetimes.

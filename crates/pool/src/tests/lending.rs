@@ -56,6 +56,30 @@ async fn connections_that_fail_the_check_are_closed_until_one_passes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lease_is_closed_for_the_reason_that_its_holder_gives() {
+    let stage = Stage::with(Policy::default());
+    let lease = stage.fresh("a").await;
+    let number = lease.number;
+    let mut ask = stage.ask("a");
+    lease.release();
+    ask.lease().close(Retirement::Stale);
+    assert_eq!(stage.closed(), [number]);
+    let closes = stage.pool.stats().counters.closes;
+    assert_eq!((closes.of(Retirement::Stale), closes.total()), (1, 1));
+    stage.audit_empty();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pool_tells_how_many_idle_under_a_key() {
+    let stage = Stage::with(Policy::default());
+    assert_eq!(stage.pool.idle("a"), 0);
+    stage.idle("a", 3).await;
+    stage.idle("b", 1).await;
+    let _lease = stage.lease("a");
+    assert_eq!((stage.pool.idle("a"), stage.pool.idle("b")), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_check_that_panics_closes_the_connection_and_frees_its_slot() {
     let stage = Stage::with(Policy::default());
     stage.idle("a", 1).await;

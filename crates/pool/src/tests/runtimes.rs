@@ -20,6 +20,7 @@ fn outside_a_runtime_there_is_an_answer_and_no_panic() {
     let stage = Stage::with(Policy::default());
     let now = Instant::now();
     assert!(stage.pool.lease("a", now, |_, _| true).is_none());
+    assert_eq!(stage.pool.idle("a"), 0);
     let error = stage.ask("a").error();
     assert!(matches!(error, WaitError::NoRuntime));
     stage.audit_empty();
@@ -32,6 +33,7 @@ fn a_connection_is_lent_on_its_own_runtime_only() {
     let number = one.block_on(stage.idle("a", 1))[0];
     two.block_on(async {
         assert!(stage.lease("a").is_none());
+        assert_eq!(stage.pool.idle("a"), 0);
         assert_ne!(stage.idle("a", 1).await, [number]);
     });
     let lent = one.block_on(async { stage.lease("a").map(|it| it.number) });
