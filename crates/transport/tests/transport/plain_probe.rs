@@ -1,10 +1,11 @@
 //! Whether an idle TCP connection is alive (and how many bytes it took).
 
 use std::io::Write;
-use std::time::Duration;
+use std::pin::Pin;
+use std::task::Poll;
 
 use postrider_transport::{Connector, Probe, Stream};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::{dies, plain_at, plain_pair, reset, soon};
@@ -104,12 +105,12 @@ async fn a_flag_that_outlived_its_bytes_means_nothing_and_is_put_right() {
 async fn a_task_without_budget_still_learns_the_truth() {
     let (mut stream, mut server) = plain_pair().await;
     server.write_all(b"!").await.unwrap();
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    dies(&mut stream).await;
     let dead = std::future::poll_fn(|cx| {
         while tokio::task::coop::has_budget_remaining() {
             let _ = std::pin::pin!(tokio::task::coop::consume_budget()).poll(cx);
         }
-        std::task::Poll::Ready(!stream.is_alive(Probe::Flag) && !stream.is_alive(Probe::Kernel))
+        Poll::Ready(!stream.is_alive(Probe::Flag) && !stream.is_alive(Probe::Kernel))
     });
     assert!(dead.await);
 }
@@ -121,7 +122,7 @@ async fn every_byte_that_the_socket_took_is_counted() {
     stream.write_all(b"12345").await.unwrap();
     assert_eq!(stream.written(), 5);
     let slices = [std::io::IoSlice::new(b"ab"), std::io::IoSlice::new(b"cde")];
-    assert!(tokio::io::AsyncWrite::is_write_vectored(&stream));
+    assert!(AsyncWrite::is_write_vectored(&stream));
     assert_eq!(stream.write_vectored(&slices).await.unwrap(), 5);
     assert_eq!(stream.written(), 10);
     assert!(!stream.has_unsent());
@@ -135,8 +136,8 @@ async fn what_a_full_socket_refuses_is_not_counted() {
     let (mut stream, mut server) = plain_pair().await;
     let block = vec![0; 1 << 20];
     let mut accepted = 0;
-    while let Ok(n) = tokio::time::timeout(Duration::from_millis(50), stream.write(&block)).await {
-        accepted += n.unwrap() as u64;
+    while let Some(written) = write_at_once(&mut stream, &block).await {
+        accepted += written as u64;
     }
     assert_eq!(stream.written(), accepted);
     let mut received = 0;
@@ -145,6 +146,27 @@ async fn what_a_full_socket_refuses_is_not_counted() {
         received += soon(server.read(&mut room)).await.unwrap() as u64;
     }
     assert_eq!(received, accepted);
+}
+
+/// How much the socket takes without waiting; `None` if nothing.
+async fn write_at_once(stream: &mut Stream, block: &[u8]) -> Option<usize> {
+    let written = std::future::poll_fn(|cx| {
+        Poll::Ready(match Pin::new(&mut *stream).poll_write(cx, block) {
+            Poll::Ready(written) => Some(written.unwrap()),
+            Poll::Pending => None,
+        })
+    });
+    written.await
+}
+
+#[tokio::test]
+async fn what_a_reset_connection_refuses_is_not_counted() {
+    let (mut stream, server) = plain_pair().await;
+    stream.write_all(b"ping").await.unwrap();
+    reset(server);
+    dies(&mut stream).await;
+    stream.write_all(b"ping").await.unwrap_err();
+    assert_eq!(stream.written(), 4);
 }
 
 #[tokio::test]

@@ -1,14 +1,16 @@
 //! Whether an idle TLS connection is alive, what it took, and how it says goodbye.
 
-use std::time::Duration;
-
 use postrider_transport::{Connector, Probe, Stream};
+use rustls::SupportedProtocolVersion;
+use rustls::version::{TLS12, TLS13};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio_rustls::server::TlsStream;
 
 use crate::authority::Authority;
 use crate::support::{dies, reset, soon};
 use crate::tls_server::{Server, acceptor, both_versions, tls, trusting};
+
+const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
 
 #[tokio::test]
 async fn session_tickets_are_not_data_and_are_taken_in() {
@@ -27,19 +29,30 @@ async fn session_tickets_are_not_data_and_are_taken_in() {
 async fn tickets_seen_by_the_flag_alone_are_not_data_either() {
     let server = Server::new().await;
     let (mut stream, mut far) = server.pair().await;
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    assert!(stream.is_alive(Probe::Flag));
+    // That they were taken in shows in the next connection.
+    soon(async {
+        loop {
+            assert!(stream.is_alive(Probe::Flag));
+            let (next, _far) = server.connect().await;
+            if next.facts.tls.unwrap().resumed {
+                break;
+            }
+        }
+    })
+    .await;
     exchange(&mut stream, &mut far).await;
     assert!(stream.is_alive(Probe::Flag));
 }
 
 #[tokio::test]
 async fn a_probed_connection_serves_further_exchanges() {
-    let server = Server::new().await;
-    let (mut stream, mut far) = server.pair().await;
-    for care in [Probe::Kernel, Probe::Flag, Probe::Kernel] {
-        assert!(stream.is_alive(care));
-        exchange(&mut stream, &mut far).await;
+    for version in VERSIONS {
+        let server = Server::with_versions(&[version]).await;
+        let (mut stream, mut far) = server.pair().await;
+        for care in [Probe::Kernel, Probe::Flag, Probe::Kernel] {
+            assert!(stream.is_alive(care));
+            exchange(&mut stream, &mut far).await;
+        }
     }
 }
 
@@ -56,89 +69,113 @@ async fn key_updates_are_not_data() {
 
 #[tokio::test]
 async fn stray_data_is_death() {
-    let server = Server::new().await;
-    let (mut stream, mut far) = server.pair().await;
-    far.write_all(b"!").await.unwrap();
-    far.flush().await.unwrap();
-    assert!(!stream.is_alive(Probe::Kernel));
-    assert!(!stream.is_quiet());
-    assert!(!stream.is_alive(Probe::Flag));
+    for version in VERSIONS {
+        let server = Server::with_versions(&[version]).await;
+        let (mut stream, mut far) = server.pair().await;
+        far.write_all(b"!").await.unwrap();
+        far.flush().await.unwrap();
+        assert!(!stream.is_alive(Probe::Kernel));
+        assert!(!stream.is_quiet());
+        assert!(!stream.is_alive(Probe::Flag));
+    }
 }
 
 #[tokio::test]
 async fn data_that_was_decrypted_and_left_is_death() {
-    let server = Server::new().await;
-    let (mut stream, mut far) = server.pair().await;
-    far.write_all(b"ab").await.unwrap();
-    far.flush().await.unwrap();
-    stream.read_exact(&mut [0]).await.unwrap();
-    assert!(!stream.is_quiet());
-    assert!(!stream.is_alive(Probe::Flag));
-    assert!(!stream.is_alive(Probe::Kernel));
+    for version in VERSIONS {
+        let server = Server::with_versions(&[version]).await;
+        let (mut stream, mut far) = server.pair().await;
+        far.write_all(b"ab").await.unwrap();
+        far.flush().await.unwrap();
+        stream.read_exact(&mut [0]).await.unwrap();
+        assert!(!stream.is_quiet());
+        assert!(!stream.is_alive(Probe::Flag));
+        assert!(!stream.is_alive(Probe::Kernel));
+    }
 }
 
 #[tokio::test]
 async fn bytes_that_are_no_tls_are_death() {
-    let server = Server::new().await;
-    let (mut stream, mut far) = server.pair().await;
-    far.get_mut().0.write_all(b"HTTP/1.1 408 ").await.unwrap();
-    assert!(!stream.is_alive(Probe::Kernel));
-    assert!(!stream.is_alive(Probe::Flag));
+    for version in VERSIONS {
+        let server = Server::with_versions(&[version]).await;
+        let (mut stream, mut far) = server.pair().await;
+        far.get_mut().0.write_all(b"HTTP/1.1 408 ").await.unwrap();
+        assert!(!stream.is_alive(Probe::Kernel));
+        assert!(!stream.is_alive(Probe::Flag));
+    }
 }
 
 #[tokio::test]
 async fn an_error_that_a_read_met_is_remembered() {
-    let server = Server::new().await;
-    let (mut stream, mut far) = server.pair().await;
-    far.get_mut().0.write_all(b"HTTP/1.1 408 ").await.unwrap();
-    stream.read_exact(&mut [0]).await.unwrap_err();
-    assert!(!stream.is_alive(Probe::Flag));
+    for version in VERSIONS {
+        let server = Server::with_versions(&[version]).await;
+        let (mut stream, mut far) = server.pair().await;
+        far.get_mut().0.write_all(b"HTTP/1.1 408 ").await.unwrap();
+        stream.read_exact(&mut [0]).await.unwrap_err();
+        assert!(!stream.is_alive(Probe::Flag));
+    }
 }
 
 #[tokio::test]
 async fn close_notify_is_death() {
-    let server = Server::new().await;
-    let (mut stream, mut far) = server.pair().await;
-    far.get_mut().1.send_close_notify();
-    far.flush().await.unwrap();
-    assert!(!stream.is_alive(Probe::Kernel));
-    assert!(!stream.is_quiet());
+    for version in VERSIONS {
+        let server = Server::with_versions(&[version]).await;
+        let (mut stream, mut far) = server.pair().await;
+        far.get_mut().1.send_close_notify();
+        far.flush().await.unwrap();
+        assert!(!stream.is_alive(Probe::Kernel));
+        assert!(!stream.is_quiet());
+    }
 }
 
 #[tokio::test]
 async fn an_end_without_close_notify_is_death() {
-    let server = Server::new().await;
-    let (mut stream, far) = server.pair().await;
-    drop(far);
-    dies(&mut stream).await;
-    assert!(!stream.is_alive(Probe::Kernel));
+    for version in VERSIONS {
+        let server = Server::with_versions(&[version]).await;
+        let (mut stream, far) = server.pair().await;
+        drop(far);
+        dies(&mut stream).await;
+        assert!(!stream.is_alive(Probe::Kernel));
+    }
 }
 
 #[tokio::test]
 async fn a_half_closed_connection_is_dead() {
-    let server = Server::new().await;
-    let (mut stream, mut far) = server.pair().await;
-    far.get_mut().0.shutdown().await.unwrap();
-    assert!(!stream.is_alive(Probe::Kernel));
+    for version in VERSIONS {
+        let server = Server::with_versions(&[version]).await;
+        let (mut stream, mut far) = server.pair().await;
+        far.get_mut().0.shutdown().await.unwrap();
+        assert!(!stream.is_alive(Probe::Kernel));
+    }
 }
 
 #[tokio::test]
 async fn a_reset_is_death() {
-    let server = Server::new().await;
-    let (mut stream, far) = server.pair().await;
-    reset(far.into_inner().0);
-    assert!(!stream.is_alive(Probe::Kernel));
+    for version in VERSIONS {
+        let server = Server::with_versions(&[version]).await;
+        let (mut stream, far) = server.pair().await;
+        reset(far.into_inner().0);
+        assert!(!stream.is_alive(Probe::Kernel));
+    }
 }
 
+/// TLS takes in what the socket then refuses, and only the socket counts.
 #[tokio::test]
-async fn tls_1_2_is_probed_as_well() {
-    let server = Server::with_versions(&[&rustls::version::TLS12]).await;
-    let (mut stream, mut far) = server.pair().await;
-    assert!(stream.is_alive(Probe::Kernel));
-    exchange(&mut stream, &mut far).await;
-    assert!(stream.is_alive(Probe::Kernel));
-    far.write_all(b"!").await.unwrap();
-    assert!(!stream.is_alive(Probe::Kernel));
+async fn what_a_reset_connection_refuses_is_not_counted() {
+    for version in VERSIONS {
+        let server = Server::with_versions(&[version]).await;
+        let (mut stream, mut far) = server.pair().await;
+        exchange(&mut stream, &mut far).await;
+        let before = stream.written();
+        reset(far.into_inner().0);
+        dies(&mut stream).await;
+        let sent = async {
+            stream.write_all(b"ping").await?;
+            stream.flush().await
+        };
+        sent.await.unwrap_err();
+        assert_eq!(stream.written(), before);
+    }
 }
 
 #[tokio::test]
@@ -174,16 +211,18 @@ async fn nothing_follows_an_abandoned_request() {
 
 #[tokio::test]
 async fn closing_says_close_notify_without_waiting() {
-    let server = Server::new().await;
-    let (mut stream, mut far) = server.pair().await;
-    let before = stream.written();
-    stream.close();
-    let said = stream.written();
-    assert!(said > before);
-    assert_eq!(soon(far.read(&mut [0])).await.unwrap(), 0);
-    // Once is enough.
-    stream.close();
-    assert_eq!(stream.written(), said);
+    for version in VERSIONS {
+        let server = Server::with_versions(&[version]).await;
+        let (mut stream, mut far) = server.pair().await;
+        let before = stream.written();
+        stream.close();
+        let said = stream.written();
+        assert!(said > before);
+        assert_eq!(soon(far.read(&mut [0])).await.unwrap(), 0);
+        // Once is enough.
+        stream.close();
+        assert_eq!(stream.written(), said);
+    }
 }
 
 #[tokio::test]
