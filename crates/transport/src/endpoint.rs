@@ -58,8 +58,13 @@ impl fmt::Display for Endpoint {
 
 /// The host part of an [`Endpoint`].
 ///
-/// A name is taken as it is: checked and lower-cased by whoever parsed the URL. A name that looks
-/// like a number (`2130706433`) stays a name; nothing here turns it into an address.
+/// A name is taken as it is: checked and lower-cased by whoever parsed the URL.
+///
+/// A name that is a number in disguise (`2130706433`, `0x7f.1`, `127.1`) stays a name: nothing
+/// here turns it into an address, nor is it told apart from others. The resolver may, though, and
+/// `getaddrinfo` does. Whoever fetches URLs of strangers must therefore look at the addresses that
+/// come out, not at the names that go in: with
+/// [`address_filter`](crate::ConnectorBuilder::address_filter).
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Host {

@@ -7,6 +7,7 @@
 
 mod connect;
 mod custom;
+mod filter;
 mod names;
 #[cfg(all(feature = "interop", feature = "tls-ring"))]
 mod netns;
@@ -14,6 +15,8 @@ mod netns;
 mod openssl;
 mod options;
 mod plain_probe;
+#[cfg(unix)]
+mod sockets;
 mod support;
 
 #[cfg(feature = "tls-ring")]

@@ -1,6 +1,7 @@
 //! What a resolver's answers and failures become.
 
 use std::io;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use postrider_transport::{Answers, ConnectErrorKind, Connector, Phase, Resolve};
@@ -137,4 +138,22 @@ async fn without_stale_answers_a_failure_is_told_at_once() {
     connector.connect(&endpoint).await.unwrap();
     let error = failure(&connector, &endpoint).await;
     assert_eq!(error.kind(), ConnectErrorKind::Resolve);
+}
+
+pub(crate) const NUMBERS_IN_DISGUISE: [&str; 5] =
+    ["2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.1"];
+
+#[tokio::test]
+async fn a_number_in_disguise_is_a_name_and_never_made_an_address_by_us() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let recorder = Arc::clone(&asked);
+    let connector = resolving(move |name| {
+        recorder.lock().unwrap().push(name.to_owned());
+        Answers::failed(io::ErrorKind::NotFound.into())
+    });
+    for name in NUMBERS_IN_DISGUISE {
+        let error = failure(&connector, &plain(name, 80)).await;
+        assert_eq!(error.kind(), ConnectErrorKind::NameNotFound);
+    }
+    assert_eq!(*asked.lock().unwrap(), NUMBERS_IN_DISGUISE);
 }

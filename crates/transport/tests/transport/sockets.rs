@@ -1,0 +1,87 @@
+//! How sockets are set up before they connect.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use postrider_transport::{ConnectErrorKind, Connector, Keepalive, Phase};
+
+use crate::support::{closed_port, failure, knowing, listen, plain, plain_at};
+
+#[tokio::test]
+async fn options_are_set_before_the_hook_sees_the_socket() {
+    let (_listener, addr) = listen().await;
+    let seen = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&seen);
+    let connector = Connector::builder()
+        .keepalive(Keepalive::new(
+            Duration::from_secs(30),
+            Duration::from_secs(5),
+            3,
+        ))
+        .user_timeout(Duration::from_secs(20))
+        .interface("lo")
+        .send_buffer(32 * 1024)
+        .receive_buffer(64 * 1024)
+        .socket_hook(move |fd, to| {
+            let socket = socket2::SockRef::from(&fd);
+            assert_eq!(to, addr);
+            assert!(socket.tcp_nodelay()?);
+            assert_eq!(socket.tcp_keepalive_time()?, Duration::from_secs(30));
+            assert_eq!(socket.tcp_keepalive_interval()?, Duration::from_secs(5));
+            assert_eq!(socket.tcp_keepalive_retries()?, 3);
+            assert_eq!(socket.tcp_user_timeout()?, Some(Duration::from_secs(20)));
+            assert_eq!(socket.device()?, Some(b"lo".to_vec()));
+            // Linux doubles what it is asked for.
+            assert_eq!(socket.send_buffer_size()?, 64 * 1024);
+            assert_eq!(socket.recv_buffer_size()?, 128 * 1024);
+            assert!(socket.peer_addr().is_err());
+            counter.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        })
+        .build();
+    connector.connect(&plain_at(addr)).await.unwrap();
+    assert_eq!(seen.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn delay_can_be_allowed_and_keepalive_is_off_unless_set() {
+    let (_listener, addr) = listen().await;
+    let connector = Connector::builder()
+        .nodelay(false)
+        .socket_hook(|fd, _| {
+            let socket = socket2::SockRef::from(&fd);
+            assert!(!socket.tcp_nodelay()?);
+            assert!(!socket.keepalive()?);
+            Ok(())
+        })
+        .build();
+    connector.connect(&plain_at(addr)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_hook_that_fails_fails_the_attempt() {
+    let (_listener, addr) = listen().await;
+    let connector = Connector::builder()
+        .socket_hook(|_, _| Err(io::Error::other("no mark for you")))
+        .build();
+    let error = failure(&connector, &plain_at(addr)).await;
+    assert_eq!(error.kind(), ConnectErrorKind::Connect);
+    assert!(error.to_string().contains("no mark for you"), "{error}");
+}
+
+#[tokio::test]
+async fn a_hook_that_panics_fails_the_attempt() {
+    let (_listener, addr) = listen().await;
+    let connector = knowing(&[addr, closed_port().await])
+        .socket_hook(|_, _| panic!("oh"))
+        .build();
+    for endpoint in [plain("a.test", 80), plain_at(addr)] {
+        let error = failure(&connector, &endpoint).await;
+        assert_eq!(error.kind(), ConnectErrorKind::Panicked);
+        assert_eq!(error.phase(), Phase::Connect);
+        let text = format!("could not connect to {endpoint}: user code panicked");
+        assert!(error.to_string().starts_with(&text), "{error}");
+    }
+}
