@@ -1,7 +1,7 @@
 //! What a gauge is.
 
 use crate::Failure;
-use crate::gauges::{idle_memory, pool_scale};
+use crate::gauges::{compile, idle_memory, pool_scale};
 
 /// A question whose answer is a figure or two a row, where a [`Scenario`](crate::scenario::Scenario)
 /// asks what requests cost.
@@ -15,6 +15,8 @@ pub(crate) struct Gauge {
     pub(crate) count: usize,
     /// ... and of what.
     pub(crate) counted: &'static str,
+    /// Rounds, unless told otherwise.
+    pub(crate) rounds: usize,
     /// The others are compared to the first.
     pub(crate) rows: Vec<Row>,
 }
@@ -43,6 +45,7 @@ pub(crate) fn all() -> Vec<Gauge> {
         pool_scale::gauge(),
         idle_memory::gauge(),
         idle_memory::tls_gauge(),
+        compile::gauge(),
     ]
 }
 

@@ -3,10 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::Failure;
+use crate::chart::{Bar, Chart};
 use crate::instructions::{self, Instructions};
-use crate::options::{Output, heads_words};
+use crate::options::heads_words;
+use crate::part::Part;
 use crate::report::or_dash;
 use crate::scenarios::head_parse::{ABOUT, Heads, NAME, Reader, Shape};
+use crate::spread::Spread;
 
 /// Instructions per head of one shape.
 pub(crate) struct Finding {
@@ -20,12 +23,15 @@ pub(crate) fn measure() -> Result<Vec<Finding>, Failure> {
     Shape::ALL.into_iter().map(Finding::of).collect()
 }
 
-pub(crate) fn print(findings: &[Finding], output: Output) -> Result<(), Failure> {
-    match output {
-        Output::Table => println!("{}", table(findings)),
-        Output::Json => println!("{}", serde_json::to_string_pretty(&document(findings))?),
+pub(crate) fn part(findings: &[Finding]) -> Part {
+    let counted = findings.iter().filter(|finding| finding.ratio().is_some());
+    Part {
+        name: NAME,
+        about: ABOUT,
+        text: table(findings),
+        document: document(findings),
+        charts: counted.map(Finding::chart).collect(),
     }
-    Ok(())
 }
 
 impl Finding {
@@ -47,6 +53,25 @@ impl Finding {
             httparse: count(Reader::Httparse)?,
             postrider: whole.with(preparation, |whole, preparation| whole - preparation),
         })
+    }
+
+    fn chart(&self) -> Chart {
+        let bar = |label: &str, instructions: Instructions| {
+            let count = instructions.counted().unwrap_or(0.0);
+            Bar {
+                label: label.to_owned(),
+                value: Spread::exactly(count),
+                note: format!("{count:.0}"),
+            }
+        };
+        Chart {
+            title: self.shape.name().to_owned(),
+            unit: "instructions per head".to_owned(),
+            bars: vec![
+                bar("httparse", self.httparse),
+                bar("postrider", self.postrider),
+            ],
+        }
     }
 
     fn ratio(&self) -> Option<f64> {

@@ -29,10 +29,12 @@
 //! `gauge::all`.
 
 mod answer;
+mod chart;
 mod child;
 mod clients;
 mod cpu;
 mod drive;
+mod everything;
 mod gauge;
 mod gauges;
 mod heads;
@@ -42,6 +44,8 @@ mod instructions;
 mod load;
 mod memory;
 mod options;
+mod part;
+mod places;
 mod probe;
 mod readings;
 mod report;
@@ -81,20 +85,14 @@ fn run() -> Result<(), Failure> {
             println!("{}", options::usage());
             Ok(())
         }
-        Command::Measure(plan) => {
-            let findings = rounds::measure(&plan)?;
-            report::print(&plan, &findings)
-        }
-        Command::CountHeads(output) => heads::print(&heads::measure()?, output),
+        Command::Everything(plan) => everything::run(&plan),
+        Command::Measure(plan) => report::part(&plan, &rounds::measure(&plan)?).print(plan.output),
+        Command::CountHeads(output) => heads::part(&heads::measure()?).print(output),
         Command::ReadHeads(heads) => heads.read(),
         Command::CountFailures(plan) => {
-            let findings = stale_drops::measure(&plan)?;
-            stale_drops::print(&plan, &findings)
+            stale_drops::part(&plan, &stale_drops::measure(&plan)?).print(plan.output)
         }
-        Command::Gauge(plan) => {
-            let readings = readings::take(&plan)?;
-            readings::print(&plan, &readings)
-        }
+        Command::Gauge(plan) => readings::part(&plan, &readings::take(&plan)?).print(plan.output),
         Command::Read { row, count } => {
             println!("{}", serde_json::to_string(&(row.read)(count)?)?);
             Ok(())

@@ -2,6 +2,7 @@
 
 mod child;
 mod drops;
+mod everything;
 mod gauge;
 mod plan;
 mod words;
@@ -17,12 +18,14 @@ use crate::scenarios::stale_drops;
 
 pub(crate) use crate::options::child::{heads_words, load_words, serve_words};
 pub(crate) use crate::options::drops::DropsPlan;
+pub(crate) use crate::options::everything::EverythingPlan;
 pub(crate) use crate::options::gauge::{GaugePlan, read_words};
 pub(crate) use crate::options::plan::Plan;
 use crate::options::words::Words;
 
 pub(crate) enum Command {
     Help,
+    Everything(EverythingPlan),
     Measure(Plan),
     Gauge(GaugePlan),
     CountHeads(Output),
@@ -51,11 +54,15 @@ pub(crate) enum Output {
 
 pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, Failure> {
     let mut words = Words::new(arguments);
-    match words.next().as_deref() {
-        None | Some("help" | "--help") => Ok(Command::Help),
+    let first = words.next();
+    match first.as_deref() {
+        Some("help" | "--help") => Ok(Command::Help),
         Some("--child") => child::parse(words),
         Some(head_parse::NAME) => heads_output(words).map(Command::CountHeads),
         Some(stale_drops::NAME) => DropsPlan::parse(words).map(Command::CountFailures),
+        None | Some("--out" | "--rounds" | "--only") => {
+            EverythingPlan::parse(first, words).map(Command::Everything)
+        }
         Some(name) => {
             if let Some(gauge) = crate::gauge::find(name) {
                 return GaugePlan::parse(gauge, words).map(Command::Gauge);
@@ -69,7 +76,8 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
 
 pub(crate) fn usage() -> String {
     let mut text = String::from(
-        "bench SCENARIO [--json] [--case WORD] [--rounds N] [--requests N] [--in-flight N]\n\
+        "bench [--out FOLDER] [--rounds N] [--only NAME,NAME]: everything, and a report of it\n\
+         bench SCENARIO [--json] [--case WORD] [--rounds N] [--requests N] [--in-flight N]\n\
          \x20              [--threads N] [--clients NAME,NAME] [--cores apart|free]\n\
          bench GAUGE [--json] [--rounds N] [--count N] [--rows NAME,NAME]\n\nscenarios:\n",
     );
@@ -99,8 +107,6 @@ fn heads_output(mut words: Words<impl Iterator<Item = String>>) -> Result<Output
         Some(other) => Err(words::unknown(other)),
     }
 }
-
-const ROUNDS: usize = 7;
 
 #[cfg(test)]
 mod tests {

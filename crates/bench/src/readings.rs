@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::Failure;
+use crate::chart::{Bar, Chart};
 use crate::child;
 use crate::gauge::{Figures, Row};
-use crate::options::{GaugePlan, Output};
+use crate::options::GaugePlan;
+use crate::part::Part;
 use crate::spread::Spread;
 
 /// One row's figures, so many a round.
@@ -44,21 +46,38 @@ pub(crate) fn take(plan: &GaugePlan) -> Result<Vec<Reading>, Failure> {
     Ok(readings)
 }
 
-pub(crate) fn print(plan: &GaugePlan, readings: &[Reading]) -> Result<(), Failure> {
-    match plan.output {
-        Output::Table => println!("{}", table(plan, readings)),
-        Output::Json => println!(
-            "{}",
-            serde_json::to_string_pretty(&document(plan, readings))?
-        ),
+pub(crate) fn part(plan: &GaugePlan, readings: &[Reading]) -> Part {
+    let units = plan.gauge.units.iter().enumerate();
+    let charts = units.map(|(unit, name)| Chart {
+        title: format!("{} {}", plan.count, plan.gauge.counted),
+        unit: (*name).to_owned(),
+        bars: readings
+            .iter()
+            .map(|reading| reading.bar(unit, &readings[0]))
+            .collect(),
+    });
+    Part {
+        name: plan.gauge.name,
+        about: plan.gauge.about,
+        text: table(plan, readings),
+        document: document(plan, readings),
+        charts: charts.collect(),
     }
-    Ok(())
 }
 
 impl Reading {
     /// Of the figure in one unit.
     fn spread(&self, unit: usize) -> Spread {
         Spread::of(self.rounds.iter().map(|figures| figures[unit]))
+    }
+
+    fn bar(&self, unit: usize, first: &Self) -> Bar {
+        let (value, ratio) = (self.spread(unit), self.ratio(first, unit));
+        Bar {
+            label: self.row.name.to_owned(),
+            note: format!("{:.0}, {ratio:.2} of {}", value.median, first.row.name),
+            value,
+        }
     }
 
     fn ratio(&self, first: &Self, unit: usize) -> f64 {

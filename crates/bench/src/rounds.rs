@@ -45,26 +45,26 @@ fn measure_case(plan: &Plan, case: &Case, server: &Server) -> Result<Vec<ClientR
         ..load.clone()
     };
     let label = format!("{}, {}", plan.scenario.name, case.name);
+    let rounds = plan.rounds(case);
     let mut results = Vec::new();
     for &client in &plan.clients {
         eprintln!("{label}: {}: heap and system calls", client.name);
         results.push(ClientResult {
             client,
-            times: Vec::with_capacity(plan.rounds),
+            times: Vec::with_capacity(rounds),
             heap: run(client, &heap_load, case, server)?,
             syscalls: syscalls::count(client, &load)?,
         });
     }
-    for round in 0..plan.rounds {
+    for round in 0..rounds {
         for place in 0..results.len() {
             // Each round begins with another client, so that none always follows the same one.
             let turn = (place + round) % results.len();
             let result = &mut results[turn];
             let sample = run(result.client, &load, case, server)?;
             eprintln!(
-                "{label}: round {}/{}: {:<10} {:>9.2} us of CPU a request",
+                "{label}: round {}/{rounds}: {:<10} {:>9.2} us of CPU a request",
                 round + 1,
-                plan.rounds,
                 result.client.name,
                 sample.cpu().as_secs_f64() * 1e6 / load.requests as f64,
             );

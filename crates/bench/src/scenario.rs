@@ -12,7 +12,23 @@ use crate::scenarios::{
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
+    pub(crate) shown: Shown,
+    /// Who takes no part unless asked for by name, and why.
+    pub(crate) left_out: Option<LeftOut>,
     pub(crate) cases: Vec<Case>,
+}
+
+/// Which figure the picture shows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shown {
+    Cpu,
+    Latency,
+}
+
+#[derive(Debug)]
+pub(crate) struct LeftOut {
+    pub(crate) client: &'static str,
+    pub(crate) because: &'static str,
 }
 
 /// One variant: what the server answers, and how clients ask for it.
@@ -33,6 +49,8 @@ pub(crate) struct Case {
     /// Worker threads, unless told otherwise.
     pub(crate) threads: usize,
     pub(crate) warm_up: WarmUp,
+    /// Rounds, unless told otherwise.
+    pub(crate) rounds: usize,
     /// Requests in a measured loop, unless told otherwise.
     pub(crate) requests: usize,
 }
@@ -59,6 +77,19 @@ pub(crate) enum WarmUp {
     None,
 }
 
+impl Scenario {
+    /// One that tells CPU time, and in which all take part.
+    pub(crate) fn new(name: &'static str, about: &'static str, cases: Vec<Case>) -> Self {
+        Self {
+            name,
+            about,
+            shown: Shown::Cpu,
+            left_out: None,
+            cases,
+        }
+    }
+}
+
 impl Case {
     /// GET over kept connections, one at a time.
     pub(crate) fn get(
@@ -79,6 +110,7 @@ impl Case {
             in_flight: 1,
             threads: 1,
             warm_up: WarmUp::Usual,
+            rounds: 7,
             requests: 1,
         }
     }

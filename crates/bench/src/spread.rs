@@ -11,6 +11,22 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
+    /// Of no value at all.
+    pub(crate) const NONE: Self = Self {
+        low: f64::NAN,
+        median: f64::NAN,
+        high: f64::NAN,
+    };
+
+    /// Of one value that is always the same.
+    pub(crate) fn exactly(value: f64) -> Self {
+        Self {
+            low: value,
+            median: value,
+            high: value,
+        }
+    }
+
     pub(crate) fn of(values: impl Iterator<Item = f64>) -> Self {
         let mut values: Vec<f64> = values.collect();
         values.sort_by(f64::total_cmp);

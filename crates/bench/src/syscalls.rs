@@ -52,7 +52,8 @@ pub(crate) fn count(client: &Client, load: &Load) -> Result<Syscalls, Failure> {
 fn few_and_many(load: &Load) -> (Load, Load) {
     let (few, many) = match (load.warm_up, load.origins) {
         (_, 2..) => (load.in_flight, load.requests),
-        _ => ((load.requests / 80).max(1), (load.requests / 16).max(2)),
+        _ if load.requests < 80 => (1, load.requests.clamp(2, 5)),
+        _ => (load.requests / 80, load.requests / 16),
     };
     let of = |requests| Load {
         requests,

@@ -30,6 +30,7 @@ pub(crate) fn gauge() -> Gauge {
         units: UNITS,
         count: 10_000,
         counted: "connections",
+        rounds: 7,
         rows: rows([
             |count| bare(count, Door::Plain),
             |count| postrider(count, Door::Plain),
@@ -47,6 +48,7 @@ pub(crate) fn tls_gauge() -> Gauge {
         units: UNITS,
         count: 2000,
         counted: "connections",
+        rounds: 7,
         rows: rows([
             |count| bare(count, Door::Tls),
             |count| postrider(count, Door::Tls),

@@ -1,4 +1,5 @@
 //! The gauges, a module each.
 
+pub(crate) mod compile;
 pub(crate) mod idle_memory;
 pub(crate) mod pool_scale;

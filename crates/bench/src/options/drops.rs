@@ -12,12 +12,18 @@ pub(crate) struct DropsPlan {
     pub(crate) output: Output,
 }
 
-impl DropsPlan {
-    pub(super) fn parse(mut words: Words<impl Iterator<Item = String>>) -> Result<Self, Failure> {
-        let mut plan = Self {
+impl Default for DropsPlan {
+    fn default() -> Self {
+        Self {
             requests: stale_drops::REQUESTS,
             output: Output::Table,
-        };
+        }
+    }
+}
+
+impl DropsPlan {
+    pub(super) fn parse(mut words: Words<impl Iterator<Item = String>>) -> Result<Self, Failure> {
+        let mut plan = Self::default();
         while let Some(option) = words.next() {
             match option.as_str() {
                 "--json" => plan.output = Output::Json,

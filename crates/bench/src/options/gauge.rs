@@ -1,7 +1,7 @@
 //! What may be said of a gauge.
 
 use super::words::{Words, unknown};
-use super::{Command, Output, ROUNDS};
+use super::{Command, Output};
 use crate::Failure;
 use crate::gauge::{self, Gauge, Row};
 
@@ -18,10 +18,17 @@ impl GaugePlan {
     pub(crate) fn new(gauge: Gauge) -> Self {
         Self {
             rows: gauge.rows.clone(),
-            rounds: ROUNDS,
+            rounds: gauge.rounds,
             count: gauge.count,
             output: Output::Table,
             gauge,
+        }
+    }
+
+    pub(crate) fn at_most(self, rounds: usize) -> Self {
+        Self {
+            rounds: self.rounds.min(rounds),
+            ..self
         }
     }
 

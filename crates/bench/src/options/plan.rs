@@ -1,7 +1,7 @@
 //! What may be said of a scenario.
 
+use super::Output;
 use super::words::{Words, unknown};
-use super::{Output, ROUNDS};
 use crate::Failure;
 use crate::clients::{self, Client};
 use crate::cpu::Cores;
@@ -11,25 +11,27 @@ use crate::scenario::{Case, Scenario};
 pub(crate) struct Plan {
     pub(crate) scenario: Scenario,
     pub(crate) clients: Vec<&'static Client>,
-    pub(crate) rounds: usize,
     pub(crate) output: Output,
     cores: Option<Cores>,
     requests: Option<usize>,
     in_flight: Option<usize>,
     threads: Option<usize>,
+    rounds: Option<usize>,
 }
 
 impl Plan {
     pub(crate) fn new(scenario: Scenario) -> Self {
+        let left_out = scenario.left_out.as_ref().map(|left_out| left_out.client);
+        let all = clients::ALL.iter();
         Self {
             scenario,
-            clients: clients::ALL.iter().collect(),
-            rounds: ROUNDS,
+            clients: all.filter(|client| Some(client.name) != left_out).collect(),
             output: Output::Table,
             cores: None,
             requests: None,
             in_flight: None,
             threads: None,
+            rounds: None,
         }
     }
 
@@ -42,7 +44,7 @@ impl Plan {
             match option.as_str() {
                 "--json" => plan.output = Output::Json,
                 "--case" => plan.only(&words.word()?)?,
-                "--rounds" => plan.rounds = words.positive()?,
+                "--rounds" => plan.rounds = Some(words.positive()?),
                 "--requests" => plan.requests = Some(words.positive()?),
                 "--in-flight" => plan.in_flight = Some(words.positive()?),
                 "--threads" => plan.threads = Some(words.positive()?),
@@ -74,6 +76,18 @@ impl Plan {
 
     pub(crate) fn threads(&self, case: &Case) -> usize {
         self.threads.unwrap_or(case.threads)
+    }
+
+    pub(crate) fn rounds(&self, case: &Case) -> usize {
+        self.rounds.unwrap_or(case.rounds)
+    }
+
+    /// No more than so many rounds of each case.
+    pub(crate) fn at_most(mut self, rounds: usize) -> Self {
+        for case in &mut self.scenario.cases {
+            case.rounds = case.rounds.min(rounds);
+        }
+        self
     }
 
     pub(crate) fn requests(&self, case: &Case) -> usize {
@@ -111,7 +125,7 @@ mod tests {
         };
         assert_eq!(plan.scenario.cases.len(), 3);
         let case = &plan.scenario.cases[0];
-        assert_eq!((plan.rounds, plan.in_flight(case)), (3, 9));
+        assert_eq!((plan.rounds(case), plan.in_flight(case)), (3, 9));
         assert_eq!(
             (plan.requests(case), plan.threads(case)),
             (case.requests, 2)

@@ -7,48 +7,49 @@ use crate::scenario::{Case, Door, Scenario, WarmUp};
 
 pub(crate) fn collect() -> Scenario {
     let action = Action::Collect;
-    Scenario {
-        name: "collect",
-        about: "GET of a large body into one new piece of memory",
-        cases: sizes(|case| Case { action, ..case }),
-    }
+    Scenario::new(
+        "collect",
+        "GET of a large body into one new piece of memory",
+        sizes(|case| Case { action, ..case }),
+    )
 }
 
 pub(crate) fn download() -> Scenario {
-    Scenario {
-        name: "download",
-        about: "GET of a large body, read in pieces that are dropped",
-        cases: sizes(streamed),
-    }
+    Scenario::new(
+        "download",
+        "GET of a large body, read in pieces that are dropped",
+        sizes(streamed),
+    )
 }
 
 pub(crate) fn tls_download() -> Scenario {
     let door = Door::Tls;
-    Scenario {
-        name: "tls-download",
-        about: "GET of a large body over TLS 1.3, read in pieces that are dropped",
-        cases: sizes(|case| Case {
+    Scenario::new(
+        "tls-download",
+        "GET of a large body over TLS 1.3, read in pieces that are dropped",
+        sizes(|case| Case {
             door,
             ..streamed(case)
         }),
-    }
+    )
 }
 
 pub(crate) fn upload() -> Scenario {
-    let case = |name, bytes, warm_up, requests| Case {
+    let case = |name, bytes, warm_up, rounds, requests| Case {
         action: Action::Upload { bytes },
         warm_up,
+        rounds,
         requests,
         ..small(name)
     };
-    Scenario {
-        name: "upload",
-        about: "PUT of a large body from pieces of 64 KiB, its length known",
-        cases: vec![
-            case("64 MiB", MANY, WarmUp::Once, 8),
-            case("1 GiB", VERY_MANY, WarmUp::None, 1),
+    Scenario::new(
+        "upload",
+        "PUT of a large body from pieces of 64 KiB, its length known",
+        vec![
+            case("64 MiB", MANY, WarmUp::Once, 7, 8),
+            case("1 GiB", VERY_MANY, WarmUp::None, 3, 1),
         ],
-    }
+    )
 }
 
 fn streamed(case: Case) -> Case {
@@ -67,6 +68,7 @@ fn sizes(shape: impl Fn(Case) -> Case) -> Vec<Case> {
         },
         Case {
             requests: 1,
+            rounds: 3,
             warm_up: WarmUp::None,
             ..Case::get("1 GiB", "/body/1GiB", || Answer::Long(VERY_MANY), VERY_MANY)
         },

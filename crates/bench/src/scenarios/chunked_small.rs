@@ -7,10 +7,10 @@ pub(crate) fn scenario() -> Scenario {
         requests: 60,
         ..Case::get(name, path, answer, BODY as u64)
     };
-    Scenario {
-        name: "chunked-small",
-        about: "GET of a 1 MiB body in small chunks, collected",
-        cases: vec![
+    Scenario::new(
+        "chunked-small",
+        "GET of a 1 MiB body in small chunks, collected",
+        vec![
             case("64-byte chunks", "/chunked/64", || {
                 Answer::chunked(BODY, 64)
             }),
@@ -21,7 +21,7 @@ pub(crate) fn scenario() -> Scenario {
                 Answer::chunked(BODY, 1024)
             }),
         ],
-    }
+    )
 }
 
 const BODY: usize = 1024 * 1024;

@@ -12,15 +12,15 @@ pub(crate) fn scenario() -> Scenario {
         requests,
         ..Case::get(name, "/last", answer, BODY.len() as u64)
     };
-    Scenario {
-        name: "fresh-connections",
-        about: "a new connection for every GET; bare is connect and the same exchange",
-        cases: vec![
+    Scenario::new(
+        "fresh-connections",
+        "a new connection for every GET; bare is connect and the same exchange",
+        vec![
             case("TCP", Door::Plain, 4000),
             case("TLS, full handshake", Door::Forgetful, 1000),
             case("TLS, resumed", Door::Tls, 1500),
         ],
-    }
+    )
 }
 
 fn answer() -> Answer {

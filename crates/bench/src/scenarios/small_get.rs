@@ -9,10 +9,10 @@ pub(crate) fn scenario() -> Scenario {
         requests,
         ..small(name)
     };
-    Scenario {
-        name: "small-get",
-        about: "GET of a 100-byte body, connections kept alive",
-        cases: vec![
+    Scenario::new(
+        "small-get",
+        "GET of a 100-byte body, connections kept alive",
+        vec![
             case("64 at a time", 64, 1, 40_000),
             case("one at a time", 1, 1, 20_000),
             case("512 at a time", 512, 1, 40_000),
@@ -20,7 +20,7 @@ pub(crate) fn scenario() -> Scenario {
             case("one at a time, two threads", 1, 2, 20_000),
             case("512 at a time, two threads", 512, 2, 40_000),
         ],
-    }
+    )
 }
 
 /// The same inside TLS.
@@ -31,11 +31,11 @@ pub(crate) fn tls_scenario() -> Scenario {
         requests: 20_000,
         ..small(name)
     };
-    Scenario {
-        name: "tls-small-get",
-        about: "GET of a 100-byte body over TLS 1.3, connections kept alive",
-        cases: vec![case("64 at a time", 64), case("one at a time", 1)],
-    }
+    Scenario::new(
+        "tls-small-get",
+        "GET of a 100-byte body over TLS 1.3, connections kept alive",
+        vec![case("64 at a time", 64), case("one at a time", 1)],
+    )
 }
 
 pub(super) fn small(name: &'static str) -> Case {

@@ -4,16 +4,16 @@ use crate::scenario::{Case, Scenario};
 
 /// A small request body on top of a small answer.
 pub(crate) fn scenario() -> Scenario {
-    Scenario {
-        name: "small-post-json",
-        about: "POST of a 97-byte JSON document, a small one comes back",
-        cases: vec![Case {
+    Scenario::new(
+        "small-post-json",
+        "POST of a 97-byte JSON document, a small one comes back",
+        vec![Case {
             action: Action::Post,
             in_flight: 64,
             requests: 40_000,
             ..Case::get("64 at a time", "/orders", answer, BODY.len() as u64)
         }],
-    }
+    )
 }
 
 fn answer() -> Answer {

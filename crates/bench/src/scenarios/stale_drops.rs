@@ -1,13 +1,16 @@
 use serde_json::{Map, Value, json};
 
 use crate::Failure;
+use crate::chart::{Bar, Chart};
 use crate::child::{self, Server};
 use crate::clients::{self, Client};
 use crate::cpu::Cores;
 use crate::load::{Action, Keeping, Load, Road};
-use crate::options::{DropsPlan, Output};
+use crate::options::DropsPlan;
+use crate::part::Part;
 use crate::probe::Quantity;
 use crate::server::drops::{self, Departure};
+use crate::spread::Spread;
 
 pub(crate) const NAME: &str = "stale-drops";
 pub(crate) const ABOUT: &str =
@@ -38,15 +41,35 @@ pub(crate) fn measure(plan: &DropsPlan) -> Result<Vec<Finding>, Failure> {
         .collect()
 }
 
-pub(crate) fn print(plan: &DropsPlan, findings: &[Finding]) -> Result<(), Failure> {
-    match plan.output {
-        Output::Table => println!("{}", table(plan, findings)),
-        Output::Json => println!(
-            "{}",
-            serde_json::to_string_pretty(&document(plan, findings))?
-        ),
+pub(crate) fn part(plan: &DropsPlan, findings: &[Finding]) -> Part {
+    let ways = Departure::ALL.into_iter().enumerate();
+    Part {
+        name: NAME,
+        about: ABOUT,
+        text: table(plan, findings),
+        document: document(plan, findings),
+        charts: ways
+            .map(|(way, how)| Chart {
+                title: how.name().to_owned(),
+                unit: "requests failed, in percent".to_owned(),
+                bars: findings
+                    .iter()
+                    .map(|finding| finding.bar(way, plan.requests))
+                    .collect(),
+            })
+            .collect(),
     }
-    Ok(())
+}
+
+impl Finding {
+    fn bar(&self, way: usize, requests: usize) -> Bar {
+        let percent = percent(self.failures[way], requests);
+        Bar {
+            label: self.client.name.to_owned(),
+            value: Spread::exactly(percent),
+            note: format!("{percent:.2}"),
+        }
+    }
 }
 
 fn count(client: &Client, how: Departure, requests: usize) -> Result<u64, Failure> {

@@ -2,22 +2,26 @@ use std::time::Duration;
 
 use crate::answer::Answer;
 use crate::load::Action;
-use crate::scenario::{Case, Scenario, WarmUp};
+use crate::scenario::{Case, Scenario, Shown, WarmUp};
 use crate::tally::TOKEN_BYTES;
 
 /// How long after the server's write a token is with the caller.
 pub(crate) fn scenario() -> Scenario {
     Scenario {
-        name: "token-stream",
-        about: "server-sent tokens, 100 a response, one every 5 ms; latency is each token's, from \
+        shown: Shown::Latency,
+        ..Scenario::new(
+            "token-stream",
+            "server-sent tokens, 100 a response, one every 5 ms; latency is each token's, from \
                 before the server's write to the caller",
-        cases: vec![Case {
-            action: Action::Tokens,
-            in_flight: 32,
-            warm_up: WarmUp::Once,
-            requests: 96,
-            ..Case::get("32 streams", "/tokens", answer, BODY)
-        }],
+            vec![Case {
+                action: Action::Tokens,
+                in_flight: 32,
+                warm_up: WarmUp::Once,
+                rounds: 5,
+                requests: 96,
+                ..Case::get("32 streams", "/tokens", answer, BODY)
+            }],
+        )
     }
 }
 

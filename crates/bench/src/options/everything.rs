@@ -1,0 +1,73 @@
+//! What may be said where no question is named.
+
+use std::path::PathBuf;
+
+use super::words::{Words, unknown};
+use crate::Failure;
+use crate::places;
+
+/// What was asked for.
+pub(crate) struct EverythingPlan {
+    /// Where the report goes.
+    pub(crate) out: PathBuf,
+    /// No question gets more.
+    pub(crate) rounds: usize,
+    /// Names of questions; none means all.
+    only: Vec<String>,
+}
+
+impl EverythingPlan {
+    /// `first` is a word that was read already.
+    pub(super) fn parse(
+        first: Option<String>,
+        mut words: Words<impl Iterator<Item = String>>,
+    ) -> Result<Self, Failure> {
+        let mut plan = Self {
+            out: places::output(),
+            rounds: ROUNDS,
+            only: Vec::new(),
+        };
+        let mut next = first;
+        while let Some(option) = next {
+            match option.as_str() {
+                "--out" => plan.out = words.word()?.into(),
+                "--rounds" => plan.rounds = words.positive()?,
+                "--only" => plan.only = words.word()?.split(',').map(str::to_owned).collect(),
+                other => return Err(unknown(other)),
+            }
+            next = words.next();
+        }
+        Ok(plan)
+    }
+
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
+}
+
+const ROUNDS: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::options::{Command, parse};
+
+    #[test]
+    fn without_a_name_everything_is_asked() {
+        let line = "--out elsewhere --rounds 2 --only small-get,upload";
+        let words = line.split_whitespace().map(str::to_owned);
+        let Ok(Command::Everything(plan)) = parse(words) else {
+            panic!("it should be understood");
+        };
+        assert_eq!(
+            (plan.out.as_path(), plan.rounds),
+            (Path::new("elsewhere"), 2)
+        );
+        assert!(plan.wants("upload") && !plan.wants("download"));
+        let Ok(Command::Everything(plan)) = parse(std::iter::empty()) else {
+            panic!("it should be understood");
+        };
+        assert!(plan.wants("download"));
+    }
+}

@@ -1,0 +1,62 @@
+//! Figures for machines.
+
+use serde_json::{Value, json};
+
+use super::figures::{Comparison, Figures};
+use crate::options::Plan;
+use crate::rounds::Finding;
+use crate::syscalls::Syscalls;
+
+pub(super) fn document(plan: &Plan, findings: &[Finding]) -> Value {
+    let cases: Vec<Value> = findings
+        .iter()
+        .map(|finding| {
+            let comparison = Comparison::new(plan, finding);
+            let case = comparison.case;
+            let figures = comparison.figures.iter();
+            json!({
+                "case": case.name,
+                "in_flight": plan.in_flight(case),
+                "threads": plan.threads(case),
+                "cores": plan.cores(case).name(),
+                "rounds": plan.rounds(case),
+                "requests": plan.requests(case),
+                "clients": figures
+                    .map(|figures| client_document(&comparison, figures))
+                    .collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    json!({
+        "scenario": plan.scenario.name,
+        "about": plan.scenario.about,
+        "cases": cases,
+    })
+}
+
+fn client_document(comparison: &Comparison<'_>, figures: &Figures) -> Value {
+    let syscalls = match &figures.syscalls {
+        Syscalls::Counted(calls) => calls.iter().cloned().collect(),
+        Syscalls::NoStrace => Value::Null,
+    };
+    let latency = |place: usize| figures.latency.map(|all| all[place].to_json());
+    json!({
+        "client": figures.name,
+        "settings": figures.settings,
+        "cpu_us": figures.cpu.to_json(),
+        "user_us": figures.user.to_json(),
+        "system_us": figures.system.to_json(),
+        "wall_us": figures.wall.to_json(),
+        "latency_p50_us": latency(0),
+        "latency_p99_us": latency(1),
+        "latency_p999_us": latency(2),
+        "resident_bytes": figures.resident.to_json(),
+        "peak_bytes": figures.peak.to_json(),
+        "allocations": figures.allocations,
+        "allocated_bytes": figures.bytes,
+        "syscalls": syscalls,
+        "syscalls_total": figures.syscalls.total(),
+        "cpu_to_bare": comparison.ratio(figures, "bare"),
+        "cpu_to_hyper_util": comparison.ratio(figures, "hyper-util"),
+    })
+}

@@ -1,0 +1,99 @@
+//! The rounds' figures, put in relation.
+
+use crate::histogram::Latency;
+use crate::options::Plan;
+use crate::probe::Sample;
+use crate::rounds::{ClientResult, Finding};
+use crate::scenario::Case;
+use crate::spread::Spread;
+use crate::syscalls::Syscalls;
+
+/// One client's figures per request, times in microseconds.
+pub(super) struct Figures {
+    pub(super) name: &'static str,
+    pub(super) settings: &'static str,
+    pub(super) cpu: Spread,
+    pub(super) user: Spread,
+    pub(super) system: Spread,
+    pub(super) wall: Spread,
+    /// At the median, the 99th and the 99.9th percentile.
+    pub(super) latency: Option<[Spread; 3]>,
+    pub(super) allocations: f64,
+    pub(super) bytes: f64,
+    pub(super) syscalls: Syscalls,
+    /// Bytes, for the whole process.
+    pub(super) resident: Spread,
+    pub(super) peak: Spread,
+}
+
+impl Figures {
+    fn new(result: &ClientResult, requests: usize) -> Self {
+        let requests = requests as f64;
+        let spread = |part: fn(&Sample) -> u64| {
+            Spread::of(result.times.iter().map(|sample| part(sample) as f64))
+        };
+        let times = |part| spread(part).scaled(1e-3 / requests);
+        Self {
+            name: result.client.name,
+            settings: result.client.settings,
+            cpu: times(|sample| sample.user_ns + sample.system_ns),
+            user: times(|sample| sample.user_ns),
+            system: times(|sample| sample.system_ns),
+            wall: times(|sample| sample.wall_ns),
+            latency: latency(&result.times),
+            allocations: result.heap.heap.allocations as f64 / requests,
+            bytes: result.heap.heap.bytes as f64 / requests,
+            syscalls: result.syscalls.clone(),
+            resident: spread(|sample| sample.resident),
+            peak: spread(|sample| sample.peak),
+        }
+    }
+}
+
+fn latency(samples: &[Sample]) -> Option<[Spread; 3]> {
+    let rounds: Option<Vec<Latency>> = samples.iter().map(|sample| sample.latency).collect();
+    let rounds = rounds?;
+    let spread = |part: fn(&Latency) -> u64| {
+        Spread::of(rounds.iter().map(|latency| part(latency) as f64)).scaled(1e-3)
+    };
+    Some([
+        spread(|latency| latency.p50_ns),
+        spread(|latency| latency.p99_ns),
+        spread(|latency| latency.p999_ns),
+    ])
+}
+
+/// The figures of a case, and the two clients to which the others are compared.
+pub(super) struct Comparison<'a> {
+    pub(super) case: &'a Case,
+    pub(super) figures: Vec<Figures>,
+}
+
+impl<'a> Comparison<'a> {
+    pub(super) fn new(plan: &Plan, finding: &'a Finding) -> Self {
+        let case = &finding.case;
+        let requests = plan.requests(case);
+        let results = finding.results.iter();
+        Self {
+            case,
+            figures: results
+                .map(|result| Figures::new(result, requests))
+                .collect(),
+        }
+    }
+
+    /// This client's CPU time divided by another's.
+    pub(super) fn ratio(&self, figures: &Figures, to: &str) -> Option<f64> {
+        let other = self.figures.iter().find(|other| other.name == to)?;
+        Some(figures.cpu.median / other.cpu.median)
+    }
+
+    /// Milliseconds, where microseconds would be too many.
+    pub(super) fn unit(&self) -> (&'static str, f64) {
+        let longest = self.figures.iter().map(|figures| figures.cpu.median);
+        match longest.fold(0.0, f64::max) {
+            1000.0.. => ("ms", 1e-3),
+            _ => ("us", 1.0),
+        }
+    }
+}
