@@ -20,8 +20,17 @@ use crate::facts::TlsVersion;
 ///
 /// One value is one identity. Clones are equal and share their session store, so that sessions are
 /// resumed; two values built apart are different, even from the same options, and share nothing.
-/// That is what makes it fit for a pool's key. To rotate a certificate, build new settings and use
-/// them for new connections.
+/// That is what makes it fit for a pool's key.
+///
+/// # Rotation
+///
+/// Settings never change. To rotate a certificate, a root or a list, build new ones and use them
+/// for new connections: those of an endpoint by
+/// [`ConnectOptions::tls`](crate::ConnectOptions::tls), those of all by a new connector.
+/// Connections made with the old settings go on until somebody closes them, and whoever keeps
+/// connections by their endpoint lends them to nobody who asks with the new ones. The sessions of
+/// the old settings go with them: no server that the new ones would not believe, and none that
+/// knew us by an older certificate, is resumed.
 ///
 /// ```
 /// # #[cfg(feature = "tls-ring")] {
@@ -58,7 +67,9 @@ impl TlsSettings {
     }
 
     /// Uses a rustls configuration as it is: the escape hatch for everything that the builder
-    /// does not know, such as a verifier of your own.
+    /// does not know, such as a verifier of your own. One that refuses a certificate does so by
+    /// `CertificateError::ApplicationVerificationFailure`, which becomes
+    /// [`TlsErrorKind::Refused`](crate::TlsErrorKind::Refused).
     ///
     /// This is tied to **rustls 0.23** and changes with rustls. The configuration should offer
     /// `http/1.1` by ALPN, or nothing: a server that picks anything else fails the connection.

@@ -49,6 +49,13 @@ impl Authority {
         self.issue(server(&[name]))
     }
 
+    /// A certificate for a client.
+    pub(crate) fn client(&self) -> Identity {
+        let mut params = server(&["client.test"]);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.issue(params)
+    }
+
     pub(crate) fn issue(&self, params: CertificateParams) -> Identity {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();

@@ -25,6 +25,8 @@ mod authority;
 mod tls_connect;
 #[cfg(feature = "tls-ring")]
 mod tls_failures;
+#[cfg(feature = "tls-ring")]
+mod tls_identity;
 #[cfg(not(any(feature = "tls-aws-lc-rs", feature = "tls-ring")))]
 mod tls_missing;
 #[cfg(feature = "tls-ring")]
@@ -41,5 +43,7 @@ mod tls_server;
 mod tls_settings;
 #[cfg(feature = "tls-ring")]
 mod tls_steps;
+#[cfg(feature = "tls-ring")]
+mod tls_verifier;
 #[cfg(all(feature = "interop", feature = "tls-ring"))]
 mod vanishing;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use postrider_transport::{
     ConnectErrorKind, Connector, Probe, Stream, TlsErrorKind, TlsSettingsBuilder, TlsVersion,
 };
-use rcgen::{ExtendedKeyUsagePurpose, SerialNumber};
+use rcgen::SerialNumber;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::authority::{Authority, Identity, expired, not_yet_valid, revocation_list, server};
@@ -216,9 +216,7 @@ async fn http_1_1_is_agreed_on() {
 async fn a_client_certificate_is_accepted_and_its_absence_is_not() {
     let authority = Authority::new();
     let identity = authority.identity("a.test");
-    let mut params = server(&["client.test"]);
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    let client = authority.issue(params);
+    let client = authority.client();
     for option in ["-tls1_2", "-tls1_3"] {
         let options = [option, "-Verify", "1", "-verify_return_error"];
         let server = OpenSsl::start(&authority, &identity, &options);

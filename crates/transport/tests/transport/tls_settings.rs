@@ -2,15 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 
 use postrider_transport::{
     ConnectError, ConnectErrorKind, Connected, TlsErrorKind, TlsSettings, TlsSettingsBuilder,
     TlsSettingsError, TlsVersion,
 };
-use rcgen::{ExtendedKeyUsagePurpose, PublicKeyData, SerialNumber};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rcgen::{PublicKeyData, SerialNumber};
+use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::authority::{Authority, Identity, expired, revocation_list, server};
@@ -167,71 +165,6 @@ async fn an_old_version_can_be_refused() {
 }
 
 #[tokio::test]
-async fn a_client_certificate_is_shown_and_can_be_rotated() {
-    let authority = Authority::new();
-    let config = asking_for_certificates(&authority);
-    let server = Server::with(&authority, config).await;
-    let addr = server.listener.local_addr().unwrap();
-    for _ in 0..2 {
-        let client = client(&authority);
-        let settings = trusting_by(&authority)
-            .client_certificate_pem(client.certificate_pem.clone(), client.key.serialize_pem())
-            .build()
-            .unwrap();
-        let connector = knowing(&[addr]).tls(settings).build();
-        let endpoint = tls("a.test");
-        let (connected, far) = tokio::join!(connector.connect(&endpoint), async {
-            let (socket, _) = server.listener.accept().await.unwrap();
-            server.acceptor.accept(socket).await.unwrap()
-        });
-        // Sessions of the certificate before must not stand for this one.
-        assert!(!connected.unwrap().facts.tls.unwrap().resumed);
-        let shown = far.get_ref().1.peer_certificates().unwrap();
-        assert_eq!(shown[0].as_ref(), client.certificate);
-    }
-}
-
-/// In TLS 1.3 the client is done before the server has looked at its certificate.
-#[tokio::test]
-async fn a_missing_client_certificate_is_an_alert_at_the_first_read() {
-    let authority = Authority::new();
-    let (listener, addr) = listen().await;
-    let serving = serve_one(listener, asking_for_certificates(&authority));
-    let connector = knowing(&[addr])
-        .tls(trusting_by(&authority).build().unwrap())
-        .build();
-    let connected = connector.connect(&tls("a.test")).await.unwrap();
-    let mut stream = connected.stream;
-    let error = soon(stream.read(&mut [0])).await.unwrap_err();
-    assert!(error.to_string().contains("CertificateRequired"), "{error}");
-    assert!(serving.await.unwrap().is_err());
-}
-
-fn client(authority: &Authority) -> Identity {
-    let mut params = server(&["client.test"]);
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    authority.issue(params)
-}
-
-fn asking_for_certificates(authority: &Authority) -> ServerConfig {
-    let mut roots = RootCertStore::empty();
-    roots.add(authority.der().into()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-            .build()
-            .unwrap();
-    let identity = authority.identity("a.test");
-    let key = identity.key.serialize_der().try_into().unwrap();
-    ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(vec![identity.certificate.into()], key)
-        .unwrap()
-}
-
-#[tokio::test]
 async fn sessions_are_not_resumed_where_none_are_remembered() {
     let authority = Authority::new();
     let mut server = Server::with(&authority, both_versions(&authority.identity("a.test"))).await;
@@ -366,7 +299,7 @@ fn settings_that_make_no_sense_are_refused() {
     );
 
     let authority = Authority::new();
-    let (one, other) = (client(&authority), client(&authority));
+    let (one, other) = (authority.client(), authority.client());
     let identity = |key: String| builder().client_certificate_pem(one.certificate_pem.clone(), key);
     assert!(identity(one.key.serialize_pem()).build().is_ok());
     assert_eq!(

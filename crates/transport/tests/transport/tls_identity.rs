@@ -1,0 +1,100 @@
+//! Who we are to a server that asks, and how that changes while connections go on.
+
+use std::sync::Arc;
+
+use postrider_transport::{Connected, Connector, TlsSettings};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+use crate::authority::{Authority, Identity};
+use crate::options::with;
+use crate::support::{knowing, listen, soon};
+use crate::tls_server::{Server, serve_one, tls, trusting_by};
+
+/// New settings are for new connections; those made with the old ones go on.
+#[tokio::test]
+async fn a_client_certificate_is_shown_and_can_be_rotated() {
+    let authority = Authority::new();
+    let server = Server::with(&authority, asking_for_certificates(&authority)).await;
+    let mut earlier = Vec::new();
+    for _ in 0..2 {
+        let client = authority.client();
+        let settings = showing(&authority, &client);
+        for is_again in [false, true] {
+            let (mut connected, mut far) = connect(&server, &settings).await;
+            let tls = connected.facts.tls.as_ref().unwrap();
+            // Sessions of the certificate before must not stand for this one.
+            assert_eq!(tls.resumed, is_again);
+            let shown = far.get_ref().1.peer_certificates().unwrap();
+            assert_eq!(shown[0].as_ref(), client.certificate);
+            // The tickets come along.
+            exchange(&mut connected, &mut far).await;
+            earlier.push((connected, far));
+        }
+    }
+    for (mut connected, mut far) in earlier {
+        exchange(&mut connected, &mut far).await;
+    }
+}
+
+/// By one connector: the settings are the endpoint's own.
+async fn connect(server: &Server, settings: &TlsSettings) -> (Connected, TlsStream<TcpStream>) {
+    let connector: &Connector = &server.connector;
+    let endpoint = with(tls("a.test"), |o| o.tls = Some(settings.clone()));
+    let (connected, far) = tokio::join!(connector.connect(&endpoint), async {
+        let (socket, _) = server.listener.accept().await.unwrap();
+        server.acceptor.accept(socket).await.unwrap()
+    });
+    (connected.unwrap(), far)
+}
+
+async fn exchange(connected: &mut Connected, far: &mut TlsStream<TcpStream>) {
+    far.write_all(b"x").await.unwrap();
+    far.flush().await.unwrap();
+    let mut room = [0];
+    soon(connected.stream.read_exact(&mut room)).await.unwrap();
+    assert_eq!(&room, b"x");
+}
+
+/// In TLS 1.3 the client is done before the server has looked at its certificate.
+#[tokio::test]
+async fn a_missing_client_certificate_is_an_alert_at_the_first_read() {
+    let authority = Authority::new();
+    let (listener, addr) = listen().await;
+    let serving = serve_one(listener, asking_for_certificates(&authority));
+    let settings = trusting_by(&authority).build().unwrap();
+    let connector = knowing(&[addr]).tls(settings).build();
+    let connected = connector.connect(&tls("a.test")).await.unwrap();
+    let mut stream = connected.stream;
+    let error = soon(stream.read(&mut [0])).await.unwrap_err();
+    assert!(error.to_string().contains("CertificateRequired"), "{error}");
+    assert!(serving.await.unwrap().is_err());
+}
+
+fn asking_for_certificates(authority: &Authority) -> ServerConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.der().into()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .build()
+            .unwrap();
+    let identity = authority.identity("a.test");
+    let key = identity.key.serialize_der().try_into().unwrap();
+    ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(vec![identity.certificate.into()], key)
+        .unwrap()
+}
+
+fn showing(authority: &Authority, client: &Identity) -> TlsSettings {
+    trusting_by(authority)
+        .client_certificate_pem(client.certificate_pem.clone(), client.key.serialize_pem())
+        .build()
+        .unwrap()
+}
