@@ -20,6 +20,7 @@ mod keep_alive;
 mod keys;
 mod limits;
 mod manage;
+mod panicking_streams;
 mod panics;
 mod requests;
 mod responses;
