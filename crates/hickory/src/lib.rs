@@ -26,7 +26,8 @@
 //! # }
 //! ```
 //!
-//! With the client itself, it goes into the client builder's `resolver`.
+//! In a client of Postrider's it goes the same way:
+//! `Client::builder().connector(|connector| connector.resolver(resolver))`.
 //!
 //! # What is kept, and for how long
 //!

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hickory_resolver::config::{NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
@@ -29,13 +29,13 @@ use crate::search::{Search, SearchList};
 ///
 /// let resolver = HickoryResolver::from_servers([([192, 0, 2, 53], 53).into()])
 ///     .timeout(Duration::from_secs(2))
-///     .attempts(1);
+///     .retries(1);
 /// ```
 pub struct HickoryResolver {
     config: ResolverConfig,
     options: ResolverOpts,
     search: SearchList,
-    hosts: Arc<Hosts>,
+    hosts: Hosts,
     by_runtime: Mutex<Vec<(Id, TokioResolver)>>,
 }
 
@@ -91,7 +91,7 @@ impl HickoryResolver {
     /// How often a question is asked again when an attempt has failed. As the system has it, or
     /// else twice.
     #[must_use]
-    pub fn attempts(mut self, again: usize) -> Self {
+    pub fn retries(mut self, again: usize) -> Self {
         self.options.attempts = again;
         self
     }
@@ -108,7 +108,7 @@ impl HickoryResolver {
             config,
             options,
             search,
-            hosts: Arc::new(hosts),
+            hosts,
             by_runtime: Mutex::new(Vec::new()),
         }
     }

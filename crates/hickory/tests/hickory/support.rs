@@ -47,6 +47,6 @@ pub(crate) fn both_families(name: &str, family: RecordType) -> Answer {
 
 pub(crate) fn asking(server: &Server) -> HickoryResolver {
     HickoryResolver::from_servers([server.addr])
-        .timeout(Duration::from_millis(500))
-        .attempts(0)
+        .timeout(Duration::from_secs(2))
+        .retries(0)
 }
