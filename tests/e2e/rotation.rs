@@ -133,28 +133,36 @@ async fn a_body_that_is_still_read_is_read_to_its_end() {
     assert_eq!(client.stats().totals.connections(), 0);
 }
 
+/// A client whose first connection is not made before the signal, and how many
+/// it has begun to make.
+fn gated(renewals: &Renewals, server: &Arc<Server>, gate: &Signal) -> (Client, Arc<AtomicUsize>) {
+    let dialled = Arc::new(AtomicUsize::new(0));
+    let (gate, count, server) = (gate.clone(), Arc::clone(&dialled), Arc::clone(server));
+    let client = Client::builder()
+        .tls(renewals.settings(0))
+        .connect_with(move |_| {
+            let number = count.fetch_add(1, Ordering::Relaxed);
+            let (gate, server) = (gate.clone(), Arc::clone(&server));
+            async move {
+                if number == 0 {
+                    gate.wait().await;
+                }
+                Ok(server.connect())
+            }
+        })
+        .build()
+        .unwrap();
+    (client, dialled)
+}
+
 /// It began before; who waited for it may have it, and nobody after.
 #[tokio::test]
 async fn a_connection_that_is_being_made_serves_those_who_waited_and_no_others() {
     let renewals = Renewals::new(2);
     let answer = [Script::respond_always(ok("ok"))];
     let server = Arc::new(Server::in_memory_tls(renewals.server(), answer));
-    let (gate, dialled) = (Signal::new(), Arc::new(AtomicUsize::new(0)));
-    let (wait, count, far) = (gate.clone(), Arc::clone(&dialled), Arc::clone(&server));
-    let client = Client::builder()
-        .tls(renewals.settings(0))
-        .connect_with(move |_| {
-            let number = count.fetch_add(1, Ordering::Relaxed);
-            let (wait, far) = (wait.clone(), Arc::clone(&far));
-            async move {
-                if number == 0 {
-                    wait.wait().await;
-                }
-                Ok(far.connect())
-            }
-        })
-        .build()
-        .unwrap();
+    let gate = Signal::new();
+    let (client, dialled) = gated(&renewals, &server, &gate);
     let early = {
         let client = client.clone();
         tokio::spawn(async move { get(&client).await })
@@ -171,6 +179,29 @@ async fn a_connection_that_is_being_made_serves_those_who_waited_and_no_others()
     server.closed(1).await;
     assert_eq!(get(&client).await, late);
     assert_eq!(server.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_being_warmed_does_not_stay() {
+    let renewals = Renewals::new(2);
+    let answer = [Script::respond_always(ok("ok"))];
+    let server = Arc::new(Server::in_memory_tls(renewals.server(), answer));
+    let gate = Signal::new();
+    let (client, dialled) = gated(&renewals, &server, &gate);
+    let warming = {
+        let client = client.clone();
+        tokio::spawn(async move { client.warm("https://a.test", 1).await })
+    };
+    until(|| dialled.load(Ordering::Relaxed) == 1).await;
+    client.set_tls(renewals.settings(1));
+    gate.notify();
+    warming.await.unwrap().unwrap();
+    assert_eq!(renewals.shown(&server, 0), (0, false));
+    // Nobody asks for it any more; the sweeper comes once a second.
+    server.closed(0).await;
+    assert_eq!(client.stats().totals.connections(), 0);
+    get(&client).await;
+    assert_eq!(renewals.shown(&server, 1), (1, false));
 }
 
 /// What it waits for is old and closes; what is made for it is new.
