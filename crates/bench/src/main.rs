@@ -29,6 +29,7 @@
 //! `gauge::all`.
 
 mod answer;
+mod budgets;
 mod chart;
 mod child;
 mod clients;
@@ -93,6 +94,9 @@ fn run() -> Result<(), Failure> {
             stale_drops::part(&plan, &stale_drops::measure(&plan)?).print(plan.output)
         }
         Command::Gauge(plan) => readings::part(&plan, &readings::take(&plan)?).print(plan.output),
+        Command::CheckBudgets => budgets::check(),
+        Command::WriteBudgets => budgets::write(),
+        Command::Walk(path, count) => path.walk(count),
         Command::Read { row, count } => {
             println!("{}", serde_json::to_string(&(row.read)(count)?)?);
             Ok(())

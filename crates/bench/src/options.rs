@@ -8,6 +8,7 @@ mod plan;
 mod words;
 
 use crate::Failure;
+use crate::budgets::HotPath;
 use crate::clients::{self, Client};
 use crate::cpu::Cores;
 use crate::gauge::Row;
@@ -16,7 +17,7 @@ use crate::scenario;
 use crate::scenarios::head_parse::{self, Heads};
 use crate::scenarios::stale_drops;
 
-pub(crate) use crate::options::child::{heads_words, load_words, serve_words};
+pub(crate) use crate::options::child::{heads_words, hot_words, load_words, serve_words};
 pub(crate) use crate::options::drops::DropsPlan;
 pub(crate) use crate::options::everything::EverythingPlan;
 pub(crate) use crate::options::gauge::{GaugePlan, read_words};
@@ -42,8 +43,12 @@ pub(crate) enum Command {
         row: Row,
         count: usize,
     },
+    CheckBudgets,
+    WriteBudgets,
     /// A child: heads are read.
     ReadHeads(Heads),
+    /// A child: a hot path is gone so often.
+    Walk(HotPath, usize),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -58,6 +63,11 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
     match first.as_deref() {
         Some("help" | "--help") => Ok(Command::Help),
         Some("--child") => child::parse(words),
+        Some("budgets") => match words.next().as_deref() {
+            None => Ok(Command::CheckBudgets),
+            Some("--write") => Ok(Command::WriteBudgets),
+            Some(other) => Err(words::unknown(other)),
+        },
         Some(head_parse::NAME) => heads_output(words).map(Command::CountHeads),
         Some(stale_drops::NAME) => DropsPlan::parse(words).map(Command::CountFailures),
         None | Some("--out" | "--rounds" | "--only") => {
@@ -79,7 +89,8 @@ pub(crate) fn usage() -> String {
         "bench [--out FOLDER] [--rounds N] [--only NAME,NAME]: everything, and a report of it\n\
          bench SCENARIO [--json] [--case WORD] [--rounds N] [--requests N] [--in-flight N]\n\
          \x20              [--threads N] [--clients NAME,NAME] [--cores apart|free]\n\
-         bench GAUGE [--json] [--rounds N] [--count N] [--rows NAME,NAME]\n\nscenarios:\n",
+         bench GAUGE [--json] [--rounds N] [--count N] [--rows NAME,NAME]\n\
+         bench budgets [--write]: what the hot paths may cost, or from now on may\n\nscenarios:\n",
     );
     let mut tell = |name: &str, about: &str| text += &format!("  {name:<18} {about}\n");
     for scenario in scenario::all() {

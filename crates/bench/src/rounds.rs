@@ -100,7 +100,7 @@ fn is_as_intended(case: &Case, load: &Load, arrivals: Arrivals) -> bool {
     }
 }
 
-fn load(plan: &Plan, case: &Case, server: &Server) -> Load {
+pub(crate) fn load(plan: &Plan, case: &Case, server: &Server) -> Load {
     let (requests, in_flight) = (plan.requests(case), plan.in_flight(case));
     Load {
         addr: server.doors.addr(case.door),

@@ -84,12 +84,12 @@ impl Visits {
     }
 }
 
-fn origin(number: usize) -> String {
+pub(crate) fn origin(number: usize) -> String {
     format!("http://service-{number}.test:8080")
 }
 
 /// A connection in memory.
-struct Horse {
+pub(crate) struct Horse {
     rides: Box<u64>,
 }
 
@@ -132,7 +132,7 @@ fn read(origins: usize, visits: Visits, threads: usize, pairs: usize) -> Result<
 }
 
 /// As the client does it: the clock is read by the caller, and the key borrowed.
-fn ride(pool: &Pool<Arc<str>, Horse>, origin: &str) -> Result<(), Failure> {
+pub(crate) fn ride(pool: &Pool<Arc<str>, Horse>, origin: &str) -> Result<(), Failure> {
     let now = Instant::now();
     let mut lease = pool
         .lease(origin, now, |_, _| true)
@@ -142,7 +142,10 @@ fn ride(pool: &Pool<Arc<str>, Horse>, origin: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn fill(origins: usize, each: usize) -> Result<(Runtime, Pool<Arc<str>, Horse>), Failure> {
+pub(crate) fn fill(
+    origins: usize,
+    each: usize,
+) -> Result<(Runtime, Pool<Arc<str>, Horse>), Failure> {
     let policy = Policy::default()
         .with_max_idle(usize::MAX)
         .with_per_key(KeyLimits::default().with_max_idle(each));

@@ -3,6 +3,7 @@
 use super::words::Words;
 use super::{Command, gauge};
 use crate::Failure;
+use crate::budgets::HotPath;
 use crate::clients::{self, Client};
 use crate::cpu::Cores;
 use crate::load::Load;
@@ -37,12 +38,21 @@ pub(crate) fn heads_words(heads: Heads) -> Vec<String> {
         .into()
 }
 
+/// The words by which [`parse`](super::parse) gives back `Command::Walk`.
+pub(crate) fn hot_words(path: HotPath, count: usize) -> Vec<String> {
+    let count = count.to_string();
+    ["--child", "walk", path.name(), &count]
+        .map(str::to_owned)
+        .into()
+}
+
 pub(super) fn parse(mut words: Words<impl Iterator<Item = String>>) -> Result<Command, Failure> {
     match words.word()?.as_str() {
         "serve" => words.value().map(Command::Serve),
         "read" => gauge::read(words),
         "heads" => heads(words).map(Command::ReadHeads),
         "load" => load(words),
+        "walk" => walk(words),
         _ => Err("an unknown child".into()),
     }
 }
@@ -66,6 +76,16 @@ fn load(mut words: Words<impl Iterator<Item = String>>) -> Result<Command, Failu
     let client = clients::find(&words.word()?).ok_or("an unknown client")?;
     let load = serde_json::from_str(&words.word()?)?;
     Ok(Command::Load { client, load })
+}
+
+fn walk(mut words: Words<impl Iterator<Item = String>>) -> Result<Command, Failure> {
+    let name = words.word()?;
+    let mut all = HotPath::ALL.into_iter();
+    let path = all.find(|path| path.name() == name);
+    Ok(Command::Walk(
+        path.ok_or("an unknown hot path")?,
+        words.value()?,
+    ))
 }
 
 #[cfg(test)]
