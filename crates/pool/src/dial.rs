@@ -23,7 +23,7 @@ where
     Fut: Future<Output = Result<T, T::Error>> + Send + 'static,
 {
     Box::new(|errand, runtime| {
-        runtime.spawn(errand.run(async move { dial().await }));
+        runtime.spawn(errand.run(dial));
     })
 }
 
@@ -55,10 +55,17 @@ impl<T: Reusable> Errand<T> {
         }
     }
 
-    async fn run(mut self, dial: impl Future<Output = Result<T, T::Error>>) {
+    /// Takes the factory and not its future, as there would be room in the task for both the
+    /// argument and what is polled.
+    async fn run<F, Fut>(mut self, factory: F)
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, T::Error>>,
+    {
         let end = {
-            let mut dial = pin!(Some(dial));
-            let end = poll_fn(|cx| self.poll(dial.as_mut(), cx)).await;
+            let mut factory = Some(factory);
+            let mut dial = pin!(None);
+            let end = poll_fn(|cx| self.poll(&mut factory, dial.as_mut(), cx)).await;
             // First, so that nothing of it is left once the slot is told of.
             contain(|| dial.set(None));
             end
@@ -70,19 +77,27 @@ impl<T: Reusable> Errand<T> {
     }
 
     /// After it has been ready, it is not polled again.
-    fn poll(
+    fn poll<F, Fut>(
         &self,
-        dial: Pin<&mut Option<impl Future<Output = Result<T, T::Error>>>>,
+        factory: &mut Option<F>,
+        mut dial: Pin<&mut Option<Fut>>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Made<T>, DialEnd<T::Error>>> {
+    ) -> Poll<Result<Made<T>, DialEnd<T::Error>>>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, T::Error>>,
+    {
         let office = Arc::clone(&self.office);
         if office.poll_dial(self.slot, cx.waker()) == DialState::Cancelled {
             return Poll::Ready(Err(DialEnd::Cancelled));
         }
-        let Some(dial) = dial.as_pin_mut() else {
-            return Poll::Pending;
-        };
         let polled = catch_unwind(AssertUnwindSafe(|| {
+            if let Some(factory) = factory.take() {
+                dial.set(Some(factory()));
+            }
+            let Some(dial) = dial.as_pin_mut() else {
+                return Poll::Pending;
+            };
             dial.poll(cx).map_ok(|connection| {
                 let idle_limit = connection.idle_limit();
                 (connection, idle_limit)

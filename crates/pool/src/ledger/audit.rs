@@ -60,13 +60,13 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         for (index, lane) in self.lanes.iter() {
             let tally = lanes.remove(&index).unwrap_or_default();
             let listed = Tally {
-                dials: lane.dials.len(),
-                cancelled: lane.slots - lane.dials.len() - lane.lent - lane.idle.len(),
-                lent: lane.lent,
-                idle: lane.idle.len(),
-                looked: lane.looked,
-                waiting: lane.line.len(),
-                attempted: lane.line.attempted(),
+                dials: lane.dials.len() as usize,
+                cancelled: (lane.slots - lane.dials.len() - lane.lent - lane.idle.len()) as usize,
+                lent: lane.lent as usize,
+                idle: lane.idle.len() as usize,
+                looked: lane.looked as usize,
+                waiting: lane.line.len() as usize,
+                attempted: lane.line.attempted() as usize,
             };
             assert_eq!(listed, tally, "lane {index:?}");
             tally.add_to(&mut totals);
@@ -80,6 +80,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             assert_eq!(place, Some((index, entry.lanes[0])));
             let alone = entry.lanes.len() == 1;
             let unasked = if alone { entry.limits.max_idle } else { 0 };
+            let unasked = u32::try_from(unasked).unwrap_or(u32::MAX);
             for lane in &entry.lanes {
                 assert_eq!(self.lanes[*lane].idle_unasked, unasked);
             }
@@ -92,13 +93,14 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         for (index, lane) in self.lanes.iter() {
             assert!(lane.slots > 0 || !lane.line.is_empty(), "an empty lane");
             assert!(self.entries[lane.entry].lanes.contains(&index));
-            assert_eq!(lane.idle.oldest_first(&self.slots).count(), lane.idle.len());
+            let idle = lane.idle.oldest_first(&self.slots).count();
+            assert_eq!(idle, lane.idle.len() as usize);
             // Who has dialled is covered by a dial, and no more than the surplus is dated.
             assert!(
                 lane.line.attempted() <= lane.dials.len(),
                 "uncovered waiter"
             );
-            let surplus = lane.dials.len().saturating_sub(lane.line.len());
+            let surplus = lane.dials.len().saturating_sub(lane.line.len()) as usize;
             assert_eq!(lane.surplus.len(), surplus, "surplus");
             // Nobody waits beside an idle connection that he would take.
             let available = lane.idle.oldest_first(&self.slots);
@@ -110,11 +112,11 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             );
             let (lanes, idle) = homes.entry(lane.home).or_default();
             *lanes += 1;
-            *idle += lane.idle.len();
+            *idle += lane.idle.len() as usize;
         }
         for (index, home) in self.homes.iter() {
             let (lanes, idle) = homes.remove(&index).unwrap_or_default();
-            assert_eq!((home.lanes, home.idle.len()), (lanes, idle));
+            assert_eq!((home.lanes, home.idle.len() as usize), (lanes, idle));
             // What is doomed needs no sweeper: whoever looks at it will close it.
             let mut idle = home.idle.oldest_first(&self.slots);
             let needs_sweeping = !home.surplus.is_empty()

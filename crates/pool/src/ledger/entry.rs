@@ -6,7 +6,7 @@ use super::after::{Debris, Deed};
 use super::line::{Line, Ticket};
 use super::list::List;
 use super::moment::Moment;
-use super::slab::Index;
+use super::slab::{Index, SMALL};
 use super::slot::{InHome, InLane, OfSlots};
 use super::{After, Host, Ledger};
 use crate::policy::KeyLimits;
@@ -57,13 +57,13 @@ pub(crate) struct Lane<I> {
     pub(crate) home: HomeIndex,
     pub(crate) idle: List<InLane, OfSlots>,
     /// All its slots, whatever their state.
-    pub(crate) slots: usize,
-    pub(crate) lent: usize,
+    pub(crate) slots: u32,
+    pub(crate) lent: u32,
     /// How many may idle here without a look at the key's other lanes: as many as the key may have
     /// if this is its only lane, else none.
-    pub(crate) idle_unasked: usize,
+    pub(crate) idle_unasked: u32,
     /// How many of the idle ones are being looked at and will be back in a moment.
-    pub(crate) looked: usize,
+    pub(crate) looked: u32,
     /// The dials under way, without the cancelled ones.
     pub(crate) dials: List<InLane, OfSlots>,
     pub(crate) line: Line,
@@ -145,8 +145,8 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             *to.of(&mut self.totals) += 1;
         }
         let lane = &mut self.lanes[lane];
-        lane.lent += usize::from(to == Some(Standing::Lent));
-        lane.lent -= usize::from(from == Some(Standing::Lent));
+        lane.lent += u32::from(to == Some(Standing::Lent));
+        lane.lent -= u32::from(from == Some(Standing::Lent));
     }
 
     /// What stands under a key, over all its lanes.
@@ -154,10 +154,10 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let mut counts = Counts::default();
         for lane in &self.entries[entry].lanes {
             let lane = &self.lanes[*lane];
-            counts.idle += lane.idle.len();
-            counts.lent += lane.lent;
-            counts.dialling += lane.slots - lane.lent - lane.idle.len();
-            counts.waiting += lane.line.len();
+            counts.idle += lane.idle.len() as usize;
+            counts.lent += lane.lent as usize;
+            counts.dialling += (lane.slots - lane.lent - lane.idle.len()) as usize;
+            counts.waiting += lane.line.len() as usize;
         }
         counts
     }
@@ -183,6 +183,10 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             self.share_idle(lane.entry);
         } else if let Some(entry) = self.entries.remove(lane.entry) {
             self.keys.remove(&entry.key);
+            let len = self.keys.len();
+            if self.keys.capacity() > SMALL.max(len * 4) {
+                self.keys.shrink_to(len * 2);
+            }
         }
     }
 
@@ -235,7 +239,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     fn share_idle(&mut self, entry: EntryIndex) {
         let entry = &self.entries[entry];
         let unasked = match entry.lanes.len() {
-            1 => entry.limits.max_idle,
+            1 => u32::try_from(entry.limits.max_idle).unwrap_or(u32::MAX),
             _ => 0,
         };
         for lane in &entry.lanes {

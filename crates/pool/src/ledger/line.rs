@@ -58,7 +58,7 @@ pub(crate) struct Waiting<D> {
 pub(crate) struct Line {
     any: List<InLine, OfWaiters>,
     fresh: List<InLine, OfWaiters>,
-    attempted: usize,
+    attempted: u32,
 }
 
 impl Line {
@@ -86,7 +86,7 @@ impl Line {
         index: WaiterIndex,
         waiting: &Waiting<D>,
     ) {
-        self.attempted -= usize::from(waiting.dial.is_none());
+        self.attempted -= u32::from(waiting.dial.is_none());
         self.list_mut(waiting.want).unlink(waiters, index);
     }
 
@@ -146,16 +146,16 @@ impl Line {
     }
 
     /// How many waiters' dials have begun.
-    pub(crate) fn attempted(&self) -> usize {
+    pub(crate) fn attempted(&self) -> u32 {
         self.attempted
     }
 
     /// How many take a used connection.
-    pub(crate) fn len_for_any(&self) -> usize {
+    pub(crate) fn len_for_any(&self) -> u32 {
         self.any.len()
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> u32 {
         self.any.len() + self.fresh.len()
     }
 

@@ -14,7 +14,7 @@ pub(crate) struct List<C, M> {
     oldest: Option<Index<M>>,
     newest: Option<Index<M>>,
     mark: Option<Index<M>>,
-    len: usize,
+    len: u32,
     chain: PhantomData<C>,
 }
 
@@ -98,7 +98,7 @@ impl<C, M: Copy + Eq> List<C, M> {
         self.newest
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> u32 {
         self.len
     }
 
@@ -134,7 +134,7 @@ impl<M> Default for Links<M> {
 mod tests {
     use super::*;
 
-    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
     struct Mark;
 
     #[derive(Debug)]
@@ -209,7 +209,7 @@ mod tests {
                 .collect();
             back.reverse();
             assert_eq!(forth, back.into_iter().collect::<String>());
-            assert_eq!(forth.len(), self.list.len());
+            assert_eq!(forth.len(), self.list.len() as usize);
             forth
         }
     }

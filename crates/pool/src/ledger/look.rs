@@ -58,7 +58,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// How many steps a whole round through a runtime's idle connections takes.
     pub(crate) fn round(&self, home: HomeIndex) -> usize {
-        self.homes[home].idle.len()
+        self.homes[home].idle.len() as usize
     }
 
     /// Hands out all idle connections, each with its key.

@@ -135,7 +135,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     {
         let place = self.keys.get(key);
         let lane = place.and_then(|place| self.lane_at(*place, runtime));
-        lane.map_or(0, |lane| self.lanes[lane].idle.len())
+        lane.map_or(0, |lane| self.lanes[lane].idle.len() as usize)
     }
 
     /// The splitmix64 generator: good enough to spread lifetimes.

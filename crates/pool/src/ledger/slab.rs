@@ -1,5 +1,7 @@
 //! A vector with holes: values keep their index until they are removed.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::num::NonZeroU32;
 use std::ops;
 
@@ -10,65 +12,75 @@ use std::ops;
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Index<M>(NonZeroU32, std::marker::PhantomData<M>);
 
-/// Values of `V`, each at an [`Index`] of its own; insertion and removal take constant time and
-/// allocate only to grow.
+/// Values of `V`, each at an [`Index`] of its own. Insertion and removal allocate only to grow and
+/// to shrink.
+///
+/// The lowest vacant cell is filled first, so that after a burst the upper ones become vacant with
+/// time, and their memory is given back.
 #[derive(Debug)]
 pub(crate) struct Slab<M, V> {
-    cells: Vec<Cell<M, V>>,
-    vacant: Option<Index<M>>,
+    cells: Vec<Cell<V>>,
+    /// Every vacant cell, perhaps beside others that have been filled again or are gone.
+    vacant: BinaryHeap<Reverse<Index<M>>>,
     len: usize,
 }
 
 #[derive(Debug)]
-enum Cell<M, V> {
-    Vacant { next: Option<Index<M>> },
+enum Cell<V> {
+    Vacant,
     Full(V),
 }
 
-impl<M: Copy, V> Slab<M, V> {
-    pub(crate) const fn new() -> Self {
+impl<M: Copy + Ord, V> Slab<M, V> {
+    pub(crate) fn new() -> Self {
         Self {
             cells: Vec::new(),
-            vacant: None,
+            vacant: BinaryHeap::new(),
             len: 0,
         }
     }
 
     pub(crate) fn insert(&mut self, value: V) -> Index<M> {
         self.len += 1;
-        let Some(index) = self.vacant else {
-            self.cells.push(Cell::Full(value));
-            return Index::of_position(self.cells.len() - 1);
-        };
-        let cell = &mut self.cells[index.position()];
-        if let Cell::Vacant { next } = *cell {
-            self.vacant = next;
+        while let Some(Reverse(index)) = self.vacant.pop() {
+            if let Some(cell @ Cell::Vacant) = self.cells.get_mut(index.position()) {
+                *cell = Cell::Full(value);
+                return index;
+            }
         }
-        *cell = Cell::Full(value);
-        index
+        self.cells.push(Cell::Full(value));
+        Index::of_position(self.cells.len() - 1)
     }
 
     /// Takes a value out; `None` if none stands there.
     pub(crate) fn remove(&mut self, index: Index<M>) -> Option<V> {
         let cell = self.cells.get_mut(index.position())?;
-        if matches!(cell, Cell::Vacant { .. }) {
+        let Cell::Full(value) = std::mem::replace(cell, Cell::Vacant) else {
             return None;
-        }
-        let vacated = Cell::Vacant { next: self.vacant };
-        match std::mem::replace(cell, vacated) {
-            Cell::Vacant { .. } => None,
-            Cell::Full(value) => {
-                self.vacant = Some(index);
-                self.len -= 1;
-                Some(value)
-            }
-        }
+        };
+        self.len -= 1;
+        self.vacant.push(Reverse(index));
+        self.shrink();
+        Some(value)
     }
 
     pub(crate) fn get(&self, index: Index<M>) -> Option<&V> {
         match self.cells.get(index.position())? {
-            Cell::Vacant { .. } => None,
+            Cell::Vacant => None,
             Cell::Full(value) => Some(value),
+        }
+    }
+
+    /// Drops vacant cells at the end, and gives memory back once little of it is in use.
+    fn shrink(&mut self) {
+        while matches!(self.cells.last(), Some(Cell::Vacant)) {
+            self.cells.pop();
+        }
+        let len = self.cells.len();
+        if self.cells.capacity() > SMALL.max(len * 4) {
+            self.cells.shrink_to(len * 2);
+            self.vacant.retain(|Reverse(index)| index.position() < len);
+            self.vacant.shrink_to(len);
         }
     }
 
@@ -82,7 +94,7 @@ impl<M: Copy, V> Slab<M, V> {
             .iter()
             .enumerate()
             .filter_map(|(position, cell)| match cell {
-                Cell::Vacant { .. } => None,
+                Cell::Vacant => None,
                 Cell::Full(value) => Some((Index::of_position(position), value)),
             })
     }
@@ -95,7 +107,7 @@ impl<M: Copy, V> ops::Index<Index<M>> for Slab<M, V> {
 
     fn index(&self, index: Index<M>) -> &V {
         match &self.cells[index.position()] {
-            Cell::Vacant { .. } => unreachable!("a vacant cell was asked for"),
+            Cell::Vacant => unreachable!("a vacant cell was asked for"),
             Cell::Full(value) => value,
         }
     }
@@ -104,11 +116,14 @@ impl<M: Copy, V> ops::Index<Index<M>> for Slab<M, V> {
 impl<M: Copy, V> ops::IndexMut<Index<M>> for Slab<M, V> {
     fn index_mut(&mut self, index: Index<M>) -> &mut V {
         match &mut self.cells[index.position()] {
-            Cell::Vacant { .. } => unreachable!("a vacant cell was asked for"),
+            Cell::Vacant => unreachable!("a vacant cell was asked for"),
             Cell::Full(value) => value,
         }
     }
 }
+
+/// How much is too little to be worth giving back.
+pub(super) const SMALL: usize = 64;
 
 impl<M> Index<M> {
     fn of_position(position: usize) -> Self {
@@ -128,7 +143,7 @@ impl<M> Index<M> {
 mod tests {
     use super::*;
 
-    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
     struct Mark;
 
     #[test]
@@ -145,17 +160,38 @@ mod tests {
     #[test]
     fn vacated_cells_are_used_again_before_the_slab_grows() {
         let mut slab: Slab<Mark, u32> = Slab::new();
-        let indices: Vec<_> = (0..4).map(|value| slab.insert(value)).collect();
-        for index in &indices {
-            slab.remove(*index);
+        let indices: Vec<_> = (0..5).map(|value| slab.insert(value)).collect();
+        for position in [2, 0, 3, 1] {
+            slab.remove(indices[position]);
         }
         for value in 10..14 {
             slab.insert(value);
         }
-        assert_eq!(slab.cells.len(), 4);
-        let mut values: Vec<_> = slab.iter().map(|(_, value)| *value).collect();
-        values.sort_unstable();
-        assert_eq!(values, [10, 11, 12, 13]);
+        assert_eq!(slab.cells.len(), 5);
+        let values: Vec<_> = slab.iter().map(|(_, value)| *value).collect();
+        assert_eq!(values, [10, 11, 12, 13, 4]);
+    }
+
+    #[test]
+    fn a_slab_that_was_large_gives_its_memory_back() {
+        let mut slab: Slab<Mark, u32> = Slab::new();
+        let mut indices: Vec<_> = (0..10_000).map(|value| slab.insert(value)).collect();
+        let last = indices.pop().expect("there are many");
+        for index in indices.drain(5..) {
+            slab.remove(index);
+        }
+        // The last holds all of it; a newer one stands below.
+        assert_eq!(slab.cells.len(), 10_000);
+        let newer = slab.insert(7);
+        slab.remove(last);
+        assert_eq!((slab.cells.len(), slab[newer]), (6, 7));
+        assert!(slab.cells.capacity() <= SMALL);
+        assert!(slab.vacant.capacity() <= SMALL);
+        for index in indices {
+            slab.remove(index);
+        }
+        assert_eq!(slab.insert(8).position(), 0);
+        assert_eq!((slab.len(), slab[newer]), (2, 7));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Dials that nobody waits for: how long they may go on.
 
+use std::collections::VecDeque;
+
 use super::entry::{HomeIndex, LaneIndex};
+use super::slab::SMALL;
 use super::{After, Host, Ledger, Moment};
 use crate::reusable::{Key, Reusable};
 
@@ -13,7 +16,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let Some(lane) = self.lanes.get(index) else {
             return;
         };
-        let surplus = lane.dials.len().saturating_sub(lane.line.len());
+        let surplus = lane.dials.len().saturating_sub(lane.line.len()) as usize;
         if surplus == lane.surplus.len() {
             return;
         }
@@ -23,6 +26,9 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             home.surplus.remove(&(*first, index));
         }
         lane.surplus.resize(surplus, now);
+        if surplus == 0 && lane.surplus.capacity() > SMALL {
+            lane.surplus = VecDeque::new();
+        }
         if let Some(first) = lane.surplus.front() {
             home.surplus.insert((*first, index));
         }
