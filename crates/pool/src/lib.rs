@@ -76,6 +76,8 @@ mod manage;
 mod policy;
 mod pool;
 mod reusable;
+#[cfg(test)]
+mod seeds;
 mod shared;
 mod stats;
 mod sweep;

@@ -14,19 +14,23 @@ use super::{HomeIndex, SlotIndex, WaiterIndex};
 use crate::Want;
 use crate::policy::{KeyLimits, Policy};
 use crate::reusable::Reusable;
+use crate::seeds::each_seed;
 use crate::stats::Retirement;
 
 #[test]
 fn the_books_add_up_on_several_runtimes_whatever_happens() {
-    for seed in 1..=60 {
+    each_seed(30_000, A_RUN, |seed| {
         let mut world = World::new(seed);
-        for _ in 0..500 {
+        for _ in 0..A_RUN {
             world.step();
             world.ledger.audit();
         }
+        if seed.is_multiple_of(2) {
+            world.shut_down();
+        }
         world.end();
         world.ledger.audit_empty();
-    }
+    });
 }
 
 struct Conn;
@@ -260,6 +264,19 @@ impl World {
         }
     }
 
+    /// From here on nothing idles, and after the deadline nobody waits.
+    fn shut_down(&mut self) {
+        self.update(|ledger, now, after| ledger.shut_down(now.mono, after));
+        for _ in 0..A_RUN / 5 {
+            self.step();
+            self.ledger.audit();
+            let held = self.sights.len();
+            assert!(self.ledger.totals().idle <= held, "it idles after the end");
+        }
+        self.update(|ledger, now, after| ledger.give_up(now.mono, after));
+        assert_eq!(self.ledger.totals().waiting, 0);
+    }
+
     /// Everything is let go of.
     fn end(&mut self) {
         while !self.sights.is_empty() {
@@ -326,3 +343,6 @@ impl World {
         usize::try_from((self.chance >> 33) % limit as u64).expect("below a usize")
     }
 }
+
+/// The steps of a run.
+const A_RUN: u64 = 500;

@@ -1,7 +1,6 @@
 //! The whole pool against the reference, by random operations on virtual time.
 //!
-//! `POSTRIDER_POOL_STEPS` sets the number of steps in all, `POSTRIDER_POOL_SEED` the one run to
-//! repeat. A failure prints its seed.
+//! The variables in [`each_seed`] make it longer, or repeat a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,30 +9,19 @@ use tokio::time::Instant;
 
 use super::reference::{Given, KEYS, Reference, Rules};
 use super::stage::{Answer, Ask, Horse, Outcome, Stage, Station, pass, settled};
+use crate::seeds::each_seed;
 use crate::{KeyLimits, Lease, Policy, Source, WaitError, Want};
 
 #[test]
 fn the_pool_behaves_like_the_reference_whatever_happens() {
-    let number = |name| std::env::var(name).ok().and_then(|it| it.parse().ok());
-    let steps: u64 = number("POSTRIDER_POOL_STEPS").unwrap_or(100_000);
-    let seeds = match number("POSTRIDER_POOL_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 1..steps / A_RUN + 1,
-    };
-    for seed in seeds {
-        let run = std::panic::AssertUnwindSafe(|| {
-            tokio::runtime::Builder::new_current_thread()
-                .enable_time()
-                .start_paused(true)
-                .build()
-                .expect("a runtime")
-                .block_on(async { Run::new(seed).run().await });
-        });
-        if let Err(panic) = std::panic::catch_unwind(run) {
-            println!("repeat this run with POSTRIDER_POOL_SEED={seed}");
-            std::panic::resume_unwind(panic);
-        }
-    }
+    each_seed(100_000, A_RUN, |seed| {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime")
+            .block_on(async { Run::new(seed).run().await });
+    });
 }
 
 struct Run {
@@ -268,13 +256,30 @@ impl Run {
         }
     }
 
-    /// Everything is let go of: nothing may be left.
+    /// Everything is let go of, in an open pool or in one that is shut down: nothing may be left.
     async fn end(mut self) {
+        let shutdown = (self.chance.below(2) == 0).then(|| {
+            let pool = self.stage.pool.clone();
+            tokio::spawn(async move { pool.shutdown(Duration::from_secs(6)).await })
+        });
+        settled().await;
+        let [idle, lent, ..] = self.stage.counts();
+        if shutdown.is_some() {
+            assert!(self.stage.lease("a").is_none());
+            let given = self.asks.len() - self.reference.line.len();
+            assert_eq!((idle, lent), (0, self.leases.len() + given), "shut down");
+        }
         self.asks.clear();
-        self.leases.clear();
+        std::mem::take(&mut self.leases)
+            .into_values()
+            .for_each(Lease::release);
         pass(Duration::from_secs(7)).await;
         self.stage.pool.close_idle();
         pass(Duration::from_secs(2)).await;
+        if let Some(shutdown) = shutdown {
+            let left = shutdown.await.expect("no panic");
+            assert_eq!((left.lent, left.idle, left.waiting), (0, 0, 0), "left");
+        }
         self.stage.audit_empty();
         let tasks = tokio::runtime::Handle::current()
             .metrics()
