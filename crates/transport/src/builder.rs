@@ -89,7 +89,8 @@ impl ConnectorBuilder {
         self
     }
 
-    /// Resolves names by `resolver` instead of the system's.
+    /// Resolves names by `resolver` instead of the system's. One that asks name servers itself, and
+    /// blocks no thread, is in the crate `postrider-hickory`.
     pub fn resolver(mut self, resolver: impl Resolve) -> Self {
         self.resolver = Some(Box::new(resolver));
         self
