@@ -8,7 +8,7 @@ use http::HeaderMap;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use postrider::{Body, Client, ErrorKind, RequestBuilder};
-use testing::{Script, Server};
+use testing::{Faulty, Script, Server};
 
 use crate::support::{builder_of, client_of, ok, received};
 
@@ -354,4 +354,27 @@ async fn no_chunks_are_sent_to_a_server_that_is_known_to_speak_http_1_0() {
         .await
         .unwrap();
     assert_eq!(server.connections(), 1, "the connection was not harmed");
+}
+
+#[tokio::test]
+async fn small_pieces_that_are_ready_are_written_together_behind_the_head() {
+    let server = Arc::new(Server::in_memory([Script::respond(ok(""))]));
+    let (meters, told) = std::sync::mpsc::channel();
+    let client = {
+        let server = Arc::clone(&server);
+        let connect = move |_| {
+            let stream = Faulty::new(server.connect());
+            meters.send(stream.meter()).unwrap();
+            std::future::ready(Ok(stream))
+        };
+        Client::builder().connect_with(connect).build().unwrap()
+    };
+    let pieces = (0..1_000).map(|_| Ok::<_, BoxError>(Bytes::from_static(b"0123456789")));
+    let body = Body::stream(stream::iter(pieces));
+    client.post("http://a.test/").body(body).send().await.unwrap();
+
+    assert_eq!(received(&server, 0).matches("0123456789").count(), 1_000);
+    let writes = told.recv().unwrap().counts().writes;
+    // The head, and what is under 16 KiB with the chunks' frames.
+    assert_eq!(writes, 2);
 }

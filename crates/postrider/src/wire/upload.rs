@@ -199,33 +199,21 @@ impl Upload {
         }
         let mut share = FAIR_SHARE;
         loop {
-            if share == 0 {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
+            let gathered = self.poll_gather(exchange, &mut share, cx)?;
             while share > 0 && !self.staged.is_empty() {
                 self.handed = true;
                 let written = ready!(self.staged.poll_write(stream, cx)).map_err(Cause::Write)?;
                 share = share.saturating_sub(written);
             }
-            if !self.staged.is_empty() {
-                continue;
+            if share == 0 {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
-            match &mut self.source {
-                Source::Body { .. } if exchange.is_waiting() => {
+            match &self.source {
+                Source::Body { .. } if gathered.is_pending() || exchange.is_waiting() => {
                     return flush_and_wait(stream, cx);
                 }
-                Source::Body { body, touched } => match poll_frame(body, cx) {
-                    Poll::Ready(frame) => {
-                        *touched = true;
-                        // Without this, pieces that are empty had no end.
-                        share = share.saturating_sub(FRAME_COST);
-                        if self.staged.take(exchange, frame)? == Taken::End {
-                            self.source = Source::Flushing;
-                        }
-                    }
-                    Poll::Pending => return flush_and_wait(stream, cx),
-                },
+                Source::Body { .. } => {}
                 Source::Flushing => {
                     ready!(Pin::new(stream).poll_flush(cx)).map_err(Cause::Write)?;
                     self.source = Source::Sent;
@@ -237,6 +225,30 @@ impl Upload {
                 }
             }
         }
+    }
+
+    /// Stages pieces of the body while they fit: small ones are written
+    /// together. Pending when the body has none ready.
+    fn poll_gather(
+        &mut self,
+        exchange: &mut Exchange,
+        share: &mut usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Cause>> {
+        while let Source::Body { body, touched } = &mut self.source
+            && *share > 0
+            && !exchange.is_waiting()
+            && self.staged.has_room(*touched)
+        {
+            let frame = ready!(poll_frame(body, cx));
+            *touched = true;
+            // Without this, pieces that are empty had no end.
+            *share = share.saturating_sub(FRAME_COST);
+            if self.staged.take(exchange, frame)? == Taken::End {
+                self.source = Source::Flushing;
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -281,14 +293,19 @@ impl Staged {
         self.front_written == self.front.len() && self.data.is_empty() && self.back.is_empty()
     }
 
+    /// Whether a piece can be staged behind what there is. The head goes alone:
+    /// if it can't be written, a body that was not touched can go elsewhere.
+    fn has_room(&self, touched: bool) -> bool {
+        self.is_empty()
+            || touched && self.data.is_empty() && self.front.len() - self.front_written < COPIED
+    }
+
     /// Stages one frame of a body.
     fn take(
         &mut self,
         exchange: &mut Exchange,
         frame: Option<Result<Frame<Bytes>, BoxError>>,
     ) -> Result<Taken, Cause> {
-        self.front.clear();
-        self.front_written = 0;
         let Some(frame) = frame.transpose().map_err(Cause::RequestBody)? else {
             self.finish(exchange, None).map_err(Cause::Request)?;
             return Ok(Taken::End);
@@ -362,6 +379,10 @@ impl Staged {
             .back
             .get(written - of_front - of_data..)
             .unwrap_or_default();
+        if self.is_empty() {
+            self.front.clear();
+            self.front_written = 0;
+        }
     }
 
     /// Leaves the buffer to the thread's next request, unless it is large.
