@@ -371,7 +371,12 @@ async fn small_pieces_that_are_ready_are_written_together_behind_the_head() {
     };
     let pieces = (0..1_000).map(|_| Ok::<_, BoxError>(Bytes::from_static(b"0123456789")));
     let body = Body::stream(stream::iter(pieces));
-    client.post("http://a.test/").body(body).send().await.unwrap();
+    client
+        .post("http://a.test/")
+        .body(body)
+        .send()
+        .await
+        .unwrap();
 
     assert_eq!(received(&server, 0).matches("0123456789").count(), 1_000);
     let writes = told.recv().unwrap().counts().writes;
