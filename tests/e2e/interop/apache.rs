@@ -72,7 +72,7 @@ KeepAlive On
 MaxKeepAliveRequests 0
 KeepAliveTimeout 60
 DocumentRoot {folder}/root
-SSLProtocol TLSv1.2 TLSv1.3
+SSLProtocol -all +TLSv1.2 +TLSv1.3
 SSLSessionCache shmcb:{folder}/temp/sessions(512000)
 <VirtualHost *:{https}>
     {secure}

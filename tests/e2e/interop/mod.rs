@@ -6,6 +6,7 @@ mod apache;
 mod differential;
 mod gibibyte;
 mod nginx;
+mod posts;
 mod program;
 mod requests;
 mod servers;

@@ -1,6 +1,7 @@
 //! A web server of a test's own: its files, its ports, its process.
 
 use std::fs;
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -218,7 +219,7 @@ impl Served {
     }
 }
 
-/// Runs it, and waits until it takes connections; nothing where it has ended.
+/// Runs it, and waits until it serves; nothing where it has ended.
 fn launch(recipe: &Recipe, folder: &Path, ports: &Ports) -> Option<Child> {
     let Recipe { name, package, .. } = recipe;
     let mut process = Command::new(name)
@@ -233,7 +234,7 @@ fn launch(recipe: &Recipe, folder: &Path, ports: &Ports) -> Option<Child> {
         if process.try_wait().unwrap().is_some() {
             return None;
         }
-        if ports.all().into_iter().all(takes_connections) {
+        if ports.all().into_iter().all(takes_connections) && answers(ports.http) {
             return Some(process);
         }
         sleep(Duration::from_millis(10));
@@ -246,6 +247,17 @@ fn launch(recipe: &Recipe, folder: &Path, ports: &Ports) -> Option<Child> {
 fn takes_connections(port: u16) -> bool {
     let ips: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
     ips.iter().all(|ip| TcpStream::connect((*ip, port)).is_ok())
+}
+
+/// Ports are taken before signals are heeded, and both before anything is served.
+fn answers(port: u16) -> bool {
+    let ask = || -> io::Result<usize> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+        stream.read(&mut [0; 64])
+    };
+    matches!(ask(), Ok(1..))
 }
 
 fn new_folder(name: &str) -> PathBuf {
