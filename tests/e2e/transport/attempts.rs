@@ -21,7 +21,7 @@ async fn every_address_is_told_with_its_own_failure() {
                     true => Err(io::Error::other("the firewall says no")),
                     false => Ok(()),
                 })
-                .tls_timeout(Duration::from_millis(100))
+                .tls_timeout(Duration::from_millis(500))
         })
         .resolve(
             "api.test",

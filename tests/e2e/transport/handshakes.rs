@@ -189,7 +189,7 @@ async fn another_address_is_taken_where_the_first_does_not_finish_its_handshake(
         let settings = trusting(&authority).build().unwrap();
         let client = Client::builder()
             .tls(settings)
-            .connector(|connector| connector.tls_timeout(Duration::from_millis(500)))
+            .connector(|connector| connector.tls_timeout(Duration::from_secs(1)))
             .resolve("api.test", [bad.addr(), good.addr()])
             .build()
             .unwrap();
