@@ -266,8 +266,7 @@ impl Run {
         let [idle, lent, ..] = self.stage.counts();
         if shutdown.is_some() {
             assert!(self.stage.lease("a").is_none());
-            let given = self.asks.len() - self.reference.line.len();
-            assert_eq!((idle, lent), (0, self.leases.len() + given), "shut down");
+            assert_eq!((idle, lent), (0, self.reference.lent.len()), "shut down");
         }
         self.asks.clear();
         std::mem::take(&mut self.leases)
