@@ -6,6 +6,8 @@ mod filters;
 mod handshakes;
 mod hosts;
 mod identities;
+#[cfg(target_os = "linux")]
+mod kernel;
 mod names;
 mod sockets;
 mod trust;

@@ -1,14 +1,13 @@
 //! TLS settings that change while a client runs: a renewed certificate, say.
 //! Nothing is shared between what was before and what comes after.
 
-use std::collections::HashMap;
+mod load;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_util::future::join_all;
 use postrider::{Client, TlsSettings};
 use testing::{Authority, Identity, Script, Server, Signal, Tls};
-use tokio::time::{Duration, timeout};
 
 use crate::support::{builder_of, ok, until};
 
@@ -42,13 +41,6 @@ impl Renewals {
             .client_certificate_pem(identity.certificate_pem(), identity.key_pem())
             .build()
             .unwrap()
-    }
-
-    /// Whether any connection has shown this certificate.
-    fn has_shown(&self, server: &Server, number: usize) -> bool {
-        let identity = Some(self.identities[number].certificate_der());
-        let mut shown = (0..server.connections()).map(|at| server.peer(at).tls);
-        shown.any(|tls| tls.is_some_and(|tls| tls.certificate.as_deref() == identity))
     }
 
     /// Which certificate the connection showed, and whether it resumed a session.
@@ -238,6 +230,41 @@ async fn a_request_in_line_is_served_by_the_settings_of_its_turn() {
     until(|| client.stats().totals.connections() == 1).await;
 }
 
+/// The old connection counts until it is closed.
+#[tokio::test]
+async fn a_limit_on_all_connections_holds_across() {
+    let renewals = Renewals::new(2);
+    let answer = Signal::new();
+    let held = Script::new().read_request().wait(&answer).write(ok("ok"));
+    let server = Arc::new(Server::in_memory_tls(
+        renewals.server(),
+        [held, Script::respond_always(ok("ok"))],
+    ));
+    let client = builder_of(&server)
+        .tls(renewals.settings(0))
+        .pool_max_connections(1)
+        .build()
+        .unwrap();
+    let send = || {
+        let client = client.clone();
+        tokio::spawn(async move { get(&client).await })
+    };
+    let running = send();
+    until(|| client.stats().totals.lent == 1).await;
+    client.set_tls(renewals.settings(1));
+    let in_line = [send(), send()];
+    until(|| client.stats().totals.waiting == 2).await;
+    assert_eq!(server.connections(), 1);
+
+    answer.notify();
+    let old = running.await.unwrap();
+    for sending in in_line {
+        assert_ne!(sending.await.unwrap(), old);
+    }
+    assert_eq!(server.connections(), 2);
+    assert_eq!(renewals.shown(&server, 1), (1, false));
+}
+
 #[tokio::test]
 async fn connections_in_the_clear_and_with_settings_of_their_own_are_left_alone() {
     let renewals = Renewals::new(3);
@@ -315,78 +342,4 @@ async fn the_first_settings_may_be_given_late() {
     assert!(error.is_connect(), "{error}");
     client.set_tls(renewals.settings(0));
     get(&client).await;
-}
-
-/// Requests never stop, certificates change under them, and none fails.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_request_fails_and_none_is_behind_its_settings() {
-    const TURNS: usize = 6;
-    const CALLERS: usize = 8;
-    let renewals = Renewals::new(TURNS);
-    let answer = [Script::respond_always(ok("ok"))];
-    let server = Server::start_tls(renewals.server(), answer);
-    let client = Client::builder().tls(renewals.settings(0)).build().unwrap();
-    let turn = Arc::new(AtomicUsize::new(0));
-    let callers = (0..CALLERS).map(|_| {
-        let (client, url, turn) = (client.clone(), server.url("/"), Arc::clone(&turn));
-        tokio::spawn(async move {
-            let mut rides = Vec::new();
-            let mut after_last = 0;
-            while after_last < 5 {
-                let known = turn.load(Ordering::Acquire);
-                after_last += usize::from(known == TURNS - 1);
-                let response = client.get(&url).send().await.unwrap();
-                let connection = response.connection();
-                let addr = connection.local_addr().unwrap();
-                rides.push((known, connection.id(), addr));
-                assert_eq!(response.text().await.unwrap(), "ok");
-            }
-            rides
-        })
-    });
-    let callers: Vec<_> = callers.collect();
-    for number in 0..TURNS {
-        if number > 0 {
-            client.set_tls(renewals.settings(number));
-            turn.store(number, Ordering::Release);
-        }
-        // Every turn is of use.
-        until(|| renewals.has_shown(&server, number)).await;
-    }
-    let rides = timeout(Duration::from_secs(30), join_all(callers)).await;
-    let rides: Vec<_> = rides
-        .unwrap()
-        .into_iter()
-        .flat_map(Result::unwrap)
-        .collect();
-
-    let shown: HashMap<_, _> = (0..server.connections())
-        .map(|number| {
-            let addr = server.peer(number).addr.unwrap();
-            (addr, renewals.shown(&server, number).0)
-        })
-        .collect();
-    for (known, _, addr) in &rides {
-        assert!(shown[addr] >= *known, "{} after {known}", shown[addr]);
-    }
-    // One that came back while its settings were being replaced goes a little later.
-    let is_old = |id| {
-        let mut of_it = rides.iter().filter(|(_, ridden, _)| *ridden == id);
-        of_it.any(|(.., addr)| shown[addr] < TURNS - 1)
-    };
-    until(|| {
-        let mut old = 0;
-        client.evict(|idle| {
-            old += usize::from(is_old(idle.id()));
-            false
-        });
-        old == 0
-    })
-    .await;
-    let mut turns: Vec<_> = shown.values().copied().collect();
-    turns.sort_unstable();
-    turns.dedup();
-    assert_eq!(turns, (0..TURNS).collect::<Vec<_>>());
-    assert_eq!(client.stats().totals.lent, 0);
-    assert_eq!(client.stats().retries, 0);
 }
