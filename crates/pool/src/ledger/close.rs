@@ -66,7 +66,6 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         for lane in self.all_lanes() {
             self.cancel_surplus(lane, after);
         }
-        self.tell_if_drained(after);
         after.take_connections()
     }
 

@@ -45,7 +45,8 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let place = *self.keys.get(key)?;
         let lane = self.lane_at(place, runtime)?;
         let taken = self.pop_idle(lane, now, after);
-        if taken.is_none() || !after.is_empty() {
+        // Else nothing follows: nobody waits for the room of an idle connection, expired or not.
+        if taken.is_none() {
             self.settle(lane, now.mono, after);
         }
         taken

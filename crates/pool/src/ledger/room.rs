@@ -4,7 +4,6 @@ use super::entry::{EntryIndex, HomeIndex, LaneIndex};
 use super::list::{Chained, List};
 use super::slot::{OfSlots, Slot, SlotIndex, SlotState};
 use super::{After, Host, Ledger, Moment};
-use crate::Want;
 use crate::reusable::{Key, Reusable};
 use crate::stats::Retirement;
 
@@ -23,7 +22,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let entry = self.lanes[lane].entry;
         let limits = self.entries[entry].limits;
         if self.counts_in(entry).connections() >= limits.max_connections.max(1) {
-            let Some(victim) = self.victim_of_key(entry, lane) else {
+            let Some(victim) = self.oldest_idle_of_key(entry, lane) else {
                 return Room::FullForKey;
             };
             self.make_way(victim, after);
@@ -54,16 +53,8 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         }
     }
 
-    /// An idle connection that gives way to a dial of a lane's next waiter under the key's limit:
-    /// one that is on another runtime, or one that this waiter may not take.
-    fn victim_of_key(&self, entry: EntryIndex, lane: LaneIndex) -> Option<SlotIndex> {
-        let next = self.lanes[lane].line.next_to_dial(&self.waiters);
-        self.foreign_idle_of_key(entry, lane).or_else(|| {
-            next.filter(|(_, want)| *want == Want::Fresh)
-                .and_then(|_| self.oldest_in(&self.lanes[lane].idle))
-        })
-    }
-
+    /// The oldest idle connection of a key, those on other runtimes before those of a lane. If
+    /// somebody waits in that lane, he would not take any of them.
     fn oldest_idle_of_key(&self, entry: EntryIndex, lane: LaneIndex) -> Option<SlotIndex> {
         self.foreign_idle_of_key(entry, lane)
             .or_else(|| self.oldest_in(&self.lanes[lane].idle))

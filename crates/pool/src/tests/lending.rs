@@ -64,7 +64,9 @@ async fn a_lease_is_closed_for_the_reason_that_its_holder_gives() {
     lease.release();
     ask.lease().close(Retirement::Stale);
     assert_eq!(stage.closed(), [number]);
-    let closes = stage.pool.stats().counters.closes;
+    let counters = stage.pool.stats().counters;
+    let closes = counters.closes;
+    assert_eq!((counters.handed_on, counters.reuses), (1, 0));
     assert_eq!((closes.of(Retirement::Stale), closes.total()), (1, 1));
     stage.audit();
 }

@@ -1,7 +1,29 @@
 //! Limits: who may dial, who makes room, who is refused.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::stage::{Outcome, Stage, per_key, settled};
 use crate::{KeyLimits, Policy, Pool, Retirement, WaitError, Want};
+
+#[tokio::test(start_paused = true)]
+async fn the_latest_limits_of_a_key_hold() {
+    let max_idle = Arc::new(AtomicUsize::new(2));
+    let latest = Arc::clone(&max_idle);
+    let limits = move |_: &_| KeyLimits::default().with_max_idle(latest.load(Ordering::SeqCst));
+    let pool = Pool::builder(Policy::default()).limits_of(limits).build();
+    let stage = Stage::of(pool);
+    stage.idle("a", 3).await;
+    assert_eq!(stage.pool.idle("a"), 2);
+    max_idle.store(3, Ordering::SeqCst);
+    stage.idle("a", 1).await;
+    assert_eq!(stage.pool.idle("a"), 3);
+    max_idle.store(1, Ordering::SeqCst);
+    let _lent = [stage.lease("a"), stage.lease("a")];
+    stage.idle("a", 1).await;
+    assert_eq!(stage.pool.idle("a"), 1);
+    stage.audit();
+}
 
 #[tokio::test(start_paused = true)]
 async fn connections_of_a_key_are_limited_dials_included() {

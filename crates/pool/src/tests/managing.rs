@@ -148,6 +148,18 @@ async fn shutting_down_lets_running_requests_finish_and_starts_none() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shutdown_does_not_wait_for_dials_that_nobody_wants() {
+    let stage = Stage::with(Policy::default());
+    drop(stage.ask("a"));
+    settled().await;
+    assert_eq!(stage.counts(), [0, 0, 1, 0]);
+    let start = Instant::now();
+    let left = stage.pool.shutdown(seconds(10)).await;
+    assert_eq!((left, start.elapsed()), (Counts::default(), seconds(0)));
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_shutdown_that_runs_out_of_time_reports_what_is_left() {
     let stage = Stage::with(Policy::default());
     let lease = stage.fresh("a").await;
@@ -222,8 +234,10 @@ async fn statistics_add_up_and_name_each_key() {
     assert_eq!(stats.totals.connections(), 3);
     assert_eq!((stats.counters.dials, stats.counters.reuses), (3, 1));
     stage.arrive(stage.dials()[0]).await;
+    drop(stage.ask("c"));
     let counters = stage.pool.stats().counters;
     assert_eq!((counters.waits, counters.wait_time), (3, seconds(2)));
+    assert_eq!((counters.waits_given_up, counters.waits_refused), (1, 0));
 }
 
 /// A connection that takes its time to say goodbye.

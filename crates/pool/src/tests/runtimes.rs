@@ -72,6 +72,20 @@ fn a_foreign_idle_connection_is_the_first_to_make_room() {
 }
 
 #[test]
+fn a_foreign_idle_connection_makes_room_in_total_however_fresh_it_is() {
+    let stage = Stage::with(Policy::default().with_max_connections(2));
+    let (one, two) = (runtime(), runtime());
+    two.block_on(stage.idle("a", 1));
+    let foreign = one.block_on(stage.idle("b", 1))[0];
+    two.block_on(async {
+        let _ask = stage.ask("c");
+        settled().await;
+        assert_eq!(stage.closed(), [foreign]);
+    });
+    stage.audit();
+}
+
+#[test]
 fn a_foreign_dial_does_not_count_as_under_way() {
     let stage = Stage::with(Policy::default());
     let (one, two) = (runtime(), runtime());
