@@ -281,6 +281,20 @@ async fn an_end_without_close_notify_ends_no_body_that_ends_with_the_connection(
 }
 
 #[tokio::test]
+async fn an_alert_behind_a_write_that_failed_is_told() {
+    let authority = Authority::new();
+    let tls = Tls::new(authority.issue(&["127.0.0.1"]))
+        .version(testing::TlsVersion::Tls13)
+        .require_client_certificate(authority.ca_der());
+    let server = Server::start_tls(tls, always("unseen"));
+    let client = trusting(&authority).build().unwrap();
+    // The server refuses us with what we read first, and resets what we write.
+    let upload = client.post(server.url("/")).body(vec![0; 3_000_000]);
+    let error = upload.send().await.unwrap_err();
+    assert!(error.to_string().contains("ertificate"), "{error}");
+}
+
+#[tokio::test]
 async fn a_goodbye_that_comes_with_the_response_is_heeded_at_once() {
     let authority = Authority::new();
     let script = Script::respond(ok("warm")).then(Script::respond(ok("the last")).close());

@@ -25,6 +25,7 @@ pub(crate) fn after_failure(
     let sent = transfer.sent();
     let phase = phase(&transfer);
     call.timings.mark_sent(transfer.sent_at());
+    let key = transfer.key();
     restore(call, transfer.into_upload());
     let failure = Failure {
         connection: if connection.is_reused() {
@@ -52,11 +53,17 @@ pub(crate) fn after_failure(
         Decision::Fail => {
             return Err(call.error(cause, phase).on_connection(connection, sent));
         }
-        Decision::NextConnection if call.used.unwritten < MOST_STALE => {
-            call.used.unwritten += 1;
-            Want::Any
+        // As often as idle connections stood there, then a fresh one is made.
+        Decision::NextConnection => {
+            let idle_left = &mut call.used.idle_left;
+            match idle_left.unwrap_or_else(|| client.pool.idle(&key)) {
+                0 => Want::Fresh,
+                left => {
+                    *idle_left = Some(left - 1);
+                    Want::Any
+                }
+            }
         }
-        Decision::NextConnection => Want::Fresh,
         Decision::FreshConnection => {
             call.used.written += 1;
             Want::Fresh
@@ -106,6 +113,3 @@ pub(crate) fn phase(transfer: &Transfer) -> Phase {
         Phase::Send
     }
 }
-
-/// After so many connections that turned out closed, a fresh one is made.
-const MOST_STALE: u8 = 16;

@@ -37,12 +37,13 @@ pub(crate) struct Call {
     pub(crate) timings: Timings,
 }
 
-/// What retries have been made.
+/// What retries have been made, and may be.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Retries {
-    /// After nothing had been written.
-    pub(crate) unwritten: u8,
-    /// After something had.
+    /// How many idle connections may still be tried after nothing was written;
+    /// `None` before the first had failed.
+    pub(crate) idle_left: Option<usize>,
+    /// After something had been written.
     pub(crate) written: u8,
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pool::{Counts, IdleFacts};
@@ -43,7 +44,7 @@ impl Client {
         let inner = self.inner();
         let route = Route::to(origin(url)?, &inner.home.rotation);
         let dial = inner.dial(&route);
-        let key = Key(route);
+        let key = Key(Arc::new(route));
         let made = inner.pool.warm(key.clone(), count, dial).await;
         made.map_err(|error| {
             let (cause, phase) = Cause::of_wait(error);

@@ -12,7 +12,7 @@ impl Client {
     /// this client: a renewed client certificate, other roots.
     ///
     /// Nothing is shared with what was before, neither connections nor TLS
-    /// sessions. Idle connections that were secured by the old settings close
+    /// sessions; an origin's limits hold for each of the two apart. Idle connections that were secured by the old settings close
     /// at once; those in use close when their exchange is over. Connections
     /// in the clear are left alone, and so are those of requests that have
     /// [settings of their own](crate::RequestBuilder::tls).

@@ -61,11 +61,11 @@ impl<'a> Route<'a> {
             options,
             turn,
         } = self;
-        Key(Route {
+        Key(Arc::new(Route {
             authority: authority.clone().into_owned(),
             options: options.clone(),
             turn: *turn,
-        })
+        }))
     }
 
     /// What the transport connects to. The client's TLS settings are not in it.
@@ -135,9 +135,10 @@ pub(crate) fn origin(url: impl IntoUrl) -> Result<Authority<'static>, Error> {
     }
 }
 
-/// A route that owns its parts: the pool's key.
+/// A route that owns its parts: the pool's key. The pool copies it often, and
+/// all of them at once for its statistics.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub(crate) struct Key(pub(crate) Route<'static>);
+pub(crate) struct Key(pub(crate) Arc<Route<'static>>);
 
 /// A route, owned or borrowed: lets the pool be asked without allocation.
 pub(crate) trait AsRoute {

@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use pool::{Lease, Source, Wait, Want};
+use pool::{Lease, Retirement, Source, Wait, Want};
 use protocol::{Event, ResponseHead};
 use tokio::time::Instant;
 use transport::Probe;
@@ -120,7 +120,7 @@ impl Future for Pending {
             let step = match (mem::replace(stage, Stage::Done), ready) {
                 (Stage::Begin { call, want, now }, _) => begin(client, call, want, now),
                 (Stage::Waiting { call, attempt, .. }, Ready::Leased(lease)) => {
-                    receive(client, call, attempt, lease)
+                    receive(call, attempt, lease)
                 }
                 (
                     Stage::Moving {
@@ -186,7 +186,6 @@ fn begin(client: &Inner, mut call: Box<Call>, want: Want, now: Instant) -> Step 
 
 /// Receives what the request waited for.
 fn receive(
-    client: &Inner,
     mut call: Box<Call>,
     attempt: Attempt,
     lease: Result<Lease<Key, Box<Connection>>, Error>,
@@ -201,8 +200,7 @@ fn receive(
                 };
             }
             // It was handed on, and has been closed on the way.
-            client.home.tally.stale_handed_on.add();
-            drop(lease);
+            lease.close(Retirement::Stale);
             restore(&mut call, attempt.upload);
             Step::again(call, Want::Any)
         }

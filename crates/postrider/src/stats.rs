@@ -50,7 +50,6 @@ pub struct Stale {
 pub(crate) struct Tally {
     pub(crate) retries: Figure,
     pub(crate) timeouts: Figure,
-    pub(crate) stale_handed_on: Figure,
     stale_at_write: Figure,
     stale_at_read: Figure,
 }
@@ -71,7 +70,7 @@ impl Stats {
             retries: tally.retries.read(),
             stale: Stale {
                 at_idle: closes.of(Retirement::Ended),
-                at_checkout: closes.of(Retirement::Stale) + tally.stale_handed_on.read(),
+                at_checkout: closes.of(Retirement::Stale),
                 at_write: tally.stale_at_write.read(),
                 at_read: tally.stale_at_read.read(),
             },

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use pool::Lease;
+use pool::{Lease, Retirement};
 use protocol::{CloseReason, Event, Exchange, Outcome, Remaining, ResponseHead};
 use tokio::time::Instant;
 
@@ -184,6 +184,11 @@ impl Transfer {
         }
     }
 
+    /// What the pool keeps the connection by.
+    pub(crate) fn key(&self) -> Key {
+        self.lease.key()
+    }
+
     /// Closes the connection, and keeps what was to be sent on it.
     pub(crate) fn into_upload(self) -> Upload {
         self.upload
@@ -230,7 +235,9 @@ impl Transfer {
                 .upload
                 .poll(&mut self.lease.stream, &mut self.exchange, &mut cx);
         }
-        if self.upload.is_sent() && settle(&mut self.lease, &self.exchange) {
+        if self.lease.is_retired() {
+            self.lease.close(Retirement::Evicted);
+        } else if self.upload.is_sent() && settle(&mut self.lease, &self.exchange) {
             self.lease.release_at(now);
         }
     }
@@ -269,7 +276,10 @@ impl Transfer {
             return self.at_end().err().unwrap_or(Cause::Truncated(truncated));
         }
         match self.upload.take_failure() {
-            Some(error) if self.received == 0 => Cause::Write(error),
+            // What TLS says of the end is more than that there was one.
+            Some(write) if self.received == 0 && error.kind() != io::ErrorKind::InvalidData => {
+                Cause::Write(write)
+            }
             _ => Cause::Read(error),
         }
     }
