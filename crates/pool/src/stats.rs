@@ -1,6 +1,7 @@
 //! What the pool holds now, and what it has done so far.
 
 use std::fmt;
+use std::ops::AddAssign;
 use std::time::Duration;
 
 /// A consistent look at a pool: everything in it was true at the same moment.
@@ -94,6 +95,21 @@ impl Counts {
     /// Idle, lent and being dialled together: what the limits count.
     pub fn connections(&self) -> usize {
         self.idle + self.lent + self.dialling
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        let Self {
+            idle,
+            lent,
+            dialling,
+            waiting,
+        } = other;
+        self.idle += idle;
+        self.lent += lent;
+        self.dialling += dialling;
+        self.waiting += waiting;
     }
 }
 

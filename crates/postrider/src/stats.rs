@@ -1,5 +1,6 @@
 //! What a client's pool holds, and what the client has done.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pool::{Counters, Counts, Retirement};
@@ -15,8 +16,8 @@ use crate::route::Key;
 pub struct Stats {
     /// Over all origins.
     pub totals: Counts,
-    /// For each origin that has a connection or a request waiting for one, in
-    /// no order.
+    /// For each origin that has a connection or a request waiting for one, by
+    /// the order of their texts.
     pub origins: Vec<(String, Counts)>,
     /// What the pool has done since the client was made.
     pub counters: Counters,
@@ -59,14 +60,16 @@ pub(crate) struct Figure(AtomicU64);
 
 impl Stats {
     pub(crate) fn new(stats: pool::Stats<Key>, tally: &Tally) -> Self {
-        let origins = stats
-            .keys
-            .into_iter()
-            .map(|(key, counts)| (key.to_string(), counts));
+        // An origin has several keys where requests ask for connections of
+        // their own kind.
+        let mut origins: BTreeMap<String, Counts> = BTreeMap::new();
+        for (key, counts) in stats.keys {
+            *origins.entry(key.to_string()).or_default() += counts;
+        }
         let closes = &stats.counters.closes;
         Self {
             totals: stats.totals,
-            origins: origins.collect(),
+            origins: origins.into_iter().collect(),
             retries: tally.retries.read(),
             stale: Stale {
                 at_idle: closes.of(Retirement::Ended),

@@ -20,7 +20,7 @@ pub struct Timings {
     sent: Option<Instant>,
     head: Option<Instant>,
     body: Option<Instant>,
-    retries: u8,
+    retries: u32,
 }
 
 /// What making the connection took, where this request waited for a new one.
@@ -77,7 +77,7 @@ impl Timings {
     /// turned out to be closed. The figures above are of the last attempt.
     #[must_use]
     pub fn retries(&self) -> u32 {
-        self.retries.into()
+        self.retries
     }
 
     pub(crate) fn mark_connected(&mut self, now: Instant, dial: Option<DialTimings>) {
