@@ -35,7 +35,8 @@
 //! - [`TlsSettings`] says whom to trust. Types of rustls appear in one place only,
 //!   [`TlsSettings::from_rustls`].
 //! - [`Stream`] is TCP, or a stream of your own, or TLS over either. It counts what the socket
-//!   took below TLS, and tells whether an idle connection is alive.
+//!   took below TLS, and tells whether an idle connection is alive. [`tls_error`] tells its
+//!   failures by TLS from those of the socket.
 //!
 //! # Features
 //!
@@ -73,4 +74,6 @@ pub use self::names::{Answers, Resolve, SystemResolver, is_public};
 pub use self::options::ConnectOptions;
 pub use self::socket::Keepalive;
 pub use self::stream::{Probe, Stream};
-pub use self::tls::{ServerName, TlsErrorKind, TlsSettings, TlsSettingsBuilder, TlsSettingsError};
+pub use self::tls::{
+    ServerName, TlsErrorKind, TlsSettings, TlsSettingsBuilder, TlsSettingsError, tls_error,
+};

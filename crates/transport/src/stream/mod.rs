@@ -136,7 +136,7 @@ impl AsyncRead for Stream {
         match &mut self.get_mut().kind {
             Kind::Tcp(tcp) => Pin::new(&mut tcp.io).poll_read(cx, buf),
             Kind::Custom(custom) => Pin::new(&mut custom.io).poll_read(cx, buf),
-            Kind::Tls(session) => Pin::new(session.above()).poll_read(cx, buf),
+            Kind::Tls(session) => session.poll_read(cx, buf),
         }
     }
 }
@@ -150,7 +150,7 @@ impl AsyncWrite for Stream {
         match &mut self.get_mut().kind {
             Kind::Tcp(tcp) => tcp.poll_write(cx, buf),
             Kind::Custom(custom) => custom.poll_write(cx, buf),
-            Kind::Tls(session) => Pin::new(session.above()).poll_write(cx, buf),
+            Kind::Tls(session) => session.poll_write(cx, buf),
         }
     }
 
@@ -162,7 +162,7 @@ impl AsyncWrite for Stream {
         match &mut self.get_mut().kind {
             Kind::Tcp(tcp) => tcp.poll_write_vectored(cx, bufs),
             Kind::Custom(custom) => custom.poll_write_vectored(cx, bufs),
-            Kind::Tls(session) => Pin::new(session.above()).poll_write_vectored(cx, bufs),
+            Kind::Tls(session) => session.poll_write_vectored(cx, bufs),
         }
     }
 
@@ -178,7 +178,7 @@ impl AsyncWrite for Stream {
         match &mut self.get_mut().kind {
             Kind::Tcp(tcp) => tcp.poll_flush(cx),
             Kind::Custom(custom) => custom.poll_flush(cx),
-            Kind::Tls(session) => Pin::new(session.above()).poll_flush(cx),
+            Kind::Tls(session) => session.poll_flush(cx),
         }
     }
 
@@ -186,7 +186,7 @@ impl AsyncWrite for Stream {
         match &mut self.get_mut().kind {
             Kind::Tcp(tcp) => Pin::new(&mut tcp.io).poll_shutdown(cx),
             Kind::Custom(custom) => Pin::new(&mut custom.io).poll_shutdown(cx),
-            Kind::Tls(session) => Pin::new(session.above()).poll_shutdown(cx),
+            Kind::Tls(session) => session.poll_shutdown(cx),
         }
     }
 }

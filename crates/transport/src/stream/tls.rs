@@ -1,9 +1,13 @@
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use rustls::ClientConnection;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
 use super::{Probe, Stream};
+use crate::tls::in_words;
 
 /// How many bytes of TLS messages a probe takes in before it distrusts the peer. Session tickets
 /// come to a few hundred bytes each.
@@ -19,9 +23,44 @@ impl TlsSession {
         Self { stream }
     }
 
-    /// The side of the plaintext.
-    pub(super) fn above(&mut self) -> &mut TlsStream<Stream> {
-        &mut self.stream
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream)
+            .poll_read(cx, buf)
+            .map_err(in_words)
+    }
+
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream)
+            .poll_write(cx, buf)
+            .map_err(in_words)
+    }
+
+    pub(super) fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream)
+            .poll_write_vectored(cx, bufs)
+            .map_err(in_words)
+    }
+
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx).map_err(in_words)
+    }
+
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream)
+            .poll_shutdown(cx)
+            .map_err(in_words)
     }
 
     /// Queues close_notify and offers it to the stream below once.

@@ -6,7 +6,7 @@ use rustls::{AlertDescription, CertificateError, PeerMisbehaved};
 use crate::bounded::Bounded;
 use crate::error::ConnectErrorKind;
 
-/// Why a TLS handshake failed.
+/// Why TLS failed: a handshake, or what came after it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum TlsErrorKind {
@@ -34,7 +34,7 @@ pub enum TlsErrorKind {
     NoCertificate,
     /// A verifier of the user's own refused the certificate.
     Refused,
-    /// The server ended the handshake with an alert.
+    /// The server sent an alert.
     Alert,
     /// The two sides have no version, cipher suite or key exchange in common.
     Incompatible,
@@ -94,16 +94,23 @@ impl TlsErrorKind {
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// What a connection that failed by TLS failed of.
-pub(super) fn kind_of(error: &rustls::Error) -> ConnectErrorKind {
+/// What a handshake failed of.
+pub(super) fn connect_kind(error: &rustls::Error) -> ConnectErrorKind {
     use rustls::Error as E;
-    ConnectErrorKind::Tls(match error {
-        E::InvalidCertificate(certificate) => certificate_kind(certificate),
+    match error {
         E::NoApplicationProtocol
         | E::AlertReceived(AlertDescription::NoApplicationProtocol)
         | E::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol) => {
-            return ConnectErrorKind::AlpnMismatch;
+            ConnectErrorKind::AlpnMismatch
         }
+        _ => ConnectErrorKind::Tls(tls_kind(error)),
+    }
+}
+
+pub(super) fn tls_kind(error: &rustls::Error) -> TlsErrorKind {
+    use rustls::Error as E;
+    match error {
+        E::InvalidCertificate(certificate) => certificate_kind(certificate),
         E::AlertReceived(AlertDescription::ProtocolVersion) | E::PeerIncompatible(_) => {
             TlsErrorKind::Incompatible
         }
@@ -115,7 +122,7 @@ pub(super) fn kind_of(error: &rustls::Error) -> ConnectErrorKind {
             TlsErrorKind::Local
         }
         _ => TlsErrorKind::Protocol,
-    })
+    }
 }
 
 fn certificate_kind(error: &CertificateError) -> TlsErrorKind {

@@ -7,7 +7,8 @@ use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use super::error::{TlsErrorKind, kind_of};
+use super::broken::Broken;
+use super::error::{TlsErrorKind, connect_kind};
 use super::name::ServerName;
 use super::settings::TlsSettings;
 use crate::endpoint::Endpoint;
@@ -77,15 +78,19 @@ pub(crate) enum HandshakeError {
 }
 
 impl HandshakeError {
+    /// The second case is TLS over TLS, whose outer session broke.
     fn from_io(error: io::Error) -> Self {
         match error.downcast::<rustls::Error>() {
             Ok(error) => Self::from_rustls(error),
-            Err(error) => Self::Transport(Arc::new(error)),
+            Err(error) => match error.downcast::<Broken>() {
+                Ok(Broken(error)) => Self::from_rustls(error),
+                Err(error) => Self::Transport(Arc::new(error)),
+            },
         }
     }
 
     pub(crate) fn from_rustls(error: rustls::Error) -> Self {
-        Self::Fatal(kind_of(&error), Some(Arc::new(error)))
+        Self::Fatal(connect_kind(&error), Some(Arc::new(error)))
     }
 
     /// Whether no other address of the host is worth a try.

@@ -22,6 +22,8 @@ mod support;
 #[cfg(feature = "tls-ring")]
 mod authority;
 #[cfg(feature = "tls-ring")]
+mod tls_broken;
+#[cfg(feature = "tls-ring")]
 mod tls_connect;
 #[cfg(feature = "tls-ring")]
 mod tls_failures;
