@@ -1,7 +1,7 @@
 //! What a gauge is.
 
 use crate::Failure;
-use crate::gauges::{compile, idle_memory, pool_scale};
+use crate::gauges::{compile, idle_memory, pool_scale, tracing_cost};
 
 /// A question whose answer is a figure or two a row, where a [`Scenario`](crate::scenario::Scenario)
 /// asks what requests cost.
@@ -46,6 +46,7 @@ pub(crate) fn all() -> Vec<Gauge> {
         idle_memory::gauge(),
         idle_memory::tls_gauge(),
         compile::gauge(),
+        tracing_cost::gauge(),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! Instructions per step of a loop, by valgrind.
 
 use std::io::ErrorKind;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::Failure;
@@ -17,7 +18,16 @@ pub(crate) enum Instructions {
 /// Runs this program's child, with the words for so many steps, twice: with few and with many. The
 /// difference is free of what starting costs.
 pub(crate) fn count(words: impl Fn(usize) -> Vec<String>) -> Result<Instructions, Failure> {
-    let (Some(few), Some(many)) = (run(&words(FEW))?, run(&words(MANY))?) else {
+    count_of(&std::env::current_exe()?, words)
+}
+
+/// The same for another program.
+pub(crate) fn count_of(
+    program: &Path,
+    words: impl Fn(usize) -> Vec<String>,
+) -> Result<Instructions, Failure> {
+    let (few, many) = (run(program, &words(FEW))?, run(program, &words(MANY))?);
+    let (Some(few), Some(many)) = (few, many) else {
         return Ok(Instructions::NoValgrind);
     };
     Ok(Instructions::Counted((many - few) / (MANY - FEW) as f64))
@@ -40,10 +50,10 @@ impl Instructions {
     }
 }
 
-fn run(words: &[String]) -> Result<Option<f64>, Failure> {
+fn run(program: &Path, words: &[String]) -> Result<Option<f64>, Failure> {
     let counted = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(std::env::current_exe()?)
+        .arg(program)
         .args(words)
         .stdout(Stdio::null())
         .output();

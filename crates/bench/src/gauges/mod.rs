@@ -3,3 +3,5 @@
 pub(crate) mod compile;
 pub(crate) mod idle_memory;
 pub(crate) mod pool_scale;
+mod program;
+pub(crate) mod tracing_cost;
