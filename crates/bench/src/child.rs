@@ -1,8 +1,13 @@
 //! This program's other processes.
 
+mod nginx;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::Failure;
 use crate::clients::Client;
@@ -17,6 +22,15 @@ use crate::server::doors::{Arrivals, COUNTS_PATH, Doors};
 pub(crate) struct Server {
     process: Child,
     pub(crate) doors: Doors,
+    make: Make,
+}
+
+/// Whose server it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Make {
+    Ours,
+    /// It answers `small-get` and nothing else.
+    Nginx,
 }
 
 impl Server {
@@ -31,24 +45,50 @@ impl Server {
             BufReader::new(output).read_line(&mut line)?;
         }
         let doors = serde_json::from_str(&line).map_err(|_| "the server did not start")?;
-        Ok(Self { process, doors })
+        let make = Make::Ours;
+        Ok(Self {
+            process,
+            doors,
+            make,
+        })
     }
 
-    /// Who came in since the start.
-    pub(crate) fn arrivals(&self) -> Result<Arrivals, Failure> {
+    pub(crate) fn start_nginx(cores: Cores) -> Result<Self, Failure> {
+        let (process, addr) = nginx::start(cores)?;
+        Ok(Self {
+            process,
+            doors: Doors::only_plain(addr),
+            make: Make::Nginx,
+        })
+    }
+
+    /// Who came in since the start; a server of others does not tell.
+    pub(crate) fn arrivals(&self) -> Result<Option<Arrivals>, Failure> {
+        if self.make == Make::Nginx {
+            return Ok(None);
+        }
         let mut stream = TcpStream::connect(self.doors.plain)?;
         write!(stream, "GET {COUNTS_PATH} HTTP/1.1\r\n\r\n")?;
         let mut answer = vec![0; 1024];
         let count = stream.read(&mut answer)?;
         let answer = str::from_utf8(&answer[..count])?;
         let (_, body) = answer.split_once("\r\n\r\n").ok_or("no counts")?;
-        Ok(serde_json::from_str(body)?)
+        Ok(Some(serde_json::from_str(body)?))
+    }
+
+    /// Asks it to go, so that its workers go with it.
+    fn stop(&mut self) {
+        let id = i32::try_from(self.process.id()).map(Pid::from_raw);
+        let asked = id.is_ok_and(|id| kill(id, Signal::SIGTERM).is_ok());
+        if !asked {
+            let _ = self.process.kill();
+        }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.process.kill();
+        self.stop();
         let _ = self.process.wait();
     }
 }

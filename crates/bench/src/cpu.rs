@@ -25,10 +25,15 @@ pub(crate) fn place_client(cores: Cores) -> Result<(), Failure> {
 }
 
 pub(crate) fn place_server(cores: Cores) -> Result<(), Failure> {
-    match (cores, allowed()?.as_slice()) {
-        (Cores::Apart, [_, .., last]) => stay_on(*last),
-        _ => Ok(()),
-    }
+    server_core(cores)?.map_or(Ok(()), stay_on)
+}
+
+/// The core on which a server stays, if it stays on one.
+pub(crate) fn server_core(cores: Cores) -> Result<Option<usize>, Failure> {
+    Ok(match (cores, allowed()?.as_slice()) {
+        (Cores::Apart, [_, .., last]) => Some(*last),
+        _ => None,
+    })
 }
 
 impl Cores {

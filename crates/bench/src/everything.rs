@@ -28,7 +28,7 @@ pub(crate) fn run(plan: &EverythingPlan) -> Result<(), Failure> {
     for (number, question) in questions.into_iter().enumerate() {
         let (name, seconds) = (question.name(), begun.elapsed().as_secs());
         eprintln!("== {} of {all}: {name} (at {seconds} s)", number + 1);
-        match question.ask(plan.rounds) {
+        match question.ask(plan) {
             Ok(part) => report.add(plan, &part)?,
             Err(failure) => report.skip(name, &failure),
         }
@@ -66,10 +66,14 @@ impl Question {
         }
     }
 
-    fn ask(self, rounds: usize) -> Result<Part, Failure> {
+    fn ask(self, all: &EverythingPlan) -> Result<Part, Failure> {
+        let rounds = all.rounds;
         match self {
             Self::Scenario(scenario) => {
-                let plan = Plan::new(scenario).at_most(rounds);
+                let mut plan = Plan::new(scenario).at_most(rounds);
+                if let (Some(peers), "small-get") = (&all.peers, plan.scenario.name) {
+                    plan.invite(peers)?;
+                }
                 Ok(report::part(&plan, &rounds::measure(&plan)?))
             }
             Self::Gauge(gauge) => {
@@ -132,7 +136,8 @@ impl Report {
         text += "- repeated by: `cargo run --release -p bench`\n\n";
         text += &self.text;
         text += "## Settings of the clients\n\n";
-        for client in clients::ALL {
+        let outside = clients::outside::ALL.iter().map(|outside| &outside.client);
+        for client in clients::ALL.iter().chain(outside) {
             text += &format!("- **{}**: {}\n", client.name, client.settings);
         }
         fs::write(plan.out.join("report.md"), text)?;

@@ -1,12 +1,16 @@
 //! Postrider, its peers and the bare socket, measured side by side.
 //!
 //! ```text
-//! cargo run --release -p bench -- small-get [--json] [--case WORD] [--rounds N] [--requests N]
-//!                                           [--in-flight N] [--threads N] [--clients A,B]
-//!                                           [--cores apart|free]
-//! cargo run --release -p bench -- head-parse [--json]
-//! cargo run --release -p bench -- stale-drops [--json] [--requests N]
-//! cargo run --release -p bench -- pool-scale [--json] [--rounds N] [--count N] [--rows A,B]
+//! cargo run --release -p bench                    everything; report.md, report.json and pictures
+//!                                                 in target/bench, or with --out elsewhere
+//! cargo run --release -p bench -- small-get       one question; --json, --case WORD, --rounds N,
+//!                                                 --requests N, --in-flight N, --threads N,
+//!                                                 --clients A,B, --cores apart|free
+//! cargo run --release -p bench -- small-get --peers go,curl,isahc
+//! cargo run --release -p bench -- small-get --server nginx
+//! cargo run --release -p bench -- idle-memory     a gauge; --json, --rounds N, --count N, --rows A,B
+//! cargo run --release -p bench -- budgets         what CI asks; --write sets the budgets anew
+//! cargo run --release -p bench -- help            the names of all
 //! ```
 //!
 //! A [`Scenario`](scenario::Scenario) is what the server answers, how clients ask for it, and how
@@ -14,11 +18,13 @@
 //! program starts itself again as `bench --child ...`. Rounds are interleaved (every client once,
 //! then every client again, each time in another order), and what is reported are medians with
 //! their spread. Time, heap and system calls are measured in different runs, so that counting one
-//! does not cost the other.
+//! does not cost the other. Latency is taken with time: one look at the clock a request, 20 ns.
+//! Over TLS all clients have one certificate, one cipher suite and one key exchange, and the server
+//! counts handshakes: where they are not what a case is about, it fails.
 //!
-//! A [`Gauge`](gauge::Gauge) asks for one figure a row that is not what a request costs: the memory
-//! of an idle connection, the pool's work for one checkout. Rounds are as above, each reading a
-//! process of its own (`bench --child read ...`).
+//! A [`Gauge`](gauge::Gauge) asks for figures that are not what a request costs: the memory of an
+//! idle connection, the pool's work for one checkout, the build of a program, what tracing costs.
+//! Rounds are as above, each reading a process of its own (`bench --child read ...`).
 //!
 //! Two things are apart: `head-parse` counts the instructions that reading the head of a response
 //! takes, and needs no server; `stale-drops` counts the requests that fail where the server drops
@@ -26,7 +32,7 @@
 //!
 //! To add a client, write a module in `clients/` and name it in `clients::ALL`; to add a scenario,
 //! write a module in `scenarios/` and name it in `scenario::all`; a gauge likewise in `gauges/` and
-//! `gauge::all`.
+//! `gauge::all`. Each comes as a [`Part`](part::Part) to the report.
 
 mod answer;
 mod budgets;

@@ -70,7 +70,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
         },
         Some(head_parse::NAME) => heads_output(words).map(Command::CountHeads),
         Some(stale_drops::NAME) => DropsPlan::parse(words).map(Command::CountFailures),
-        None | Some("--out" | "--rounds" | "--only") => {
+        None | Some("--out" | "--rounds" | "--peers" | "--only") => {
             EverythingPlan::parse(first, words).map(Command::Everything)
         }
         Some(name) => {
@@ -86,7 +86,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
 
 pub(crate) fn usage() -> String {
     let mut text = String::from(
-        "bench [--out FOLDER] [--rounds N] [--only NAME,NAME]: everything, and a report of it\n\
+        "bench [--out FOLDER] [--rounds N] [--peers NAME,NAME] [--only NAME,NAME]: everything, and a report\n\
          bench SCENARIO [--json] [--case WORD] [--rounds N] [--requests N] [--in-flight N]\n\
          \x20              [--threads N] [--clients NAME,NAME] [--cores apart|free]\n\
          bench GAUGE [--json] [--rounds N] [--count N] [--rows NAME,NAME]\n\
@@ -106,6 +106,10 @@ pub(crate) fn usage() -> String {
     text += "clients:\n";
     for client in clients::ALL {
         text += &format!("  {}\n", client.name);
+    }
+    text += "peers and another server, for small-get: --peers NAME,NAME, --server nginx\n";
+    for outside in clients::outside::ALL {
+        text += &format!("  {}\n", outside.client.name);
     }
     text += "head-parse knows --json only, stale-drops --json and --requests\n";
     text

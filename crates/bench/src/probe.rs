@@ -29,14 +29,14 @@ pub(crate) struct Sample {
     pub(crate) system_ns: u64,
     /// Nothing, unless the run was for it.
     #[serde(default)]
-    pub(crate) heap: HeapUse,
+    pub(crate) heap: Option<HeapUse>,
     #[serde(default)]
     pub(crate) failures: u64,
     #[serde(default)]
     pub(crate) latency: Option<Latency>,
     /// Bytes that were resident when the loop had ended, ...
     #[serde(default)]
-    pub(crate) resident: u64,
+    pub(crate) resident: Option<u64>,
     /// ... and at most.
     #[serde(default)]
     pub(crate) peak: u64,
@@ -65,8 +65,8 @@ impl Probe {
         let wall = self.start.elapsed();
         let usage = getrusage(UsageWho::RUSAGE_SELF)?;
         let heap = match self.quantity {
-            Quantity::Time | Quantity::Failures => HeapUse::default(),
-            Quantity::Heap => heap::stop_counting(),
+            Quantity::Time | Quantity::Failures => None,
+            Quantity::Heap => Some(heap::stop_counting()),
         };
         Ok(Sample {
             wall_ns: u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX),
@@ -76,7 +76,7 @@ impl Probe {
             failures: 0,
             latency: None,
             peak: memory::peak()?,
-            resident: memory::resident()?,
+            resident: Some(memory::resident()?),
         })
     }
 }

@@ -57,9 +57,11 @@ impl Budget {
             quantity: Quantity::Heap,
             ..load.clone()
         };
-        let allocations = child::run(ours, &heap)?.heap.allocations;
+        let heap = child::run(ours, &heap)?
+            .heap
+            .ok_or("no count of the heap")?;
         Ok(Self {
-            allocations: allocations as f64 / load.requests as f64,
+            allocations: heap.allocations as f64 / load.requests as f64,
             more_syscalls: total(ours, &load)? - total(bare, &load)?,
         })
     }

@@ -7,6 +7,7 @@ mod framing;
 mod hyper;
 pub(crate) mod hyper_util;
 mod outgoing;
+pub(crate) mod outside;
 pub(crate) mod postrider;
 pub(crate) mod reqwest;
 mod ureq;
@@ -24,7 +25,7 @@ pub(crate) struct Client {
     pub(crate) run: fn(&Load) -> Result<Sample, Failure>,
 }
 
-/// Every client, as the table lists them.
+/// Every client of this program, as the table lists them.
 pub(crate) const ALL: &[Client] = &[
     bare::CLIENT,
     postrider::CLIENT,
@@ -35,5 +36,6 @@ pub(crate) const ALL: &[Client] = &[
 ];
 
 pub(crate) fn find(name: &str) -> Option<&'static Client> {
-    ALL.iter().find(|client| client.name == name)
+    let outside = outside::ALL.iter().map(|outside| &outside.client);
+    ALL.iter().chain(outside).find(|client| client.name == name)
 }

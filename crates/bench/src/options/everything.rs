@@ -12,6 +12,8 @@ pub(crate) struct EverythingPlan {
     pub(crate) out: PathBuf,
     /// No question gets more.
     pub(crate) rounds: usize,
+    /// Clients that are programs of their own, for small-get.
+    pub(crate) peers: Option<String>,
     /// Names of questions; none means all.
     only: Vec<String>,
 }
@@ -25,6 +27,7 @@ impl EverythingPlan {
         let mut plan = Self {
             out: places::output(),
             rounds: ROUNDS,
+            peers: None,
             only: Vec::new(),
         };
         let mut next = first;
@@ -32,6 +35,7 @@ impl EverythingPlan {
             match option.as_str() {
                 "--out" => plan.out = words.word()?.into(),
                 "--rounds" => plan.rounds = words.positive()?,
+                "--peers" => plan.peers = Some(words.word()?),
                 "--only" => plan.only = words.word()?.split(',').map(str::to_owned).collect(),
                 other => return Err(unknown(other)),
             }

@@ -3,6 +3,7 @@
 use super::Output;
 use super::words::{Words, unknown};
 use crate::Failure;
+use crate::child::{Make, Server};
 use crate::clients::{self, Client};
 use crate::cpu::Cores;
 use crate::scenario::{Case, Scenario};
@@ -17,6 +18,7 @@ pub(crate) struct Plan {
     in_flight: Option<usize>,
     threads: Option<usize>,
     rounds: Option<usize>,
+    server: Make,
 }
 
 impl Plan {
@@ -32,6 +34,7 @@ impl Plan {
             in_flight: None,
             threads: None,
             rounds: None,
+            server: Make::Ours,
         }
     }
 
@@ -50,6 +53,8 @@ impl Plan {
                 "--threads" => plan.threads = Some(words.positive()?),
                 "--cores" => plan.cores = Some(words.value()?),
                 "--clients" => plan.clients = named_clients(&words.word()?)?,
+                "--peers" => plan.invite(&words.word()?)?,
+                "--server" => plan.ask_at(&words.word()?)?,
                 other => return Err(unknown(other)),
             }
         }
@@ -63,6 +68,52 @@ impl Plan {
         match cases.is_empty() {
             true => Err(format!("{name} has no case with {word} in its name").into()),
             false => Ok(()),
+        }
+    }
+
+    /// Adds clients that are programs of their own, as far as they can be built here.
+    pub(crate) fn invite(&mut self, names: &str) -> Result<(), Failure> {
+        self.is_small_get("--peers")?;
+        for name in names.split(',') {
+            let outside = clients::outside::ALL.iter();
+            let mut named = outside.filter(|outside| outside.client.name == name);
+            let outside = named.next();
+            let outside = outside.ok_or_else(|| format!("no peer is called {name}"))?;
+            match outside.prepare() {
+                Ok(client) => self.clients.push(client),
+                Err(failure) => eprintln!("{name} is skipped: {failure}"),
+            }
+        }
+        Ok(())
+    }
+
+    fn ask_at(&mut self, server: &str) -> Result<(), Failure> {
+        self.is_small_get("--server")?;
+        self.server = match server {
+            "nginx" => Make::Nginx,
+            other => return Err(format!("no server is called {other}").into()),
+        };
+        Ok(())
+    }
+
+    fn is_small_get(&self, option: &str) -> Result<(), Failure> {
+        match self.scenario.name {
+            "small-get" => Ok(()),
+            name => Err(format!("{name} knows no {option}, only small-get does").into()),
+        }
+    }
+
+    pub(crate) fn start_server(&self, case: &Case) -> Result<Server, Failure> {
+        match self.server {
+            Make::Ours => Server::start(self.cores(case)),
+            Make::Nginx => Server::start_nginx(self.cores(case)),
+        }
+    }
+
+    pub(crate) fn server_name(&self) -> &'static str {
+        match self.server {
+            Make::Ours => "the bench's own",
+            Make::Nginx => "nginx",
         }
     }
 
@@ -103,7 +154,8 @@ fn named_clients(names: &str) -> Result<Vec<&'static Client>, Failure> {
     names
         .split(',')
         .map(|name| {
-            clients::find(name)
+            let mut all = clients::ALL.iter();
+            all.find(|client| client.name == name)
                 .ok_or_else(|| format!("no client is called {name}; see --help").into())
         })
         .collect()
@@ -146,6 +198,12 @@ mod tests {
                 "small-get --case large",
                 "small-get has no case with large in its name",
             ),
+            (
+                "upload --server nginx",
+                "upload knows no --server, only small-get does",
+            ),
+            ("small-get --server apache", "no server is called apache"),
+            ("small-get --peers wget", "no peer is called wget"),
             (
                 "small-get --clients curl",
                 "no client is called curl; see --help",

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::figures::{Comparison, Figures};
 use crate::options::Plan;
 use crate::rounds::Finding;
+use crate::spread::Spread;
 use crate::syscalls::Syscalls;
 
 pub(super) fn document(plan: &Plan, findings: &[Finding]) -> Value {
@@ -30,6 +31,7 @@ pub(super) fn document(plan: &Plan, findings: &[Finding]) -> Value {
     json!({
         "scenario": plan.scenario.name,
         "about": plan.scenario.about,
+        "server": plan.server_name(),
         "cases": cases,
     })
 }
@@ -50,7 +52,7 @@ fn client_document(comparison: &Comparison<'_>, figures: &Figures) -> Value {
         "latency_p50_us": latency(0),
         "latency_p99_us": latency(1),
         "latency_p999_us": latency(2),
-        "resident_bytes": figures.resident.to_json(),
+        "resident_bytes": figures.resident.map(Spread::to_json),
         "peak_bytes": figures.peak.to_json(),
         "allocations": figures.allocations,
         "allocated_bytes": figures.bytes,

@@ -18,11 +18,12 @@ pub(super) struct Figures {
     pub(super) wall: Spread,
     /// At the median, the 99th and the 99.9th percentile.
     pub(super) latency: Option<[Spread; 3]>,
-    pub(super) allocations: f64,
-    pub(super) bytes: f64,
+    /// Asked of the heap, where that is known.
+    pub(super) allocations: Option<f64>,
+    pub(super) bytes: Option<f64>,
     pub(super) syscalls: Syscalls,
     /// Bytes, for the whole process.
-    pub(super) resident: Spread,
+    pub(super) resident: Option<Spread>,
     pub(super) peak: Spread,
 }
 
@@ -32,6 +33,7 @@ impl Figures {
         let spread = |part: fn(&Sample) -> u64| {
             Spread::of(result.times.iter().map(|sample| part(sample) as f64))
         };
+        let heap = result.heap.heap;
         let times = |part| spread(part).scaled(1e-3 / requests);
         Self {
             name: result.client.name,
@@ -41,13 +43,18 @@ impl Figures {
             system: times(|sample| sample.system_ns),
             wall: times(|sample| sample.wall_ns),
             latency: latency(&result.times),
-            allocations: result.heap.heap.allocations as f64 / requests,
-            bytes: result.heap.heap.bytes as f64 / requests,
+            allocations: heap.map(|heap| heap.allocations as f64 / requests),
+            bytes: heap.map(|heap| heap.bytes as f64 / requests),
             syscalls: result.syscalls.clone(),
-            resident: spread(|sample| sample.resident),
+            resident: resident(&result.times),
             peak: spread(|sample| sample.peak),
         }
     }
+}
+
+fn resident(samples: &[Sample]) -> Option<Spread> {
+    let rounds: Option<Vec<u64>> = samples.iter().map(|sample| sample.resident).collect();
+    Some(Spread::of(rounds?.into_iter().map(|bytes| bytes as f64)))
 }
 
 fn latency(samples: &[Sample]) -> Option<[Spread; 3]> {

@@ -11,7 +11,7 @@ pub(super) fn table(plan: &Plan, finding: &Finding) -> String {
     let threads = plan.threads(case);
     let head = format!(
         "{}, {}: {}\n{} in flight, {threads} thread{}, cores {}, {} rounds of {} requests; \
-         times in {unit}\n",
+         server: {}; times in {unit}\n",
         plan.scenario.name,
         case.name,
         plan.scenario.about,
@@ -20,6 +20,7 @@ pub(super) fn table(plan: &Plan, finding: &Finding) -> String {
         plan.cores(case).name(),
         plan.rounds(case),
         plan.requests(case),
+        plan.server_name(),
     );
     let left_out = plan
         .scenario
@@ -50,14 +51,14 @@ fn costs(comparison: &Comparison<'_>) -> String {
     );
     for figures in &comparison.figures {
         text += &format!(
-            "{:<10}{:>8.2}{:>5.1}%{:>8.2}{:>8.2}{:>8.2}{:>7.1}{:>8}{:>6}{:>6}{:>6}\n",
+            "{:<10}{:>8.2}{:>5.1}%{:>8.2}{:>8.2}{:>8.2}{:>7}{:>8}{:>6}{:>6}{:>6}\n",
             figures.name,
             figures.cpu.median * scale,
             figures.cpu.percent(),
             figures.user.median * scale,
             figures.system.median * scale,
             figures.wall.median * scale,
-            figures.allocations,
+            count(figures.allocations),
             bytes(figures.bytes),
             or_dash(figures.syscalls.total()),
             or_dash(comparison.ratio(figures, "bare")),
@@ -81,8 +82,8 @@ fn waits(comparison: &Comparison<'_>) -> String {
             at(0),
             at(1),
             at(2),
-            bytes(figures.resident.median),
-            bytes(figures.peak.median),
+            bytes(figures.resident.map(|spread| spread.median)),
+            bytes(Some(figures.peak.median)),
         );
     }
     text
@@ -97,22 +98,31 @@ pub(crate) fn or_dash(number: Option<f64>) -> String {
     }
 }
 
-pub(super) fn bytes(number: f64) -> String {
+fn count(number: Option<f64>) -> String {
     match number {
-        ..99_999.5 => format!("{number:.0}"),
-        ..1e7 => format!("{:.0}Ki", number / 1024.0),
-        _ => format!("{:.0}Mi", number / 1024.0 / 1024.0),
+        None => "-".to_owned(),
+        Some(number @ ..9_999.95) => format!("{number:.1}"),
+        Some(number) => format!("{number:.0}"),
+    }
+}
+
+fn bytes(number: Option<f64>) -> String {
+    match number {
+        None => "-".to_owned(),
+        Some(number @ ..99_999.5) => format!("{number:.0}"),
+        Some(number @ ..1e7) => format!("{:.0}Ki", number / 1024.0),
+        Some(number) => format!("{:.0}Mi", number / 1024.0 / 1024.0),
     }
 }
 
 pub(super) const LEGEND: &str = "\
 cpu: user and system time of the client's process, median of the rounds; +-: half
 of what the middle half of the rounds spans; allocs, bytes: asked of the heap;
-calls: system calls under strace (-: strace is not installed); /bare, /h-u: cpu
+calls: system calls under strace; /bare, /h-u: cpu
 divided by the bare socket's and by hyper-util's. All these are per request.
 p50, p99, p99.9: from asking to the body's end, for one request; medians of the
 rounds; resident, peak: bytes of memory of the process when its last request was
-answered, and at most.";
+answered, and at most. -: not known, or strace is not installed.";
 
 #[cfg(test)]
 mod tests {
@@ -127,8 +137,8 @@ mod tests {
     #[test]
     fn long_numbers_keep_to_their_column() {
         assert_eq!(or_dash(Some(549.38)), "549");
-        assert_eq!(bytes(12_526.0), "12526");
-        assert_eq!(bytes(4_794_661.0), "4682Ki");
-        assert_eq!(bytes(112_458_832.0), "107Mi");
+        assert_eq!(bytes(Some(12_526.0)), "12526");
+        assert_eq!(bytes(Some(4_794_661.0)), "4682Ki");
+        assert_eq!(bytes(Some(112_458_832.0)), "107Mi");
     }
 }

@@ -29,6 +29,17 @@ pub(crate) struct Doors {
 }
 
 impl Doors {
+    /// Of a server that has no others.
+    pub(crate) fn only_plain(plain: SocketAddr) -> Self {
+        Self {
+            plain,
+            everywhere: plain,
+            tls: plain,
+            forgetful: plain,
+            certificate: Vec::new(),
+        }
+    }
+
     pub(crate) fn addr(&self, door: Door) -> SocketAddr {
         match door {
             Door::Plain => self.plain,
