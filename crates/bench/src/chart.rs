@@ -21,12 +21,12 @@ pub(crate) struct Bar {
 }
 
 /// One picture with the charts one below the other.
-pub(crate) fn svg(heading: &str, charts: &[Chart]) -> String {
+pub(crate) fn svg(name: &str, about: &str, charts: &[Chart]) -> String {
     let mut picture = Picture {
         body: String::new(),
         bottom: MARGIN,
     };
-    picture.heading(heading);
+    picture.heading(name, about);
     for chart in charts {
         picture.chart(chart);
     }
@@ -35,7 +35,7 @@ pub(crate) fn svg(heading: &str, charts: &[Chart]) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" \
          viewBox=\"0 0 {WIDTH} {height}\" role=\"img\">\n<title>{}</title>\n{STYLE}\n\
          <rect class=\"page\" width=\"{WIDTH}\" height=\"{height}\" rx=\"6\"/>\n{}</svg>\n",
-        escaped(heading),
+        escaped(name),
         picture.body,
     )
 }
@@ -47,10 +47,14 @@ struct Picture {
 }
 
 impl Picture {
-    fn heading(&mut self, heading: &str) {
+    fn heading(&mut self, name: &str, about: &str) {
         self.bottom += 8.0;
-        self.text(MARGIN, "heading", heading);
-        self.bottom += 10.0;
+        self.text(MARGIN, "heading", name);
+        for line in lines(about) {
+            self.bottom += 17.0;
+            self.text(MARGIN, "about", &line);
+        }
+        self.bottom += 6.0;
     }
 
     fn chart(&mut self, chart: &Chart) {
@@ -103,24 +107,38 @@ impl Picture {
     }
 }
 
+/// As long as the picture is wide.
+fn lines(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.len() + word.len() < LINE => *line += &format!(" {word}"),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
 }
 
-const WIDTH: f64 = 760.0;
+const WIDTH: f64 = 800.0;
 const MARGIN: f64 = 20.0;
 /// Where bars begin, ...
 const BARS: f64 = 150.0;
 /// ... and how long they can be: their notes stand behind them.
-const BAR_ROOM: f64 = 380.0;
+const BAR_ROOM: f64 = 340.0;
 const ROW: f64 = 20.0;
+/// Letters.
+const LINE: usize = 115;
 
 const STYLE: &str = "<style>
   text { font-family: system-ui, sans-serif; font-size: 12px; fill: #1f2937; }
   .heading { font-size: 15px; font-weight: 600; }
-  .title { font-weight: 600; }
+  .title { font-weight: 600; } .about { opacity: 0.75; }
   .note { font-variant-numeric: tabular-nums; }
   .page { fill: #ffffff; }
   .limit { fill: #9ca3af; } .ours { fill: #c2410c; } .peer { fill: #6b8fb5; }
@@ -133,7 +151,7 @@ const STYLE: &str = "<style>
 
 #[cfg(test)]
 mod tests {
-    use super::{BAR_ROOM, Bar, Chart, svg};
+    use super::{BAR_ROOM, Bar, Chart, LINE, lines, svg};
     use crate::spread::Spread;
 
     fn bar(label: &str, value: f64) -> Bar {
@@ -145,13 +163,21 @@ mod tests {
     }
 
     #[test]
+    fn long_lines_are_broken_between_words() {
+        let text = "many words ".repeat(30);
+        let broken = lines(text.trim());
+        assert!(broken.len() > 2 && broken.iter().all(|line| line.len() <= LINE));
+        assert_eq!(broken.join(" "), text.trim());
+    }
+
+    #[test]
     fn bars_are_as_long_as_their_values_and_text_is_escaped() {
         let chart = Chart {
             title: "64 at a time".to_owned(),
             unit: "us & more".to_owned(),
             bars: vec![bar("bare", 5.0), bar("postrider", 10.0)],
         };
-        let picture = svg("small-get", &[chart]);
+        let picture = svg("small-get", "GET", &[chart]);
         for (class, share) in [("limit", 0.5), ("ours", 1.0)] {
             let line = picture
                 .lines()

@@ -111,8 +111,7 @@ impl Report {
         } = part;
         self.text += &format!("## {name}\n\n");
         if !part.charts.is_empty() {
-            let heading = format!("{name}: {about}");
-            let picture = chart::svg(&heading, &part.charts);
+            let picture = chart::svg(name, about, &part.charts);
             fs::write(plan.out.join(format!("{name}.svg")), picture)?;
             self.text += &format!("![{about}]({name}.svg)\n\n");
         }
