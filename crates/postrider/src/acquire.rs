@@ -15,6 +15,7 @@ use crate::authorization::authorize;
 use crate::call::Call;
 use crate::client::Inner;
 use crate::connection::Connection;
+use crate::dial::Dial;
 use crate::encode::Attempt;
 use crate::error::{Cause, Error};
 use crate::route::{AsRoute, Key, Route};
@@ -57,7 +58,8 @@ pub(crate) fn acquire(
             return Ok(Acquired::Lease(admit(lease, &attempt)?, attempt));
         }
     }
-    let (turn, dial) = Turn::before(client.dial(&route));
+    let dial = Dial::on(&route, client);
+    let (turn, dial) = Turn::before(|| dial.run());
     let wait = pool.wait(route.to_key(), want, dial);
     Ok(Acquired::Wait(wait, turn, attempt))
 }

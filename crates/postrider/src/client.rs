@@ -1,20 +1,18 @@
 //! The client: what its clones share, and what can be asked of it as a whole.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use http::HeaderMap;
 use pool::Pool;
 use protocol::Limits;
-use transport::{ConnectError, Connector};
+use transport::Connector;
 
 use crate::builder::ClientBuilder;
 use crate::connection::Connection;
 use crate::policy::retry::Retry;
 use crate::rotation::Rotation;
-use crate::route::{Key, Route};
+use crate::route::Key;
 use crate::special::HeaderCase;
 use crate::stats::{Stats, Tally};
 use crate::timeouts::Timeouts;
@@ -99,33 +97,7 @@ impl Inner {
             }
         }
     }
-
-    /// How the pool makes a connection on `route`. It uses nothing but what is
-    /// in the route's key or the same for the whole client, so that any request
-    /// of that key can ride what it makes. Where the client's TLS settings have
-    /// changed meanwhile, the new ones secure it, and it is closed after use.
-    pub(crate) fn dial(
-        &self,
-        route: &Route<'_>,
-    ) -> impl FnOnce() -> Dial + Clone + Send + 'static + use<> {
-        let connector = self.connector.clone();
-        let endpoint = route.endpoint();
-        let turn = route.turn;
-        let home = Arc::clone(&self.home);
-        move || {
-            let endpoint = match turn {
-                Some(_) => home.rotation.secure(endpoint),
-                None => endpoint,
-            };
-            Box::pin(async move {
-                let connected = connector.connect(&endpoint).await?;
-                Ok(Connection::new(connected, home, turn))
-            })
-        }
-    }
 }
-
-type Dial = Pin<Box<dyn Future<Output = Result<Box<Connection>, ConnectError>> + Send>>;
 
 impl Default for Client {
     fn default() -> Self {

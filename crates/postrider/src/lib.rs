@@ -80,6 +80,7 @@ mod builder;
 mod call;
 mod client;
 mod connection;
+mod dial;
 mod encode;
 mod error;
 mod incoming;

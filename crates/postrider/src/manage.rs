@@ -9,6 +9,7 @@ use pool::{Counts, IdleFacts};
 
 use crate::client::Client;
 use crate::connection::Connection;
+use crate::dial::Dial;
 use crate::error::{Cause, Error};
 use crate::route::{Key, Route, origin};
 use crate::url::IntoUrl;
@@ -43,9 +44,9 @@ impl Client {
     pub async fn warm(&self, url: impl IntoUrl, count: usize) -> Result<usize, Error> {
         let inner = self.inner();
         let route = Route::to(origin(url)?, &inner.home.rotation);
-        let dial = inner.dial(&route);
+        let dial = Dial::on(&route, &inner);
         let key = Key(Arc::new(route));
-        let made = inner.pool.warm(key.clone(), count, dial).await;
+        let made = inner.pool.warm(key.clone(), count, || dial.run()).await;
         made.map_err(|error| {
             let (cause, phase) = Cause::of_wait(error);
             Error::new(cause, phase).of_origin(&key)
