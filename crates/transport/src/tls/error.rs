@@ -62,7 +62,10 @@ impl TlsErrorKind {
             Some(rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
                 presented,
                 ..
-            })) if !presented.is_empty() => write!(f, ": {}", Bounded(presented.join(", "))),
+            })) if !presented.is_empty() => {
+                let names: Vec<_> = presented.iter().map(|name| plain(name)).collect();
+                write!(f, ": {}", Bounded(names.join(", ")))
+            }
             Some(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext {
                 time,
                 not_after,
@@ -90,6 +93,19 @@ impl TlsErrorKind {
             None => write!(f, ": {}", Bounded(cause)),
         }
     }
+}
+
+/// A name of a certificate without the type that rustls writes around it. Of types that are no
+/// names of servers, the type is all that there is to tell.
+fn plain(presented: &str) -> &str {
+    [
+        ("DnsName(\"", "\")"),
+        ("IpAddress(", ")"),
+        ("UniformResourceIdentifier(\"", "\")"),
+    ]
+    .into_iter()
+    .find_map(|(before, after)| presented.strip_prefix(before)?.strip_suffix(after))
+    .unwrap_or(presented)
 }
 
 const DAY: u64 = 24 * 60 * 60;
