@@ -195,8 +195,9 @@ impl ConnectorBuilder {
         self
     }
 
-    /// Connects through this network interface (`SO_BINDTODEVICE`). Linux only; elsewhere every
-    /// connect fails.
+    /// Connects through this network interface (`SO_BINDTODEVICE`). Where there is none of that
+    /// name, every attempt fails by [`NoInterface`](crate::ConnectErrorKind::NoInterface). Linux
+    /// only; elsewhere every connect fails.
     pub fn interface(mut self, name: &str) -> Self {
         self.sockets.interface = Some(name.into());
         self

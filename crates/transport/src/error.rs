@@ -8,6 +8,7 @@ use crate::bounded::Bounded;
 use crate::endpoint::Endpoint;
 use crate::facts::Attempt;
 use crate::guard::is_panic;
+use crate::interface::is_no_such_interface;
 use crate::tls::TlsErrorKind;
 
 /// Why no connection could be made.
@@ -37,6 +38,8 @@ pub enum ConnectErrorKind {
     NoAddress,
     /// The address filter refused every address.
     AddressRefused,
+    /// There is no such network interface: the one to connect through, or the zone of an address.
+    NoInterface,
     /// Every address refused the connection.
     Refused,
     /// No address could be reached: no route, or the network answered that there is none.
@@ -151,6 +154,7 @@ impl Failure {
     /// A failure to resolve, told apart by the error's kind.
     pub(crate) fn resolving(error: io::Error) -> Self {
         let kind = match error.kind() {
+            _ if is_no_such_interface(&error) => ConnectErrorKind::NoInterface,
             io::ErrorKind::NotFound => ConnectErrorKind::NameNotFound,
             io::ErrorKind::TimedOut => ConnectErrorKind::TimedOut {
                 phase: Phase::Resolve,
@@ -184,13 +188,17 @@ impl Failure {
 }
 
 fn attempt_kind(attempt: &Attempt) -> ConnectErrorKind {
-    match attempt.error.as_ref().map(|error| error.kind()) {
-        Some(_) if attempt.error.as_deref().is_some_and(is_panic) => ConnectErrorKind::Panicked,
-        Some(io::ErrorKind::ConnectionRefused) => ConnectErrorKind::Refused,
-        Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
+    let Some(error) = &attempt.error else {
+        return ConnectErrorKind::Connect;
+    };
+    match error.kind() {
+        _ if is_panic(error) => ConnectErrorKind::Panicked,
+        _ if is_no_such_interface(error) => ConnectErrorKind::NoInterface,
+        io::ErrorKind::ConnectionRefused => ConnectErrorKind::Refused,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
             ConnectErrorKind::Unreachable
         }
-        Some(io::ErrorKind::TimedOut) => ConnectErrorKind::TimedOut {
+        io::ErrorKind::TimedOut => ConnectErrorKind::TimedOut {
             phase: Phase::Connect,
         },
         _ => ConnectErrorKind::Connect,
@@ -216,8 +224,14 @@ impl fmt::Display for ConnectError {
             (ConnectErrorKind::TimedOut { .. }, _) => {
                 write!(f, "{kind} after {}", Seconds(*elapsed))?;
             }
-            (ConnectErrorKind::Resolve | ConnectErrorKind::Custom, Some(cause)) => {
-                write!(f, "{}", Bounded(cause))?;
+            (
+                ConnectErrorKind::Resolve
+                | ConnectErrorKind::Custom
+                | ConnectErrorKind::NoInterface,
+                Some(cause),
+            ) => write!(f, "{}", Bounded(cause))?,
+            (ConnectErrorKind::NoAddress | ConnectErrorKind::AddressRefused, Some(cause)) => {
+                cause.fmt(f)?;
             }
             // With a single address, "every address failed" is no cause.
             (ConnectErrorKind::Connect, Some(cause)) if attempts.len() == 1 => {
@@ -279,6 +293,7 @@ impl fmt::Display for ConnectErrorKind {
             Self::Resolve => "the resolver failed",
             Self::NoAddress => "the answer holds no address that may be used",
             Self::AddressRefused => "the address filter refused every address",
+            Self::NoInterface => "no such interface",
             Self::Refused => "connection refused",
             Self::Unreachable => "unreachable",
             Self::Connect => "every address failed",

@@ -58,6 +58,7 @@ mod error;
 mod eyeballs;
 mod facts;
 mod guard;
+mod interface;
 mod names;
 mod network;
 mod options;

@@ -11,8 +11,8 @@ use crate::endpoint::Endpoint;
 use crate::error::{Failure, Phase};
 use crate::eyeballs::{Race, RaceOptions};
 use crate::facts::{Attempt, ConnectFacts, Connected};
-use crate::names::{Families, Found, Lookup, Names, Screened, Source};
-use crate::socket::SocketOptions;
+use crate::names::{Found, Lookup, Names, Reach, Screened, Source};
+use crate::socket::{SocketOptions, in_words};
 use crate::stream::Stream;
 use crate::tls::Handshake;
 
@@ -49,9 +49,11 @@ impl Network {
         began: Instant,
         deadline: Instant,
     ) -> Result<Journey<'a>, Failure> {
-        let local = self.sockets.local_address(endpoint.options());
-        let families = self.names.families.reached_from(local);
-        let Lookup { source, found } = self.names.look_up(endpoint, families)?;
+        let reach = Reach {
+            families: self.names.families,
+            local: self.sockets.local_address(endpoint.options()),
+        };
+        let Lookup { source, found } = self.names.look_up(endpoint, reach)?;
         Ok(match found {
             Found::One(addr) => Journey::Short(Sole {
                 addr,
@@ -63,7 +65,7 @@ impl Network {
                 deadline,
             }),
             Found::Several(addresses) => {
-                let mut race = self.race(endpoint, families, addresses);
+                let mut race = self.race(endpoint, reach, addresses);
                 Journey::Long(Box::pin(async move {
                     connect_by_race(&mut race, source, handshake, deadline).await
                 }))
@@ -74,11 +76,11 @@ impl Network {
     fn race(
         &self,
         endpoint: &Endpoint,
-        families: Families,
+        reach: Reach,
         addresses: Screened,
     ) -> Race<TcpStream, Screened> {
         let mut options = self.race.clone();
-        if families != Families::Both {
+        if !reach.has_both_families() {
             // There is no other family to wait for.
             options.resolution_delay = Duration::ZERO;
         }
@@ -140,6 +142,7 @@ impl Sole<'_> {
     }
 
     fn unconnected(&self, found: Instant, error: io::Error) -> Failure {
+        let error = in_words(error, self.addr);
         Failure::connecting(self.failed(found, Arc::new(error)))
     }
 

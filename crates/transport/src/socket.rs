@@ -8,6 +8,8 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::guard::guarded_call;
+#[cfg(any(target_os = "android", target_os = "linux"))]
+use crate::interface::no_such_interface;
 use crate::options::ConnectOptions;
 
 /// How often the kernel asks an idle peer whether it still lives.
@@ -75,7 +77,10 @@ impl SocketOptions {
         own: Option<&ConnectOptions>,
     ) -> impl Future<Output = io::Result<TcpStream>> + Send + use<> {
         let socket = self.open(addr, own);
-        async move { socket?.connect(addr).await }
+        async move {
+            let connected = socket?.connect(addr).await;
+            connected.map_err(|error| in_words(error, addr))
+        }
     }
 
     /// Where connections to the endpoint come from.
@@ -130,6 +135,19 @@ impl SocketOptions {
     }
 }
 
+/// What connecting to an address failed of; the system's words for a missing zone explain nothing.
+pub(crate) fn in_words(error: io::Error, addr: SocketAddr) -> io::Error {
+    let SocketAddr::V6(six) = addr else {
+        return error;
+    };
+    let is_without_zone = six.ip().is_unicast_link_local() && six.scope_id() == 0;
+    if is_without_zone && error.kind() == io::ErrorKind::InvalidInput {
+        let words = "a link-local address needs a zone, as in [fe80::1%eth0]";
+        return io::Error::new(error.kind(), words);
+    }
+    error
+}
+
 #[cfg(any(target_os = "android", target_os = "linux"))]
 fn set_user_timeout(socket: &TcpSocket, timeout: Duration) -> io::Result<()> {
     SockRef::from(socket).set_tcp_user_timeout(Some(timeout))
@@ -143,8 +161,21 @@ fn set_user_timeout(_: &TcpSocket, _: Duration) -> io::Result<()> {
 
 #[cfg(any(target_os = "android", target_os = "linux"))]
 fn bind_device(socket: &TcpSocket, interface: &str) -> io::Result<()> {
-    SockRef::from(socket).bind_device(Some(interface.as_bytes()))
+    // Linux binds to no interface at all by an empty name, and looks at 15 bytes up to a NUL.
+    let can_exist = (1..=15).contains(&interface.len()) && !interface.contains('\0');
+    if !can_exist {
+        return Err(no_such_interface(interface));
+    }
+    let bound = SockRef::from(socket).bind_device(Some(interface.as_bytes()));
+    bound.map_err(|error| match error.raw_os_error() {
+        Some(NO_SUCH_DEVICE) => no_such_interface(interface),
+        _ => error,
+    })
 }
+
+/// ENODEV.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+const NO_SUCH_DEVICE: i32 = 19;
 
 /// To go on without it could leak traffic to another network.
 #[cfg(not(any(target_os = "android", target_os = "linux")))]

@@ -37,32 +37,37 @@ async fn no_spelling_of_a_private_address_is_connected_to() {
         .resolve("overridden.test", [server.addr()])
         .build()
         .unwrap();
-    for (host, printed) in [
-        ("127.0.0.1", "127.0.0.1"),
-        ("[::1]", "[::1]"),
-        ("[::]", "[::]"),
-        ("[::ffff:127.0.0.1]", "[::ffff:127.0.0.1]"),
-        ("[::ffff:7f00:1]", "[::ffff:127.0.0.1]"),
-        ("[::127.0.0.1]", "[::7f00:1]"),
-        ("[64:ff9b::7f00:1]", "[64:ff9b::7f00:1]"),
-        ("[fe80::1%251]", "[fe80::1%1]"),
-        ("[::ffff:127.0.0.1%251]", "[::ffff:127.0.0.1%1]"),
-        ("localhost", "localhost"),
-        ("2130706433", "2130706433"),
-        ("0x7f000001", "0x7f000001"),
-        ("127.1", "127.1"),
-        ("0177.0.0.1", "0177.0.0.1"),
-        ("rebound.test", "rebound.test"),
-        ("metadata.test", "metadata.test"),
-        ("many.test", "many.test"),
-        ("overridden.test", "overridden.test"),
+    // Of a name it is told what it leads to.
+    for (host, told) in [
+        ("127.0.0.1", "127.0.0.1: {}"),
+        ("[::1]", "[::1]: {}"),
+        ("[::]", "[::]: {}"),
+        ("[::ffff:127.0.0.1]", "[::ffff:127.0.0.1]: {}"),
+        ("[::ffff:7f00:1]", "[::ffff:127.0.0.1]: {}"),
+        ("[::127.0.0.1]", "[::7f00:1]: {}"),
+        ("[64:ff9b::7f00:1]", "[64:ff9b::7f00:1]: {}"),
+        ("[fe80::1%251]", "[fe80::1%1]: {}"),
+        ("[::ffff:127.0.0.1%251]", "[::ffff:127.0.0.1%1]: {}"),
+        ("localhost", "localhost: {} (found 127.0.0.1)"),
+        ("2130706433", "2130706433: {} (found 127.0.0.1)"),
+        ("0x7f000001", "0x7f000001: {} (found 127.0.0.1)"),
+        ("127.1", "127.1: {} (found 127.0.0.1)"),
+        ("0177.0.0.1", "0177.0.0.1: {} (found 127.0.0.1)"),
+        ("rebound.test", "rebound.test: {} (found 127.0.0.1)"),
+        ("metadata.test", "metadata.test: {} (found 169.254.169.254)"),
+        (
+            "many.test",
+            "many.test: {} (found 127.0.0.1, 10.0.0.1, 169.254.169.254)",
+        ),
+        ("overridden.test", "overridden.test: {} (found 127.0.0.1)"),
     ] {
         let error = failure(&client, &format!("http://{host}:{port}/")).await;
         assert_eq!(error.kind(), ErrorKind::Resolve, "{error}");
         assert_eq!(error.phase(), Phase::Resolve);
         assert_eq!(error.connect_kind(), Some(ConnectErrorKind::AddressRefused));
         assert!(error.attempts().is_empty());
-        let text = format!("could not resolve {printed}: the address filter refused every address");
+        let told = told.replace("{}", "the address filter refused every address");
+        let text = format!("could not resolve {told}");
         assert!(error.to_string().ends_with(&text), "{error}");
     }
     assert_eq!(server.connections(), 0);

@@ -21,13 +21,16 @@ async fn one_family_can_be_all_that_is_used() {
     }
 
     // That goes for addresses in URLs, too.
-    for (client, url) in [(only_four, six.url("/")), (only_six, four.url("/"))] {
+    for (client, url, family) in [
+        (only_four, six.url("/"), "IPv4"),
+        (only_six, four.url("/"), "IPv6"),
+    ] {
         client.close_idle();
         let error = failure(&client, &url).await;
         assert_eq!(error.kind(), ErrorKind::Resolve);
         assert_eq!(error.connect_kind(), Some(ConnectErrorKind::NoAddress));
-        let text = "the answer holds no address that may be used";
-        assert!(error.to_string().ends_with(text), "{error}");
+        let text = format!(": only {family} addresses may be used");
+        assert!(error.to_string().ends_with(&text), "{error}");
     }
 }
 
@@ -47,6 +50,13 @@ async fn the_server_sees_the_address_that_we_connect_from() {
     assert_eq!(seen.ip(), ours);
     assert_eq!(response.connection().local_addr(), Some(seen));
     assert_eq!(six.connections(), 0);
+
+    drop(response);
+    client.close_idle();
+    let error = failure(&client, &six.url("/")).await;
+    assert_eq!(error.connect_kind(), Some(ConnectErrorKind::NoAddress));
+    let text = ": only IPv4 addresses can be reached from the local address 127.0.0.5";
+    assert!(error.to_string().ends_with(text), "{error}");
 
     // An address that is not ours.
     let foreign = Client::builder()

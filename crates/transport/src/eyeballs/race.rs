@@ -191,10 +191,12 @@ impl<C, S: Supply> Race<C, S> {
         }
     }
 
-    /// Of two lookups that failed, the one that says more is told.
+    /// Of two lookups that failed, the one that says more is told. Of two of a kind, the later
+    /// knows all that the earlier knew.
     fn note_lookup_failure(&mut self, failure: Failure) {
         match &self.lookup_failure {
-            Some(known) if known.kind != ConnectErrorKind::NoAddress => {}
+            Some(known)
+                if known.kind != ConnectErrorKind::NoAddress && known.kind != failure.kind => {}
             _ => self.lookup_failure = Some(failure),
         }
     }

@@ -1,4 +1,6 @@
 mod answers;
+mod left_out;
+mod reach;
 mod rules;
 mod screen;
 mod shared;
@@ -8,9 +10,11 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 pub use self::answers::Answers;
+use self::left_out::LeftOut;
+pub(crate) use self::reach::{Families, Reach};
 pub use self::rules::is_public;
 use self::screen::Screen;
-pub(crate) use self::screen::{AddressFilter, Families, Screened};
+pub(crate) use self::screen::{AddressFilter, Screened};
 pub(crate) use self::shared::{CacheOptions, SharedResolver};
 pub use self::system::SystemResolver;
 use crate::endpoint::{Endpoint, Host};
@@ -79,17 +83,13 @@ pub(crate) enum Source {
 }
 
 impl Names {
-    /// Starts to look an endpoint up; addresses of other families are left out.
+    /// Starts to look an endpoint up; addresses out of reach are left out.
     ///
     /// Fails if the only address may not be used.
-    pub(crate) fn look_up(
-        &self,
-        endpoint: &Endpoint,
-        families: Families,
-    ) -> Result<Lookup, Failure> {
+    pub(crate) fn look_up(&self, endpoint: &Endpoint, reach: Reach) -> Result<Lookup, Failure> {
         let screen = Screen {
             endpoint,
-            families,
+            reach,
             filter: self.filter.as_ref(),
         };
         let (source, answers) = match &endpoint.host {
@@ -110,8 +110,9 @@ impl Names {
             None => Found::Several(Screened {
                 answers,
                 endpoint: endpoint.clone(),
-                families,
+                reach,
                 filter: self.filter.clone(),
+                left_out: LeftOut::default(),
             }),
         };
         Ok(Lookup { source, found })

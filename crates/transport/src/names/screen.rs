@@ -2,63 +2,55 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::Answers;
+use super::left_out::{LeftOut, Objection};
+use super::reach::Reach;
 use crate::endpoint::Endpoint;
-use crate::error::{ConnectErrorKind, Failure, Phase};
+use crate::error::Failure;
 use crate::eyeballs::{Batch, Supply};
 use crate::guard::guarded_call;
 
 pub(crate) type AddressFilter = Arc<dyn Fn(&Endpoint, IpAddr) -> bool + Send + Sync>;
 
-/// The families of addresses that may be used.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Families {
-    #[default]
-    Both,
-    OnlyIpv4,
-    OnlyIpv6,
-    Neither,
-}
-
 /// Which addresses of an endpoint may be tried.
 pub(super) struct Screen<'a> {
     pub(super) endpoint: &'a Endpoint,
-    pub(super) families: Families,
+    pub(super) reach: Reach,
     pub(super) filter: Option<&'a AddressFilter>,
 }
 
 impl Screen<'_> {
-    /// The address with its port, if it may be tried.
+    /// The only address with its port, if it may be tried.
     pub(super) fn admit(&self, addr: SocketAddr) -> Result<SocketAddr, Failure> {
-        self.judge(addr)
-            .map_err(|kind| Failure::new(kind, Phase::Resolve))
+        self.judge(addr).map_err(|objection| {
+            let mut left_out = LeftOut::default();
+            left_out.note(addr.ip(), objection);
+            left_out.failure(self.reach, self.endpoint)
+        })
     }
 
-    /// Those that may be tried. Where there are none, the filter's verdict says more than a
-    /// family's.
-    fn admit_all(&self, addrs: Vec<SocketAddr>) -> Batch {
+    /// Those that may be tried, and the others noted.
+    fn admit_all(&self, addrs: Vec<SocketAddr>, left_out: &mut LeftOut) -> Batch {
         let mut admitted = Vec::with_capacity(addrs.len());
-        let mut verdict = ConnectErrorKind::NoAddress;
         for addr in addrs {
             match self.judge(addr) {
                 Ok(addr) => admitted.push(addr),
-                Err(ConnectErrorKind::NoAddress) => {}
-                Err(kind) => verdict = kind,
+                Err(objection) => left_out.note(addr.ip(), objection),
             }
         }
         if admitted.is_empty() {
-            return Err(Failure::new(verdict, Phase::Resolve));
+            return Err(left_out.failure(self.reach, self.endpoint));
         }
         Ok(admitted)
     }
 
-    fn judge(&self, mut addr: SocketAddr) -> Result<SocketAddr, ConnectErrorKind> {
-        if !self.families.admit(&addr) {
-            return Err(ConnectErrorKind::NoAddress);
+    fn judge(&self, mut addr: SocketAddr) -> Result<SocketAddr, Objection> {
+        if !self.reach.admits(addr.ip()) {
+            return Err(Objection::Family);
         }
         if let Some(filter) = self.filter {
             let passes = guarded_call(|| filter(self.endpoint, addr.ip()));
-            if !passes.map_err(|_| ConnectErrorKind::Panicked)? {
-                return Err(ConnectErrorKind::AddressRefused);
+            if !passes.map_err(|_| Objection::Panicked)? {
+                return Err(Objection::Filter);
             }
         }
         if addr.port() == 0 {
@@ -68,62 +60,26 @@ impl Screen<'_> {
     }
 }
 
-impl Families {
-    /// Those that can be reached from a local address.
-    pub(crate) fn reached_from(self, local: Option<IpAddr>) -> Self {
-        match local {
-            Some(IpAddr::V4(_)) => self.without_ipv6(),
-            Some(IpAddr::V6(_)) => self.without_ipv4(),
-            None => self,
-        }
-    }
-
-    fn without_ipv4(self) -> Self {
-        match self {
-            Self::Both | Self::OnlyIpv6 => Self::OnlyIpv6,
-            Self::OnlyIpv4 | Self::Neither => Self::Neither,
-        }
-    }
-
-    fn without_ipv6(self) -> Self {
-        match self {
-            Self::Both | Self::OnlyIpv4 => Self::OnlyIpv4,
-            Self::OnlyIpv6 | Self::Neither => Self::Neither,
-        }
-    }
-
-    fn admit(self, addr: &SocketAddr) -> bool {
-        match self {
-            Self::Both => true,
-            Self::OnlyIpv4 => addr.is_ipv4(),
-            Self::OnlyIpv6 => addr.is_ipv6(),
-            Self::Neither => false,
-        }
-    }
-}
-
 /// Answers of which only admitted addresses pass.
 pub(crate) struct Screened {
     pub(super) answers: Answers,
     pub(super) endpoint: Endpoint,
-    pub(super) families: Families,
+    pub(super) reach: Reach,
     pub(super) filter: Option<AddressFilter>,
-}
-
-impl Screened {
-    fn screen(&self) -> Screen<'_> {
-        Screen {
-            endpoint: &self.endpoint,
-            families: self.families,
-            filter: self.filter.as_ref(),
-        }
-    }
+    pub(super) left_out: LeftOut,
 }
 
 impl Supply for Screened {
     async fn next(mut self) -> Option<(Self, Batch)> {
         let batch = match self.answers.next().await? {
-            Ok(addrs) => self.screen().admit_all(addrs),
+            Ok(addrs) => {
+                let screen = Screen {
+                    endpoint: &self.endpoint,
+                    reach: self.reach,
+                    filter: self.filter.as_ref(),
+                };
+                screen.admit_all(addrs, &mut self.left_out)
+            }
             Err(error) => Err(Failure::resolving(error)),
         };
         Some((self, batch))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use super::{Answers, Resolve};
+use crate::interface::no_such_interface;
 
 /// The operating system's resolver, `getaddrinfo`: hosts file, name service switch and all.
 ///
@@ -56,8 +57,20 @@ pub(super) fn zoned(ip: Ipv6Addr, zone: &str) -> Answers {
     if let Some(scope) = numeric_zone(zone) {
         return Answers::ready([SocketAddrV6::new(ip, 0, 0, scope).into()]);
     }
-    let literal = format!("{ip}%{zone}");
-    Answers::from_lookup(on_a_thread(move || look_up(&literal)))
+    let zone = zone.to_owned();
+    Answers::from_lookup(on_a_thread(move || look_up_zoned(ip, &zone)))
+}
+
+fn look_up_zoned(ip: Ipv6Addr, zone: &str) -> io::Result<Vec<SocketAddr>> {
+    look_up(&format!("{ip}%{zone}")).map_err(|error| match error.kind() {
+        // Of what is no link-local address, the system does not even look at the zone.
+        io::ErrorKind::NotFound if !ip.is_unicast_link_local() => {
+            let words = "only a link-local address has a zone";
+            io::Error::new(io::ErrorKind::InvalidInput, words)
+        }
+        io::ErrorKind::NotFound => no_such_interface(zone),
+        _ => error,
+    })
 }
 
 fn numeric_zone(zone: &str) -> Option<u32> {
@@ -124,8 +137,13 @@ mod tests {
 
     #[tokio::test]
     async fn an_unknown_zone_is_an_error() {
-        let answer = zoned("fe80::1".parse().unwrap(), "nosuchif0").next().await;
-        assert!(answer.unwrap().is_err());
+        for (ip, zone, words) in [
+            ("fe80::1", "nosuchif0", r#"no such interface: "nosuchif0""#),
+            ("::1", "lo", "only a link-local address has a zone"),
+        ] {
+            let answer = zoned(ip.parse().unwrap(), zone).next().await;
+            assert_eq!(answer.unwrap().unwrap_err().to_string(), words);
+        }
     }
 
     #[tokio::test]

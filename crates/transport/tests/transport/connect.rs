@@ -153,8 +153,63 @@ async fn only_one_family_may_be_allowed() {
     let text = error.to_string();
     assert_eq!(
         text,
-        "could not resolve 127.0.0.1: the answer holds no address that may be used"
+        "could not resolve 127.0.0.1: only IPv6 addresses may be used"
     );
+    let error = failure(&knowing(&[v4, v4]).only_ipv6().build(), &endpoint).await;
+    assert_eq!(
+        error.to_string(),
+        "could not resolve a.test: only IPv6 addresses may be used (found 127.0.0.1, 127.0.0.1)"
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_link_local_address_without_a_zone_is_told_to_need_one() {
+    let without: IpAddr = "fe80::1".parse().unwrap();
+    let six = SocketAddr::new(without, 80);
+    let words = "a link-local address needs a zone, as in [fe80::1%eth0]";
+    let connector = knowing(&[six, closed_port().await]).build();
+    let error = failure(&connector, &plain_at(six)).await;
+    assert_eq!(error.kind(), ConnectErrorKind::Connect);
+    let text = error.to_string();
+    assert_eq!(text, format!("could not connect to [fe80::1]:80: {words}"));
+
+    // Among others it is told of that address, and of no other.
+    let text = failure(&connector, &plain("a.test", 80)).await.to_string();
+    assert!(
+        text.contains(&format!("([fe80::1]:80: {words} after ")),
+        "{text}"
+    );
+    assert!(
+        text.contains(": Connection refused (os error 111) after "),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_zone_is_told_as_a_missing_interface() {
+    let zoned = |ip: &str, zone: &str| {
+        let host = Host::ZonedIp(ip.parse().unwrap(), zone.into());
+        Endpoint::new(host, 80, Security::Plain)
+    };
+    let connector = Connector::builder().build();
+    for (endpoint, kind, words) in [
+        (
+            zoned("fe80::1", "nosuchif0"),
+            ConnectErrorKind::NoInterface,
+            r#"could not resolve [fe80::1%nosuchif0]: no such interface: "nosuchif0""#,
+        ),
+        (
+            zoned("::1", "lo"),
+            ConnectErrorKind::Resolve,
+            "could not resolve [::1%lo]: only a link-local address has a zone",
+        ),
+    ] {
+        let error = failure(&connector, &endpoint).await;
+        assert_eq!(error.kind(), kind);
+        assert_eq!(error.phase(), Phase::Resolve);
+        assert_eq!(error.to_string(), words);
+    }
 }
 
 #[tokio::test]

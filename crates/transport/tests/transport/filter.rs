@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use postrider_transport::{
-    ConnectErrorKind, Connector, Endpoint, Host, Phase, Security, is_public,
+    Answers, ConnectErrorKind, Connector, Endpoint, Host, Phase, Resolve, Security, is_public,
 };
 
 use crate::names::NUMBERS_IN_DISGUISE;
@@ -17,18 +17,53 @@ async fn a_filter_is_asked_about_every_address_wherever_it_comes_from() {
         .address_filter(|_, address| is_public(address))
         .build();
     let literal = Endpoint::new(Host::Ip(mapped), addr.port(), Security::Plain);
-    for (endpoint, host) in [
-        (plain("a.test", addr.port()), "a.test"),
-        (plain("localhost", addr.port()), "localhost"),
-        (plain_at(addr), "127.0.0.1"),
-        (literal, "[::ffff:127.0.0.1]"),
+    for (endpoint, host, found) in [
+        (
+            plain("a.test", addr.port()),
+            "a.test",
+            Some(" (found 127.0.0.1, ::ffff:127.0.0.1)"),
+        ),
+        // As the machine has it.
+        (plain("localhost", addr.port()), "localhost", None),
+        (plain_at(addr), "127.0.0.1", Some("")),
+        (literal, "[::ffff:127.0.0.1]", Some("")),
     ] {
         let error = failure(&connector, &endpoint).await;
         assert_eq!(error.kind(), ConnectErrorKind::AddressRefused, "{error}");
         assert_eq!(error.attempts().len(), 0);
-        let text = format!("could not resolve {host}: the address filter refused every address");
-        assert_eq!(error.to_string(), text);
+        let text = error.to_string();
+        let begin = format!("could not resolve {host}: the address filter refused every address");
+        let told = text
+            .strip_prefix(&begin)
+            .unwrap_or_else(|| panic!("{text}"));
+        assert_eq!(told, found.unwrap_or(told));
     }
+}
+
+/// A resolver that asks for the families apart: what is told is the whole.
+#[tokio::test]
+async fn what_the_filter_refused_is_told_of_all_parts_of_an_answer() {
+    struct Apart;
+
+    impl Resolve for Apart {
+        fn resolve(&self, _: &str) -> Answers {
+            let part = |ip: &str| {
+                let addr = SocketAddr::new(ip.parse().unwrap(), 0);
+                Box::pin(async move { Ok(vec![addr]) }) as _
+            };
+            Answers::from_lookups(["::1", "10.0.0.7"].map(part))
+        }
+    }
+
+    let connector = Connector::builder()
+        .resolver(Apart)
+        .address_filter(|_, address| is_public(address))
+        .build();
+    let error = failure(&connector, &plain("a.test", 80)).await;
+    assert_eq!(
+        error.to_string(),
+        "could not resolve a.test: the address filter refused every address (found ::1, 10.0.0.7)"
+    );
 }
 
 /// `getaddrinfo` of most systems makes them loopback; the filter sees what has become of them.

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use postrider_transport::{ConnectErrorKind, ConnectOptions, Endpoint};
+use postrider_transport::{ConnectErrorKind, ConnectOptions, Connector, Endpoint};
 
 use crate::support::{failure, knowing, listen, listen_at, plain, plain_at};
 
@@ -43,6 +43,11 @@ async fn an_own_local_address_decides_the_family() {
     let own = with(plain_at(v6), |o| o.local_address = Some(SECOND));
     let error = failure(&connector, &own).await;
     assert_eq!(error.kind(), ConnectErrorKind::NoAddress);
+    assert_eq!(
+        error.to_string(),
+        "could not resolve [::1]: \
+         only IPv4 addresses can be reached from the local address 127.0.0.2"
+    );
 }
 
 #[cfg(target_os = "linux")]
@@ -69,6 +74,31 @@ async fn an_own_interface_is_used_and_a_missing_one_fails() {
         o.interface = Some("nosuchif1".into());
     });
     let error = failure(&connector, &missing).await;
-    assert_eq!(error.kind(), ConnectErrorKind::Connect);
-    assert!(error.to_string().contains("No such device"), "{error}");
+    assert_eq!(error.kind(), ConnectErrorKind::NoInterface);
+    let words = r#"could not connect to a.test:80: no such interface: "nosuchif1" ("#;
+    assert!(error.to_string().starts_with(words), "{error}");
+}
+
+/// The kernel takes an empty name for none at all, and looks at 15 bytes up to a NUL.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_name_that_no_interface_can_have_binds_to_none() {
+    let (_listener, addr) = listen().await;
+    let long = "l".repeat(16);
+    for (name, told) in [
+        ("", ""),
+        ("lo\0x", r"lo\0x"),
+        ("lo\0", r"lo\0"),
+        (&long, &long),
+    ] {
+        let text = format!("could not connect to {addr}: no such interface: \"{told}\"");
+        let connector = Connector::builder().interface(name).build();
+        let error = failure(&connector, &plain_at(addr)).await;
+        assert_eq!(error.kind(), ConnectErrorKind::NoInterface);
+        assert_eq!(error.to_string(), text);
+
+        let own = with(plain_at(addr), |o| o.interface = Some(name.into()));
+        let error = failure(&Connector::builder().build(), &own).await;
+        assert_eq!(error.to_string(), text);
+    }
 }
