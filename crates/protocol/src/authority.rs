@@ -189,10 +189,12 @@ impl<'a> Host<'a> {
         }
         // RFC 1035 §2.3.4: labels of 63 octets, 253 characters in all.
         let name = text.strip_suffix('.').unwrap_or(text);
-        if name.len() > 253
-            || name
-                .split('.')
-                .any(|label| !(1..=63).contains(&label.len()))
+        if name.len() > 253 {
+            return Err(AuthorityError::Length);
+        }
+        if name
+            .split('.')
+            .any(|label| !(1..=63).contains(&label.len()))
         {
             return Err(AuthorityError::Label);
         }

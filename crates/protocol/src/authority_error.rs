@@ -8,8 +8,10 @@ pub enum AuthorityError {
     Brackets,
     /// A character that is part of no host name.
     HostCharacter(char),
-    /// An empty label, one of more than 63 characters, or a name of more than 253.
+    /// An empty label, or one of more than 63 characters.
     Label,
+    /// A name of more than 253 characters.
+    Length,
     /// There is no host.
     NoHost,
     /// The host is not ASCII; map it by IDNA first.
@@ -30,6 +32,7 @@ impl fmt::Display for AuthorityError {
                 write!(f, "the host has the invalid character {character:?}")
             }
             Self::Label => f.write_str("a label of the host name is empty or too long"),
+            Self::Length => f.write_str("the host name is longer than 253 characters"),
             Self::NoHost => f.write_str("there is no host"),
             Self::NotAscii => f.write_str("the host name is not ascii"),
             Self::Port => f.write_str("the port is not a number from 0 to 65535"),

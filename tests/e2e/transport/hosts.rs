@@ -226,8 +226,21 @@ async fn a_zone_is_for_this_machine_only_and_must_be_one_of_its_interfaces() {
     let url = format!("http://[fe80::1%25none0]:{}/", server.addr().port());
     let error = failure(&client, &url).await;
     assert_eq!(error.kind(), ErrorKind::Resolve);
-    let words = "could not resolve [fe80::1%none0]: ";
-    assert!(error.to_string().contains(words), "{error}");
+    assert_eq!(error.connect_kind(), Some(ConnectErrorKind::NoInterface));
+    let words = r#"could not resolve [fe80::1%none0]: no such interface: "none0""#;
+    assert!(error.to_string().ends_with(words), "{error}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_link_local_address_in_a_url_needs_its_zone() {
+    let error = failure(&Client::new(), "http://[fe80::1]/").await;
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    assert_eq!(
+        error.to_string(),
+        "GET http://[fe80::1]/: could not connect to [fe80::1]:80: \
+         a link-local address needs a zone, as in [fe80::1%eth0]"
+    );
 }
 
 #[tokio::test]
@@ -248,6 +261,7 @@ async fn what_is_no_host_and_no_port_is_refused_before_anything_is_sent() {
     let port = "the port is not a number from 0 to 65535";
     let brackets = "the brackets of the host hold no ipv6 address";
     let labels = "a label of the host name is empty or too long";
+    let longer = "the host name is longer than 253 characters";
     for (url, words) in [
         ("http://a.test:65536/", Some(port)),
         ("http://a.test:99999999999999999999/", Some(port)),
@@ -269,7 +283,7 @@ async fn what_is_no_host_and_no_port_is_refused_before_anything_is_sent() {
         ("http://.test/", Some(labels)),
         ("http://./", Some(labels)),
         (&label, Some(labels)),
-        (&long, Some(labels)),
+        (&long, Some(longer)),
         ("http://:80/", None),
         ("http://me@/", None),
         ("http:///path", None),

@@ -152,7 +152,7 @@ fn what_is_no_authority_says_why() {
         (".test", "a label of the host name is empty or too long"),
         (".", "a label of the host name is empty or too long"),
         (&long_label, "a label of the host name is empty or too long"),
-        (&long_name, "a label of the host name is empty or too long"),
+        (&long_name, "the host name is longer than 253 characters"),
     ];
     for (text, message) in table {
         let error = parse(text).unwrap_err();
