@@ -227,8 +227,8 @@ fn check_line_ends(head: &[u8], limits: &Limits) -> Result<(), Error> {
     Ok(())
 }
 
-/// Takes `len` bytes off the front. The whole buffer goes as it is, if it has
-/// no room for more.
+/// Takes `len` bytes off the front. The whole buffer goes as it is, if it is
+/// small and has no room for more.
 pub(crate) fn take(input: &mut BytesMut, len: usize) -> Bytes {
     take_through(input, len, len)
 }
@@ -238,7 +238,7 @@ pub(crate) fn take_through(input: &mut BytesMut, len: usize, end: usize) -> Byte
     if len == 0 {
         input.advance(end);
         Bytes::new()
-    } else if end == input.len() && end == input.capacity() {
+    } else if end == input.len() && end == input.capacity() && end < KEPT {
         let mut all = std::mem::take(input);
         all.truncate(len);
         all.freeze()
@@ -248,6 +248,10 @@ pub(crate) fn take_through(input: &mut BytesMut, len: usize, end: usize) -> Byte
         taken
     }
 }
+
+/// A buffer of so many bytes is worth keeping: whoever reads on into it finds it
+/// free again once what was taken is dropped.
+const KEPT: usize = 16 * 1024;
 
 /// A carriage return alone may be the start of an empty line.
 fn is_only_start_of_line_end(input: &[u8]) -> bool {

@@ -121,3 +121,23 @@ fn nothing_is_held_of_a_buffer_that_was_read_to_its_end() {
         assert_eq!((input.len(), input.capacity()), (0, 0), "after {text:?}");
     }
 }
+
+#[test]
+fn a_long_body_is_read_into_one_buffer_over_and_over() {
+    const PIECE: usize = 64 * 1024;
+    let mut peer = Scenario::get().start();
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", 10 * PIECE);
+    assert_eq!(peer.receives(&head), "200");
+    peer.input = BytesMut::with_capacity(PIECE);
+    let place = peer.input.as_ptr();
+    for _ in 0..9 {
+        // As reads do that fill the room they have.
+        peer.input.reserve(PIECE);
+        peer.input.resize(PIECE, b'x');
+        assert_eq!(peer.input.as_ptr(), place);
+        let Some(Event::Data(data)) = peer.exchange.receive(&mut peer.input).unwrap() else {
+            panic!("data is there");
+        };
+        assert_eq!(data.len(), PIECE);
+    }
+}
