@@ -1,10 +1,12 @@
 use std::fmt;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
+use crate::alarm::until;
 use crate::builder::ConnectorBuilder;
 use crate::endpoint::{Endpoint, Security};
 use crate::error::{ConnectError, ConnectErrorKind, Failure, Phase};
@@ -89,7 +91,8 @@ impl Connector {
         let outcome = match self.handshake(endpoint) {
             Ok(handshake) => {
                 let deadline = began + self.inner.tls_timeout;
-                let secured = handshake.run(stream, deadline).await;
+                let alarm = pin!(sleep_until(deadline));
+                let secured = handshake.run(stream, deadline, alarm).await;
                 secured.map_err(|error| error.into_failure())
             }
             Err(failure) => Err(failure),
@@ -137,8 +140,9 @@ async fn connect_by(
     deadline: Instant,
 ) -> Result<Connected, Failure> {
     let began = Instant::now();
-    let connecting = guarded(|| function(endpoint.clone()));
-    let mut stream = match timeout_at(deadline, connecting).await {
+    let mut alarm = pin!(Handshake::alarm(handshake.as_ref(), began, deadline));
+    let connecting = pin!(guarded(|| function(endpoint.clone())));
+    let mut stream = match until(alarm.as_mut(), deadline, connecting).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return Err(failed_by_function(error)),
         Err(_) => return Err(Failure::timed_out(Phase::Connect)),
@@ -149,7 +153,7 @@ async fn connect_by(
         ..ConnectFacts::default()
     };
     if let Some(handshake) = handshake {
-        let secured = handshake.run(stream, deadline).await;
+        let secured = handshake.run(stream, deadline, alarm).await;
         let (secure, tls) = secured.map_err(|error| error.into_failure())?;
         stream = secure;
         facts.tls = Some(tls);

@@ -50,6 +50,7 @@
 //! Without a provider, a connector needs settings by [`TlsSettings::from_rustls`]; a secure
 //! endpoint fails with [`ConnectErrorKind::NoTlsProvider`] otherwise.
 
+mod alarm;
 mod bounded;
 mod builder;
 mod connector;

@@ -1,12 +1,13 @@
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::alarm::until;
 use crate::endpoint::Endpoint;
 use crate::error::{Failure, Phase};
 use crate::eyeballs::{Race, RaceOptions};
@@ -55,15 +56,24 @@ impl Network {
         };
         let Lookup { source, found } = self.names.look_up(endpoint, reach)?;
         Ok(match found {
-            Found::One(addr) => Journey::Short(Sole {
-                addr,
-                source,
-                sockets: &self.sockets,
-                endpoint,
-                handshake,
-                began,
-                deadline,
-            }),
+            Found::One(addr) => {
+                let sole = Sole {
+                    addr,
+                    source,
+                    sockets: &self.sockets,
+                    endpoint,
+                    began,
+                    deadline,
+                };
+                match handshake {
+                    None => Journey::Short(sole),
+                    Some(handshake) => {
+                        Journey::Long(Box::pin(
+                            async move { sole.connect_securely(handshake).await },
+                        ))
+                    }
+                }
+            }
             Found::Several(addresses) => {
                 let mut race = self.race(endpoint, reach, addresses);
                 Journey::Long(Box::pin(async move {
@@ -98,47 +108,63 @@ pub(crate) struct Sole<'a> {
     source: Source,
     sockets: &'a SocketOptions,
     endpoint: &'a Endpoint,
-    handshake: Option<Handshake<'a>>,
     began: Instant,
     deadline: Instant,
 }
 
 impl Sole<'_> {
     // By reference: a future holds what it is given twice, as argument and as variable.
-    pub(crate) async fn connect(&self) -> Result<Connected, Failure> {
+    async fn connect(&self) -> Result<Connected, Failure> {
+        let alarm = pin!(sleep_until(self.deadline));
+        let (socket, facts) = self.reach(Instant::now(), alarm).await?;
+        let stream = Stream::tcp(socket);
+        Ok(Connected { stream, facts })
+    }
+
+    async fn connect_securely(&self, handshake: Handshake<'_>) -> Result<Connected, Failure> {
         let found = Instant::now();
-        let connecting = match self.sockets.open(self.addr, self.endpoint.options()) {
-            Ok(socket) => socket.connect(self.addr),
-            Err(error) => return Err(self.unconnected(found, error)),
-        };
-        let socket = match timeout_at(self.deadline, connecting).await {
-            Ok(Ok(socket)) => socket,
-            Ok(Err(error)) => return Err(self.unconnected(found, error)),
-            Err(_) => return Err(self.timed_out(found)),
-        };
+        let mut alarm = pin!(Handshake::alarm(Some(&handshake), found, self.deadline));
+        let (socket, mut facts) = self.reach(found, alarm.as_mut()).await?;
         let connected = Instant::now();
-        let mut facts = ConnectFacts {
-            remote: Some(self.addr),
-            local: socket.local_addr().ok(),
-            resolve: self.source.is_resolver().then(|| found - self.began),
-            connect: Some(connected - found),
-            ..ConnectFacts::default()
-        };
-        let mut stream = Stream::tcp(socket);
-        if let Some(handshake) = self.handshake {
-            match handshake.run(stream, self.deadline).await {
-                Ok((secured, tls)) => {
-                    stream = secured;
-                    facts.tls = Some(tls);
-                    facts.handshake = Some(connected.elapsed());
-                }
-                Err(error) => {
-                    let attempts = self.failed(found, error.for_attempt());
-                    return Err(error.into_failure().after(attempts));
-                }
+        let shaking = handshake.run(Stream::tcp(socket), self.deadline, alarm);
+        match shaking.await {
+            Ok((stream, tls)) => {
+                facts.tls = Some(tls);
+                facts.handshake = Some(connected.elapsed());
+                Ok(Connected { stream, facts })
+            }
+            Err(error) => {
+                let attempts = self.failed(found, error.for_attempt());
+                Err(error.into_failure().after(attempts))
             }
         }
-        Ok(Connected { stream, facts })
+    }
+
+    async fn reach(
+        &self,
+        found: Instant,
+        alarm: Pin<&mut Sleep>,
+    ) -> Result<(TcpStream, ConnectFacts), Failure> {
+        let connecting = pin!(
+            match self.sockets.open(self.addr, self.endpoint.options()) {
+                Ok(socket) => socket.connect(self.addr),
+                Err(error) => return Err(self.unconnected(found, error)),
+            }
+        );
+        match until(alarm, self.deadline, connecting).await {
+            Ok(Ok(socket)) => {
+                let facts = ConnectFacts {
+                    remote: Some(self.addr),
+                    local: socket.local_addr().ok(),
+                    resolve: self.source.is_resolver().then(|| found - self.began),
+                    connect: Some(found.elapsed()),
+                    ..ConnectFacts::default()
+                };
+                Ok((socket, facts))
+            }
+            Ok(Err(error)) => Err(self.unconnected(found, error)),
+            Err(_) => Err(self.timed_out(found)),
+        }
     }
 
     fn unconnected(&self, found: Instant, error: io::Error) -> Failure {
@@ -169,9 +195,11 @@ async fn connect_by_race(
     handshake: Option<Handshake<'_>>,
     deadline: Instant,
 ) -> Result<Connected, Failure> {
+    let began = Instant::now();
+    let mut alarm = pin!(Handshake::alarm(handshake.as_ref(), began, deadline));
     let mut insecure: Option<Failure> = None;
     loop {
-        let winner = match timeout_at(deadline, race.winner()).await {
+        let winner = match until(alarm.as_mut(), deadline, race.winner()).await {
             Ok(Ok(winner)) => winner,
             Ok(Err(exhausted)) => return Err(explained_by(insecure, exhausted)),
             Err(_) => return Err(race.give_up()),
@@ -187,7 +215,7 @@ async fn connect_by_race(
         };
         let mut stream = Stream::tcp(winner.connection);
         if let Some(handshake) = handshake {
-            match handshake.run(stream, deadline).await {
+            match handshake.run(stream, deadline, alarm.as_mut()).await {
                 Ok((secured, tls)) => {
                     stream = secured;
                     facts.tls = Some(tls);

@@ -95,8 +95,10 @@ impl<C, S: Supply> Race<C, S> {
     /// May be called again after a winner: the race then resumes with the addresses that it beat.
     ///
     /// Cancel safe: the race goes on where it stood.
-    pub(crate) async fn winner(&mut self) -> Result<Winner<C>, Failure> {
-        std::future::poll_fn(|cx| self.poll_winner(cx)).await
+    pub(crate) fn winner(
+        &mut self,
+    ) -> impl Future<Output = Result<Winner<C>, Failure>> + Unpin + use<'_, C, S> {
+        std::future::poll_fn(|cx| self.poll_winner(cx))
     }
 
     /// Notes that the latest winner failed after all.

@@ -1,16 +1,17 @@
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::TlsConnector;
 
 use super::broken::Broken;
 use super::error::{TlsErrorKind, connect_kind};
 use super::name::ServerName;
 use super::settings::TlsSettings;
+use crate::alarm::until;
 use crate::endpoint::Endpoint;
 use crate::error::{ConnectErrorKind, Failure, Phase};
 use crate::facts::{TlsFacts, TlsVersion};
@@ -29,29 +30,47 @@ impl<'a> Handshake<'a> {
     ///
     /// Boxed, since a session in the making takes more than a kilobyte, which a connect in the
     /// clear must not carry along.
-    pub(crate) fn run(
+    pub(crate) fn run<'b>(
         self,
         stream: Stream,
         deadline: Instant,
-    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
-        Box::pin(self.shake_hands(stream, deadline))
+        alarm: Pin<&'b mut Sleep>,
+    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'b>>
+    where
+        'a: 'b,
+    {
+        Box::pin(self.shake_hands(stream, deadline, alarm))
     }
 
-    async fn shake_hands(self, stream: Stream, deadline: Instant) -> Outcome {
+    async fn shake_hands(
+        self,
+        stream: Stream,
+        deadline: Instant,
+        alarm: Pin<&mut Sleep>,
+    ) -> Outcome {
         let name = self.server_name().ok_or(HandshakeError::Fatal(
             ConnectErrorKind::Tls(TlsErrorKind::InvalidServerName),
             None,
         ))?;
-        let connecting = TlsConnector::from(Arc::clone(self.settings.config()))
-            .connect(name.into_rustls(), stream);
+        let connector = TlsConnector::from(Arc::clone(self.settings.config()));
+        let connecting = pin!(connector.connect(name.into_rustls(), stream));
         let deadline = deadline.min(Instant::now() + self.timeout);
-        let stream = match timeout_at(deadline, connecting).await {
+        let stream = match until(alarm, deadline, connecting).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(HandshakeError::from_io(error)),
             Err(_) => return Err(HandshakeError::TimedOut),
         };
         let facts = facts(stream.get_ref().1)?;
         Ok((Stream::tls(stream), facts))
+    }
+
+    /// A timer for the connection and for this handshake over it. The handshake's deadline is not
+    /// known yet; it cannot be earlier than this.
+    pub(crate) fn alarm(this: Option<&Self>, began: Instant, deadline: Instant) -> Sleep {
+        sleep_until(match this {
+            Some(handshake) => deadline.min(began + handshake.timeout),
+            None => deadline,
+        })
     }
 
     /// The name to ask for and to verify.
@@ -78,7 +97,7 @@ pub(crate) enum HandshakeError {
 }
 
 impl HandshakeError {
-    /// The second case is TLS over TLS, whose outer session broke.
+    /// What broke already is TLS under TLS.
     fn from_io(error: io::Error) -> Self {
         match error.downcast::<rustls::Error>() {
             Ok(error) => Self::from_rustls(error),
