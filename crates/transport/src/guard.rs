@@ -16,14 +16,15 @@ pub(crate) async fn guarded<T>(
     start: impl FnOnce() -> BoxFuture<io::Result<T>> + Send,
 ) -> io::Result<T> {
     let mut future = guarded_call(start)?;
-    std::future::poll_fn(|cx| poll_guarded(&mut future, cx)).await
+    std::future::poll_fn(|cx| poll_guarded(future.as_mut(), cx)).await
 }
 
-fn poll_guarded<T>(
-    future: &mut BoxFuture<io::Result<T>>,
+/// One poll of the same.
+pub(crate) fn poll_guarded<T>(
+    future: Pin<&mut (impl Future<Output = io::Result<T>> + ?Sized)>,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<T>> {
-    match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+    match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
         Ok(poll) => poll,
         Err(_) => Poll::Ready(Err(panicked())),
     }

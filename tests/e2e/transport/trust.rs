@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use postrider::{Client, ConnectErrorKind, Error, ErrorKind, TlsErrorKind, TlsSettings};
+use postrider::{Client, ConnectErrorKind, Error, ErrorKind, Phase, TlsErrorKind, TlsSettings};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -229,7 +229,13 @@ async fn a_verifier_that_panics_fails_its_own_requests_only() {
     for _ in 0..2 {
         let error = super::failure(&client, &server.url("/")).await;
         assert!(error.is_connect());
-        assert!(error.to_string().contains("panicked"), "{error}");
+        let kind = ConnectErrorKind::Panicked;
+        assert_eq!(
+            (error.phase(), error.connect_kind()),
+            (Phase::Tls, Some(kind))
+        );
+        let words = ": user code panicked";
+        assert!(error.to_string().ends_with(words), "{error}");
         assert_eq!(get(&client, &plain.url("/")).await.unwrap(), "plain");
         client.close_idle();
     }

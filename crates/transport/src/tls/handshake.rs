@@ -15,6 +15,7 @@ use crate::alarm::until;
 use crate::endpoint::Endpoint;
 use crate::error::{ConnectErrorKind, Failure, Phase};
 use crate::facts::{TlsFacts, TlsVersion};
+use crate::guard::{guarded_call, is_panic, poll_guarded};
 use crate::stream::Stream;
 
 /// What it takes to secure a stream to a host.
@@ -53,9 +54,13 @@ impl<'a> Handshake<'a> {
             None,
         ))?;
         let connector = TlsConnector::from(Arc::clone(self.settings.config()));
-        let connecting = pin!(connector.connect(name.into_rustls(), stream));
+        // A configuration of the user's own brings its own code along: verifiers, stores, logs.
+        let connecting = guarded_call(|| connector.connect(name.into_rustls(), stream))
+            .map_err(HandshakeError::from_io)?;
+        let mut connecting = pin!(connecting);
+        let shaking = std::future::poll_fn(|cx| poll_guarded(connecting.as_mut(), cx));
         let deadline = deadline.min(Instant::now() + self.timeout);
-        let stream = match until(alarm, deadline, connecting).await {
+        let stream = match until(alarm, deadline, shaking).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(HandshakeError::from_io(error)),
             Err(_) => return Err(HandshakeError::TimedOut),
@@ -97,8 +102,11 @@ pub(crate) enum HandshakeError {
 }
 
 impl HandshakeError {
-    /// What broke already is TLS under TLS.
+    /// What broke after a handshake is the session under this one, of TLS over TLS.
     fn from_io(error: io::Error) -> Self {
+        if is_panic(&error) {
+            return Self::Fatal(ConnectErrorKind::Panicked, None);
+        }
         match error.downcast::<rustls::Error>() {
             Ok(error) => Self::from_rustls(error),
             Err(error) => match error.downcast::<Broken>() {

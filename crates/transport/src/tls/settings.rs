@@ -69,7 +69,8 @@ impl TlsSettings {
     /// Uses a rustls configuration as it is: the escape hatch for everything that the builder
     /// does not know, such as a verifier of your own. One that refuses a certificate does so by
     /// `CertificateError::ApplicationVerificationFailure`, which becomes
-    /// [`TlsErrorKind::Refused`](crate::TlsErrorKind::Refused).
+    /// [`TlsErrorKind::Refused`](crate::TlsErrorKind::Refused). A panic in the handshake becomes an
+    /// error.
     ///
     /// This is tied to **rustls 0.23** and changes with rustls. The configuration should offer
     /// `http/1.1` by ALPN, or nothing: a server that picks anything else fails the connection.

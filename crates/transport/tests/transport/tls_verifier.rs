@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postrider_transport::{ConnectErrorKind, TlsErrorKind, TlsSettings};
+use postrider_transport::{ConnectErrorKind, Connector, Phase, TlsErrorKind, TlsSettings};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -10,7 +10,7 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureSch
 
 use crate::authority::Authority;
 use crate::support::{failure, knowing, listen};
-use crate::tls_server::{serve_one, server_config, tls};
+use crate::tls_server::{acceptor, serve_one, server_config, tls};
 
 /// Believes one certificate and no authority.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl ServerCertVerifier for OnlyThis {
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        assert_eq!(name.to_str(), "a.test");
+        assert_eq!(name.to_str(), "a.test", "a bug of the user's own");
         if end_entity.as_ref() == self.certificate {
             return Ok(ServerCertVerified::assertion());
         }
@@ -100,5 +100,40 @@ async fn a_verifier_of_the_users_own_has_the_only_word() {
         let words = "TLS handshake with a.test:443 failed: the verifier refused the certificate: ";
         assert!(error.to_string().starts_with(words), "{error}");
         assert!(serving.await.unwrap().is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_verifier_that_panics_fails_its_own_connect_only() {
+    let authority = Authority::new();
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let identity = authority.identity("a.test");
+        let (listener, addr) = listen().await;
+        let (other, unused) = listen().await;
+        let acceptor = acceptor(server_config(&identity, &[version]));
+        let serving = tokio::spawn(async move {
+            let (socket, _) = listener.accept().await?;
+            // The client goes without a word.
+            assert!(acceptor.accept(socket).await.is_err());
+            let (socket, _) = listener.accept().await?;
+            acceptor.accept(socket).await
+        });
+        let connector = Connector::builder()
+            .resolve_override("bug.test", [addr, unused])
+            .resolve_override("a.test", [addr])
+            .tls(believing(&identity.certificate))
+            .build();
+        let error = failure(&connector, &tls("bug.test")).await;
+        assert_eq!(error.kind(), ConnectErrorKind::Panicked);
+        assert_eq!(error.phase(), Phase::Tls);
+        let text = error.to_string();
+        let words = "TLS handshake with bug.test:443 failed: user code panicked (";
+        assert!(text.starts_with(words), "{text}");
+        assert_eq!(error.attempts().len(), 1, "another address changes nothing");
+
+        let connected = connector.connect(&tls("a.test")).await.unwrap();
+        assert!(connected.stream.is_secure());
+        serving.await.unwrap().unwrap();
+        drop(other);
     }
 }
