@@ -48,7 +48,7 @@ pub(crate) fn acquire(
     call.body = again;
     let attempt = Attempt::encode(call, client, &route.authority, content)?;
 
-    let may_retry = call.idempotent && call.body.is_some();
+    let may_retry = client.retry.is_safe_for(call.idempotent) && call.body.is_some();
     let pool = &client.pool;
     if want == Want::Any {
         let idle = pool.lease::<dyn AsRoute>(&route, now, |connection, idle_for| {

@@ -135,7 +135,8 @@ impl ClientBuilder {
     }
 
     /// Limits the time from `send` to the last byte of the response's body:
-    /// waiting, connecting and retrying included. Unlimited unless set.
+    /// waiting, connecting and retrying included. Unlimited unless set; zero is
+    /// over at once.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeouts.total = Some(limit);
         self
@@ -192,8 +193,12 @@ impl ClientBuilder {
     }
 
     /// How many connections there may be to each origin, whether they are idle,
-    /// in use or being made. Unlimited unless set; beyond it requests wait in
-    /// line, first come, first served.
+    /// in use or being made. Unlimited unless set, at least one; beyond it
+    /// requests wait in line, first come, first served.
+    ///
+    /// Where requests ask for connections of their own kind, with another server
+    /// name, say, those of each kind are counted apart; and so are those before
+    /// and after [`Client::set_tls`].
     pub fn pool_max_connections_per_host(mut self, most: usize) -> Self {
         let per_key = self.pool.per_key.with_max_connections(most);
         self.pool = self.pool.with_per_key(per_key);
@@ -201,8 +206,8 @@ impl ClientBuilder {
     }
 
     /// How many connections there may be in all, whether they are idle, in use
-    /// or being made. Unlimited unless set; an idle connection to one origin
-    /// makes room for a request to another.
+    /// or being made. Unlimited unless set, at least one; an idle connection to
+    /// one origin makes room for a request to another.
     pub fn pool_max_connections(mut self, most: usize) -> Self {
         self.pool = self.pool.with_max_connections(most);
         self
@@ -241,7 +246,7 @@ impl ClientBuilder {
     }
 
     /// All settings of the pool at once, but for the limits of single origins;
-    /// see [`Policy`].
+    /// see [`Policy`]. What was said of it before is replaced.
     pub fn pool(mut self, policy: Policy) -> Self {
         self.pool = policy;
         self

@@ -196,7 +196,7 @@ impl ConnectionInfo {
     /// What was agreed by TLS; `None` in the clear.
     #[must_use]
     pub fn tls(&self) -> Option<&TlsFacts> {
-        self.facts.tls.as_ref()
+        self.facts.tls.as_deref()
     }
 }
 

@@ -26,8 +26,9 @@ use crate::wire::Transfer;
 /// back to the pool before its last byte is told. What is left of the
 /// request's own body is written meanwhile.
 ///
-/// Dropped before its end, it reads a short rest in the background so that
-/// the connection can be used again, and closes the connection else.
+/// Dropped before its end, it reads a rest of at most 64 KiB in the background,
+/// if that comes within 50 ms, so that the connection can be used again, and
+/// closes the connection else.
 pub struct ResponseBody {
     state: State,
     call: Box<Call>,

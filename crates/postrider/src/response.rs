@@ -17,8 +17,9 @@ use crate::upgrade::Upgraded;
 /// The response to a request.
 ///
 /// Its head has arrived; its body may still be on the way. A body that is
-/// dropped before its end closes the connection, unless what is left is short:
-/// then the connection is kept. [`discard`](Self::discard) reads it on purpose.
+/// dropped before its end closes the connection, unless what is left is known
+/// to be at most 64 KiB and comes within 50 ms: then the connection is kept.
+/// [`discard`](Self::discard) reads it on purpose.
 pub struct Response {
     head: ResponseHead,
     body: ResponseBody,

@@ -19,7 +19,11 @@ impl Client {
     ///
     /// ```
     /// # #[cfg(feature = "tls-ring")]
-    /// # fn f(client: postrider::Client, chain: Vec<u8>, key: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
+    /// # fn f(
+    /// #     client: postrider::Client,
+    /// #     chain: Vec<u8>,
+    /// #     key: Vec<u8>,
+    /// # ) -> Result<(), postrider::TlsSettingsError> {
     /// use postrider::TlsSettings;
     ///
     /// let renewed = TlsSettings::builder().client_certificate_pem(chain, key).build()?;

@@ -26,6 +26,18 @@ pub enum Retry {
     EvenIfProcessed,
 }
 
+impl Retry {
+    /// Whether a request would be sent again although the server may have seen
+    /// it.
+    pub(crate) fn is_safe_for(self, idempotent: bool) -> bool {
+        match self {
+            Self::Safe => idempotent,
+            Self::Never => false,
+            Self::EvenIfProcessed => true,
+        }
+    }
+}
+
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failure {
@@ -106,7 +118,7 @@ pub(crate) fn decide(policy: Retry, failure: Failure, again: Again) -> Decision 
         // It may have acted on it: only where twice is the same as once, and
         // never a second time.
         (Past::Reused, End::Closed, Seen::Nothing, Written::Something)
-            if (again.idempotent || policy == Retry::EvenIfProcessed) && again.used == 0 =>
+            if policy.is_safe_for(again.idempotent) && again.used == 0 =>
         {
             Decision::FreshConnection
         }
