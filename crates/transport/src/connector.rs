@@ -156,7 +156,7 @@ async fn connect_by(
         let secured = handshake.run(stream, deadline, alarm).await;
         let (secure, tls) = secured.map_err(|error| error.into_failure())?;
         stream = secure;
-        facts.tls = Some(tls);
+        facts.tls = Some(Box::new(tls));
         facts.handshake = Some(connected.elapsed());
     }
     Ok(Connected { stream, facts })

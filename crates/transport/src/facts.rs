@@ -23,8 +23,9 @@ pub struct ConnectFacts {
     pub remote: Option<SocketAddr>,
     /// Our address; unknown for a stream of the user's own.
     pub local: Option<SocketAddr>,
-    /// What the TLS handshake agreed on; absent on a plain connection.
-    pub tls: Option<TlsFacts>,
+    /// What the TLS handshake agreed on; absent on a plain connection. Boxed, since the facts of
+    /// thousands of plain connections need not have room for it.
+    pub tls: Option<Box<TlsFacts>>,
     /// From the start to the first address; absent where nothing was looked up.
     pub resolve: Option<Duration>,
     /// From the first address to the connection that carried on, waits of the race included; for

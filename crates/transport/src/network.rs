@@ -129,7 +129,7 @@ impl Sole<'_> {
         let shaking = handshake.run(Stream::tcp(socket), self.deadline, alarm);
         match shaking.await {
             Ok((stream, tls)) => {
-                facts.tls = Some(tls);
+                facts.tls = Some(Box::new(tls));
                 facts.handshake = Some(connected.elapsed());
                 Ok(Connected { stream, facts })
             }
@@ -218,7 +218,7 @@ async fn connect_by_race(
             match handshake.run(stream, deadline, alarm.as_mut()).await {
                 Ok((secured, tls)) => {
                     stream = secured;
-                    facts.tls = Some(tls);
+                    facts.tls = Some(Box::new(tls));
                     facts.handshake = Some(connected.elapsed());
                 }
                 Err(error) => {
