@@ -227,6 +227,23 @@ impl ConnectorBuilder {
         self
     }
 
+    /// Whether TLS settings were given by [`tls`](Self::tls), so that whoever puts a connector
+    /// together knows whether its own would take their place.
+    ///
+    /// ```
+    /// # #[cfg(feature = "tls-ring")] {
+    /// use postrider_transport::{Connector, TlsSettings};
+    ///
+    /// let builder = Connector::builder();
+    /// assert!(!builder.has_tls());
+    /// assert!(builder.tls(TlsSettings::builder().build()?).has_tls());
+    /// # }
+    /// # Ok::<(), postrider_transport::TlsSettingsError>(())
+    /// ```
+    pub fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// Makes the connector.
     pub fn build(self) -> Connector {
         let road = match self.function {
