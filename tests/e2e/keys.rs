@@ -178,7 +178,7 @@ async fn interface() {
     let get = || client.get(server.url("/"));
     assert_kept_apart("interface", || [get(), get().interface("lo")]).await;
     let error = get().interface("none0").send().await.unwrap_err();
-    assert!(error.to_string().contains("No such device"), "{error}");
+    assert!(error.to_string().contains("no such interface"), "{error}");
     assert_eq!(server.connections(), 2);
 }
 

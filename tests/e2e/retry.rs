@@ -271,7 +271,7 @@ async fn tls_that_breaks_its_rules_is_not_retried() {
     warm_up(&client, "https://a.test").await;
     doom.garble();
     let error = client.get("https://a.test/it").send().await.unwrap_err();
-    assert_eq!((error.kind(), error.phase()), (ErrorKind::Io, Phase::Head));
+    assert_eq!((error.kind(), error.phase()), (ErrorKind::Tls, Phase::Head));
     assert!(error.connection().unwrap().is_reused());
     assert_eq!((server.connections(), client.stats().retries), (1, 0));
 }

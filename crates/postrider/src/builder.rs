@@ -23,7 +23,7 @@ use crate::policy::retry::Retry;
 use crate::route::{Key, origin};
 use crate::special::HeaderCase;
 use crate::timeouts::Timeouts;
-use crate::url::IntoUrl;
+use crate::url::{IntoUrl, host_in_ascii};
 
 /// A body that is read into one piece may have so many bytes: 64 MiB.
 const MAX_COLLECTED: usize = 64 * 1024 * 1024;
@@ -278,7 +278,10 @@ impl ClientBuilder {
     /// Uses `addrs` for the host `name` and asks no resolver. Port 0 stands for
     /// the URL's port.
     pub fn resolve(mut self, name: &str, addrs: impl IntoIterator<Item = SocketAddr>) -> Self {
-        self.connector = self.connector.resolve_override(name, addrs);
+        match host_in_ascii(name) {
+            Ok(name) => self.connector = self.connector.resolve_override(&name, addrs),
+            Err(cause) => self.wrong = Some(cause.to_string().into()),
+        }
         self
     }
 

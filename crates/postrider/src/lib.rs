@@ -118,6 +118,7 @@ pub use send::Pending;
 pub use special::HeaderCase;
 pub use stats::{Stale, Stats};
 pub use timings::{DialTimings, Timings};
+pub use transport::Phase as ConnectPhase;
 pub use transport::{
     Answers, Attempt, ConnectErrorKind, ConnectOptions, ConnectorBuilder, Endpoint, Host,
     Keepalive, Resolve, Security, ServerName, SystemResolver, TlsErrorKind, TlsFacts, TlsSettings,

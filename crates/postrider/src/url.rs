@@ -80,17 +80,25 @@ impl IntoUrl for &[u8] {
     }
 }
 
+/// A host's name in ASCII.
+pub(crate) fn host_in_ascii(name: &str) -> Result<Cow<'_, str>, Cause> {
+    if needs_mapping(name) {
+        mapped(name).map(Cow::Owned)
+    } else {
+        Ok(Cow::Borrowed(name))
+    }
+}
+
 /// The URL with its host in ASCII.
 fn in_ascii(text: &str) -> Result<Cow<'_, str>, Cause> {
     let Some(range) = host(text) else {
         return Ok(Cow::Borrowed(text));
     };
-    let host = &text[range.clone()];
-    if !needs_mapping(host) {
-        return Ok(Cow::Borrowed(text));
-    }
     let (before, after) = (&text[..range.start], &text[range.end..]);
-    Ok(Cow::Owned(format!("{before}{}{after}", mapped(host)?)))
+    Ok(match host_in_ascii(&text[range])? {
+        Cow::Borrowed(_) => Cow::Borrowed(text),
+        Cow::Owned(host) => Cow::Owned(format!("{before}{host}{after}")),
+    })
 }
 
 /// Where the host's name stands, if there is one.
@@ -128,11 +136,13 @@ fn needs_mapping(host: &str) -> bool {
     !host.is_ascii() || host.split('.').any(is_mapped)
 }
 
+/// Which characters a host may have in ASCII is checked when it is read as one.
+/// A mapping that gives an address is a number in disguise.
 #[cfg(feature = "idna")]
 fn mapped(host: &str) -> Result<String, Cause> {
-    match idna::domain_to_ascii_cow(host.as_bytes(), idna::AsciiDenyList::STD3) {
-        Ok(name) => Ok(name.into_owned()),
-        Err(_) => Err(Cause::Url(
+    match idna::domain_to_ascii_cow(host.as_bytes(), idna::AsciiDenyList::URL) {
+        Ok(name) if name.parse::<std::net::Ipv4Addr>().is_err() => Ok(name.into_owned()),
+        _ => Err(Cause::Url(
             "the host is no internationalized domain name".into(),
         )),
     }
@@ -180,6 +190,7 @@ mod tests {
             ),
             ("http://FA\u{df}.de/", "http://xn--fa-hia.de/"),
             ("http://\u{4f8b}\u{3048}.jp", "http://xn--r8jz45g.jp/"),
+            ("http://a_b.\u{4f8b}.jp/", "http://a_b.xn--fsq.jp/"),
         ] {
             assert_eq!(text(url), mapped);
             assert_eq!(text(mapped), mapped);
@@ -190,7 +201,11 @@ mod tests {
     #[cfg(feature = "idna")]
     #[test]
     fn names_that_look_like_others_by_punycode_are_refused() {
-        for url in ["http://xn--example-.org/", "http://a.xn--/"] {
+        for url in [
+            "http://xn--example-.org/",
+            "http://a.xn--/",
+            "http://\u{ff11}\u{ff12}\u{ff17}.0.0.1/",
+        ] {
             assert_eq!(
                 text(url),
                 "invalid URL: the host is no internationalized domain name",

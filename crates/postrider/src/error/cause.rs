@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use pool::WaitError;
-use transport::ConnectError;
+use transport::{ConnectError, tls_error};
 
 use super::{ErrorKind, Phase};
 use crate::body::BoxError;
@@ -82,7 +82,10 @@ impl Cause {
             Self::ShutDown => ErrorKind::ShutDown,
             Self::NoRuntime => ErrorKind::Runtime,
             Self::RequestBody(_) => ErrorKind::RequestBody,
-            Self::Read(_) | Self::Write(_) => ErrorKind::Io,
+            Self::Read(error) | Self::Write(error) => match tls_error(error) {
+                Some(_) => ErrorKind::Tls,
+                None => ErrorKind::Io,
+            },
             Self::Closed | Self::Truncated(_) => ErrorKind::Closed,
             Self::Protocol(error) if error.is_limit() => ErrorKind::Limit,
             Self::Protocol(_) => ErrorKind::Protocol,

@@ -9,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use http::{Method, StatusCode, Uri};
-use transport::{Attempt, ConnectErrorKind, TlsErrorKind};
+use transport::{Attempt, ConnectErrorKind, TlsErrorKind, tls_error};
 
 pub(crate) use self::cause::Cause;
 pub(crate) use self::text::describe;
@@ -64,7 +64,8 @@ pub enum ErrorKind {
     Resolve,
     /// No address of the host accepted a connection.
     Connect,
-    /// The connection could not be secured: the certificate, or TLS itself.
+    /// The connection could not be secured, or TLS broke on it: the
+    /// certificate, or TLS itself.
     Tls,
     /// A limit on time was reached; [`Error::phase`] says which.
     Timeout,
@@ -233,6 +234,7 @@ impl Error {
             self.connect_kind(),
             Some(
                 ConnectErrorKind::NameNotFound
+                    | ConnectErrorKind::AddressRefused
                     | ConnectErrorKind::AlpnMismatch
                     | ConnectErrorKind::NoTlsProvider
             )
@@ -256,11 +258,13 @@ impl Error {
     }
 
     /// What exactly kept a connection from being made, where that is what
-    /// failed: for TLS, what is wrong with the certificate.
+    /// failed: for TLS, what is wrong with the certificate. Also what broke TLS
+    /// later; by TLS 1.3 a server refuses a client's certificate only then.
     #[must_use]
     pub fn connect_kind(&self) -> Option<ConnectErrorKind> {
         match &self.0.cause {
             Cause::Connect(error) => Some(error.kind()),
+            Cause::Read(error) | Cause::Write(error) => tls_error(error).map(ConnectErrorKind::Tls),
             _ => None,
         }
     }

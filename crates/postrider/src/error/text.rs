@@ -64,7 +64,11 @@ impl fmt::Display for Error {
         }
         f.write_str(&plain(&self.0.cause.to_string(), 600))?;
         let is_answer_lost = match self.kind() {
-            ErrorKind::Closed | ErrorKind::Io | ErrorKind::Protocol | ErrorKind::Timeout => true,
+            ErrorKind::Closed
+            | ErrorKind::Io
+            | ErrorKind::Tls
+            | ErrorKind::Protocol
+            | ErrorKind::Timeout => true,
             ErrorKind::Limit => self.0.phase == Phase::Head,
             _ => false,
         };
