@@ -29,7 +29,7 @@ use crate::url::{IntoUrl, host_in_ascii};
 const MAX_COLLECTED: usize = 64 * 1024 * 1024;
 
 /// One of the two would have to be thrown away, and with it whom it trusts.
-const MIXED_TLS: &str = "roots were added, and all settings of TLS given at once";
+const MIXED_TLS: &str = "TLS settings were given twice, or roots added besides";
 
 /// Gathers a client's settings.
 ///
@@ -89,6 +89,7 @@ impl ClientBuilder {
         }
         match mem::replace(&mut self.tls, Tls::BuiltIn) {
             Tls::BuiltIn => {}
+            _ if self.connector.has_tls() => return Err(wrong(MIXED_TLS.into())),
             Tls::Roots(roots) => {
                 let settings = roots.build().map_err(|error| wrong(error.into()))?;
                 self.connector = self.connector.tls(settings);

@@ -13,7 +13,7 @@ use http::Version;
 use pool::{Reusable, Source};
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
-use transport::{ConnectError, ConnectFacts, Connected, Probe, Stream, TlsFacts};
+use transport::{Attempt, ConnectError, ConnectFacts, Connected, Probe, Stream, TlsFacts};
 
 use crate::client::Home;
 use crate::stats::Tally;
@@ -191,6 +191,14 @@ impl ConnectionInfo {
     #[must_use]
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.facts.local
+    }
+
+    /// The addresses that were tried when it was made, each with its failure and
+    /// duration, in the order of their beginning; none where the first was
+    /// alone and was taken.
+    #[must_use]
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.facts.attempts
     }
 
     /// What was agreed by TLS; `None` in the clear.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use postrider::{Client, ConnectErrorKind, ErrorKind, Phase, Sent};
 use testing::{Script, Server};
 
-use super::{closed_port, failure};
+use super::{always, closed_port, failure};
 
 #[tokio::test]
 async fn every_address_is_told_with_its_own_failure() {
@@ -108,4 +108,21 @@ async fn an_address_of_each_family_is_told() {
         text.contains(&format!("{four}: Connection refused")),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn a_connection_tells_what_was_tried_before_it() {
+    let server = Server::start(always("here"));
+    let refusing = closed_port();
+    let client = Client::builder()
+        .resolve("api.test", [refusing, server.addr()])
+        .build()
+        .unwrap();
+    let response = client.get("http://api.test/").send().await.unwrap();
+    let attempts = response.connection().attempts();
+    let tried: Vec<_> = attempts
+        .iter()
+        .map(|at| (at.addr, at.error.is_some()))
+        .collect();
+    assert_eq!(tried, [(refusing, true), (server.addr(), false)]);
 }
