@@ -6,11 +6,15 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::dial::prepare;
+use crate::error::WaitError;
 use crate::host::{Handle, Instant, timeout};
-use crate::ledger::{LentFacts, SlotIndex, Taken};
+use crate::ledger::{AskingAgain, LentFacts, SlotIndex, Taken};
+use crate::pool::Pool;
 use crate::reusable::{Key, Reusable};
 use crate::shared::Shared;
 use crate::stats::Retirement;
+use crate::wait::{Wait, Want};
 
 /// A connection on loan from a [`Pool`](crate::Pool).
 ///
@@ -117,6 +121,65 @@ impl<K: Key, T: Reusable> Lease<K, T> {
         } = self;
         claim.end = End::Closed(reason);
         drop(connection);
+    }
+
+    /// Closes the connection, as [`close`](Self::close) does, and waits for another in the place
+    /// that this request had in the line: whoever came later is served later. It is how whoever was
+    /// given a connection unchecked, handed on or idle, says that its peer has closed it.
+    ///
+    /// The request has been admitted once: it is not refused by a full line, nor by a pool that is
+    /// being shut down and serves those in line to the end. `dial` is as [`Pool::wait`] describes
+    /// it, and runs on the connection's runtime. If one has begun already for somebody who came
+    /// later, that one's serves this request, and this one's that one.
+    ///
+    /// Give back what [`Pool::lease`] has lent, and its place is that of a request that came then.
+    ///
+    /// ```
+    /// # use std::{convert::Infallible, time::Duration};
+    /// # use postrider_pool::{Policy, Pool, Retirement, Reusable, Source, Want};
+    /// # struct Horse { is_lame: bool }
+    /// # impl Reusable for Horse {
+    /// #     type Error = Infallible;
+    /// #     fn has_ended(&mut self) -> bool { self.is_lame }
+    /// #     fn idle_limit(&self) -> Option<Duration> { None }
+    /// # }
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let pool: Pool<&str, Horse> = Pool::new(Policy::default());
+    /// # let saddle = || async { Ok(Horse { is_lame: false }) };
+    /// let mut lease = pool.wait("station", Want::Any, saddle).await?;
+    /// while lease.source() != Source::Dialled && lease.has_ended() {
+    ///     lease = lease.refuse(Retirement::Stale, Want::Any, saddle).await?;
+    /// }
+    /// # Ok::<(), postrider_pool::WaitError<Infallible>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn refuse<F, Fut>(self, reason: Retirement, want: Want, dial: F) -> Wait<K, T>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, T::Error>> + Send + 'static,
+    {
+        let Self {
+            connection,
+            mut claim,
+            ..
+        } = self;
+        claim.end = End::Closed(reason);
+        drop(connection);
+        let Some(pool) = Pool::of(&claim.shared) else {
+            return Wait::failed(WaitError::ShutDown);
+        };
+        let asking = AskingAgain {
+            reason,
+            want,
+            dial: prepare(dial),
+        };
+        let now = claim.shared.now();
+        claim.end = End::GivenBack;
+        let slot = claim.slot;
+        let joined = claim
+            .shared
+            .update(|ledger, after| ledger.join_again(slot, asking, now, after));
+        Wait::new(&pool, joined)
     }
 
     /// Lets a task of the pool finish what is left of the exchange, within `deadline`. If `job`

@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use crate::dial::prepare;
@@ -40,7 +40,7 @@ pub struct Builder<K, T> {
 }
 
 /// Closes the pool when it is dropped.
-struct LastHandle<K: Key, T: Reusable> {
+pub(crate) struct LastHandle<K: Key, T: Reusable> {
     shared: Arc<Shared<K, T>>,
 }
 
@@ -105,7 +105,8 @@ impl<K: Key, T: Reusable> Pool<K, T> {
     /// it began, if there is no other dial and no lent connection that they could wait for.
     ///
     /// An idle connection that turned up since [`lease`](Self::lease) found none is given
-    /// unchecked; [`Lease::source`] tells.
+    /// unchecked; [`Lease::source`] tells. Whoever is given one that turns out to be closed says so
+    /// to [`Lease::refuse`], and keeps its place in the line.
     pub fn wait<F, Fut>(&self, key: K, want: Want, dial: F) -> Wait<K, T>
     where
         F: FnOnce() -> Fut + Send + 'static,
@@ -156,6 +157,12 @@ impl<K: Key, T: Reusable> Pool<K, T> {
         self.handle.shared.update(|ledger, _| ledger.totals())
     }
 
+    /// A handle to a pool that has not lost its last one.
+    pub(crate) fn of(shared: &Shared<K, T>) -> Option<Self> {
+        let handle = shared.handle.upgrade()?;
+        Some(Self { handle })
+    }
+
     pub(crate) fn shared(&self) -> Arc<Shared<K, T>> {
         Arc::clone(&self.handle.shared)
     }
@@ -189,10 +196,14 @@ impl<K: Key, T: Reusable> Builder<K, T> {
         // The standard library's only source of chance.
         let seed = RandomState::new().hash_one("lifetimes");
         let ledger = Ledger::new(self.policy, seed);
-        let shared = Arc::new(Shared::new(ledger, self.wall_clock, self.limits));
-        Pool {
-            handle: Arc::new(LastHandle { shared }),
-        }
+        let handle = Arc::new_cyclic(|handle| {
+            let handle = Weak::clone(handle);
+            let shared = Shared::new(ledger, self.wall_clock, self.limits, handle);
+            LastHandle {
+                shared: Arc::new(shared),
+            }
+        });
+        Pool { handle }
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::SystemTime;
 
 use crate::dial::{Dial, Errand};
 use crate::host::{Handle, Id, Instant, Mutex, Notify};
 use crate::ledger::{After, Deed, Host, Ledger, Moment, Now};
 use crate::policy::KeyLimits;
+use crate::pool::LastHandle;
 use crate::reusable::{Key, Reusable};
 use crate::sweep::{Watch, sweep};
 
@@ -17,6 +18,8 @@ pub(crate) struct Shared<K: Key, T: Reusable> {
     ledger: Mutex<Ledger<K, T, Tokio<T>>>,
     clocks: Clocks,
     pub(crate) limits: Limits<K>,
+    /// By which who returns to the line holds the pool open. A lease alone does not.
+    pub(crate) handle: Weak<LastHandle<K, T>>,
     /// Told to the sweepers when the pool is shut down or dropped.
     pub(crate) closed: Arc<Notify>,
     /// Told to `shutdown` when nothing is left.
@@ -51,11 +54,13 @@ impl<K: Key, T: Reusable> Shared<K, T> {
         ledger: Ledger<K, T, Tokio<T>>,
         wall_clock: WallClock,
         limits: Limits<K>,
+        handle: Weak<LastHandle<K, T>>,
     ) -> Self {
         Self {
             ledger: Mutex::new(ledger),
             clocks: Clocks::start(wall_clock),
             limits,
+            handle,
             closed: Arc::new(Notify::new()),
             drained: Notify::new(),
         }

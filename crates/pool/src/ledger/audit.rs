@@ -39,7 +39,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             match &slot.state {
                 SlotState::Dialling(_) => tally.dials += 1,
                 SlotState::Cancelled => tally.cancelled += 1,
-                SlotState::Lent => tally.lent += 1,
+                SlotState::Lent(_) => tally.lent += 1,
                 SlotState::Idle { .. } => tally.idle += 1,
                 SlotState::Looked(_) => {
                     tally.idle += 1;

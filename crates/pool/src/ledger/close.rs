@@ -4,7 +4,7 @@ use super::after::Deed;
 use super::entry::{HomeIndex, LaneIndex};
 use super::line::Ticket;
 use super::slot::{SlotIndex, SlotState};
-use super::{After, Host, Ledger, Moment};
+use super::{After, Host, Ledger, Moment, Service};
 use crate::error::WaitError;
 use crate::reusable::{Key, Reusable};
 use crate::stats::Retirement;
@@ -58,7 +58,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// No new leases and waits from here on. Who waits already may still be served. Gives the idle
     /// connections to say goodbye on.
     pub(crate) fn shut_down(&mut self, now: Moment, after: &mut After<T, H>) -> Vec<T> {
-        self.is_open = false;
+        self.service = self.service.max(Service::InLine);
         let slots: Vec<_> = self.slots.iter().map(|(index, _)| index).collect();
         for slot in slots {
             self.doom(slot, Retirement::ShutDown, now, after);
@@ -71,6 +71,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// Fails whoever still waits and cancels whatever is still dialled.
     pub(crate) fn give_up(&mut self, now: Moment, after: &mut After<T, H>) {
+        self.service = Service::Nobody;
         for lane in self.all_lanes() {
             let last = Ticket(u64::MAX);
             self.fail_line(lane, last, &WaitError::ShutDown, after);
@@ -81,7 +82,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// Whether a pool that has been shut down has nothing left.
     pub(crate) fn is_drained(&self) -> bool {
-        !self.is_open && self.totals.waiting == 0 && self.totals.connections() == 0
+        !self.is_open() && self.totals.waiting == 0 && self.totals.connections() == 0
     }
 
     pub(super) fn tell_if_drained(&self, after: &mut After<T, H>) {

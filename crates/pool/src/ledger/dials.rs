@@ -128,12 +128,12 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         self.shift(lane, Some(Standing::Dialling), None);
         if let Some(waiter) = recipient {
             self.deliver(waiter, slot, connection, Source::Dialled, now.mono, after);
-        } else if self.is_open && idle_limit != Some(Duration::ZERO) {
+        } else if self.is_open() && idle_limit != Some(Duration::ZERO) {
             self.lay_down(slot, connection, idle_limit, now.mono, after);
         } else {
             after.discard(Debris::Connection(connection));
             self.strike(slot);
-            self.counters.closes.add(if self.is_open {
+            self.counters.closes.add(if self.is_open() {
                 Retirement::IdleTimeout
             } else {
                 Retirement::ShutDown

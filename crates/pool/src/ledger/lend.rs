@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::after::Debris;
 use super::entry::{LaneIndex, Standing};
+use super::line::Ticket;
 use super::slot::{Rest, SlotIndex, SlotState};
 use super::{After, Host, Ledger, Moment, Now};
 use crate::lease::Source;
@@ -44,7 +45,8 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     {
         let place = *self.keys.get(key)?;
         let lane = self.lane_at(place, runtime)?;
-        let taken = self.pop_idle(lane, now, after);
+        let ticket = self.next_ticket();
+        let taken = self.pop_idle(lane, ticket, now, after);
         // Else nothing follows: nobody waits for the room of an idle connection, expired or not.
         if taken.is_none() {
             self.settle(lane, now.mono, after);
@@ -72,7 +74,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             self.retire(slot, Standing::Lent, Retirement::MadeRoom);
         } else if let Some(waiter) = waiter {
             self.deliver(waiter, slot, connection, Source::HandedOn, now, after);
-        } else if !self.is_open {
+        } else if !self.is_open() {
             after.discard(Debris::Connection(connection));
             self.retire(slot, Standing::Lent, Retirement::ShutDown);
         } else {
@@ -145,6 +147,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     pub(super) fn pop_idle(
         &mut self,
         lane: LaneIndex,
+        ticket: Ticket,
         now: Now,
         after: &mut After<T, H>,
     ) -> Option<Taken<T>> {
@@ -164,14 +167,20 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             let source = Source::Idle {
                 idle_for: now.mono.since(rest.since),
             };
-            return Some(self.lend(slot, connection, source));
+            return Some(self.lend(slot, ticket, connection, source));
         }
     }
 
     /// Counts a slot, that stands nowhere, as lent.
-    pub(super) fn lend(&mut self, slot: SlotIndex, connection: T, source: Source) -> Taken<T> {
+    pub(super) fn lend(
+        &mut self,
+        slot: SlotIndex,
+        ticket: Ticket,
+        connection: T,
+        source: Source,
+    ) -> Taken<T> {
         let lent = &mut self.slots[slot];
-        lent.state = SlotState::Lent;
+        lent.state = SlotState::Lent(ticket);
         lent.uses = lent.uses.saturating_add(1);
         let lane = lent.lane;
         self.shift(lane, None, Some(Standing::Lent));
@@ -214,7 +223,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// Takes an idle slot out of the idle set; `None` if its connection is not there to take.
     pub(super) fn take_up(&mut self, slot: SlotIndex) -> Option<T> {
         let state = &mut self.slots[slot].state;
-        match std::mem::replace(state, SlotState::Lent) {
+        match std::mem::replace(state, SlotState::Lent(Ticket::default())) {
             SlotState::Idle { connection, .. } => {
                 self.unlink_idle(slot);
                 Some(connection)

@@ -70,13 +70,35 @@ impl Line {
         }
     }
 
-    pub(crate) fn push<T: Reusable, D>(
+    /// Puts a waiter, whose dial has not begun, in the place that its ticket gives it.
+    ///
+    /// If that is among those whose dial has begun, it becomes one of them; the last of these, who
+    /// is none any more, is returned. The two have to exchange their dials.
+    pub(crate) fn add<T: Reusable, D>(
         &mut self,
         waiters: &mut Slab<OfWaiters, Waiter<T, D>>,
         index: WaiterIndex,
         want: Want,
-    ) {
-        self.list_mut(want).push(waiters, index);
+    ) -> Option<WaiterIndex> {
+        let ticket = waiters[index].ticket;
+        let is_later = |it: &WaiterIndex| waiters[*it].ticket > ticket;
+        let ousted = self.last_attempted(waiters).filter(|(it, _)| is_later(it));
+        let list = self.list_mut(want);
+        // Nearly everybody comes last; who comes back has an early ticket.
+        let newer = list
+            .newest()
+            .filter(is_later)
+            .and_then(|_| list.oldest_first(waiters).find(is_later));
+        let is_next = list.mark() == newer;
+        list.insert(waiters, index, newer);
+        let Some((ousted, want)) = ousted else {
+            if is_next {
+                list.put_mark(index);
+            }
+            return None;
+        };
+        self.list_mut(want).put_mark(ousted);
+        Some(ousted)
     }
 
     /// Takes a waiter out, wherever it stands.
@@ -161,6 +183,19 @@ impl Line {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The last of those whose dial has begun, and what that one wants.
+    fn last_attempted<T: Reusable, D>(
+        &self,
+        waiters: &Slab<OfWaiters, Waiter<T, D>>,
+    ) -> Option<(WaiterIndex, Want)> {
+        let any = self.any.last_passed(waiters).map(|it| (it, Want::Any));
+        let fresh = self.fresh.last_passed(waiters).map(|it| (it, Want::Fresh));
+        [any, fresh]
+            .into_iter()
+            .flatten()
+            .max_by_key(|(index, _)| waiters[*index].ticket)
     }
 
     fn list_mut(&mut self, want: Want) -> &mut List<InLine, OfWaiters> {

@@ -44,16 +44,24 @@ impl<C, M: Copy + Eq> List<C, M> {
 
     /// Adds a value at the newest end. If everything had been passed, the mark stands at it.
     pub(crate) fn push<V: Chained<C, M>>(&mut self, slab: &mut Slab<M, V>, index: Index<M>) {
-        *slab[index].links_mut() = Links {
-            older: self.newest,
-            newer: None,
-        };
-        match self.newest {
-            None => self.oldest = Some(index),
-            Some(newest) => slab[newest].links_mut().newer = Some(index),
-        }
-        self.newest = Some(index);
+        self.insert(slab, index, None);
         self.mark = self.mark.or(Some(index));
+    }
+
+    /// Adds a value right before a newer one, or at the newest end. The mark stays where it is.
+    pub(crate) fn insert<V: Chained<C, M>>(
+        &mut self,
+        slab: &mut Slab<M, V>,
+        index: Index<M>,
+        newer: Option<Index<M>>,
+    ) {
+        let next = newer.map_or(&mut self.newest, |it| &mut slab[it].links_mut().older);
+        let older = next.replace(index);
+        match older {
+            None => self.oldest = Some(index),
+            Some(older) => slab[older].links_mut().newer = Some(index),
+        }
+        *slab[index].links_mut() = Links { older, newer };
         self.len += 1;
     }
 
@@ -79,6 +87,17 @@ impl<C, M: Copy + Eq> List<C, M> {
         let passed = self.mark?;
         self.mark = slab[passed].links().newer;
         Some(passed)
+    }
+
+    /// The last value that the mark has passed.
+    pub(crate) fn last_passed<V: Chained<C, M>>(&self, slab: &Slab<M, V>) -> Option<Index<M>> {
+        self.mark
+            .map_or(self.newest, |mark| slab[mark].links().older)
+    }
+
+    /// Puts the mark at a value of this list.
+    pub(crate) fn put_mark(&mut self, index: Index<M>) {
+        self.mark = Some(index);
     }
 
     /// Puts the mark back to the oldest value.
@@ -173,21 +192,39 @@ mod tests {
         }
 
         fn push(&mut self, name: char) {
-            let index = self.slab.insert(Item {
-                name,
-                links: Links::default(),
-            });
+            let index = self.item(name);
             self.list.push(&mut self.slab, index);
         }
 
+        fn insert(&mut self, name: char, newer: Option<char>) {
+            let newer = newer.map(|it| self.find(it));
+            let index = self.item(name);
+            self.list.insert(&mut self.slab, index, newer);
+        }
+
         fn unlink(&mut self, name: char) {
-            let index = self
-                .list
-                .oldest_first(&self.slab)
-                .find(|index| self.slab[*index].name == name)
-                .expect("the name stands in the list");
+            let index = self.find(name);
             self.list.unlink(&mut self.slab, index);
             self.slab.remove(index);
+        }
+
+        fn item(&mut self, name: char) -> Index<Mark> {
+            self.slab.insert(Item {
+                name,
+                links: Links::default(),
+            })
+        }
+
+        fn find(&self, name: char) -> Index<Mark> {
+            self.list
+                .oldest_first(&self.slab)
+                .find(|index| self.slab[*index].name == name)
+                .expect("the name stands in the list")
+        }
+
+        fn last_passed(&self) -> Option<char> {
+            let last = self.list.last_passed(&self.slab);
+            last.map(|index| self.slab[index].name)
         }
 
         fn pass(&mut self) -> Option<char> {
@@ -246,6 +283,36 @@ mod tests {
         assert_eq!(scene.pass(), Some('e'));
         scene.list.rewind();
         assert_eq!(scene.pass(), Some('a'));
+    }
+
+    #[test]
+    fn a_value_may_be_added_anywhere_and_leaves_the_mark_alone() {
+        for (newer, names, last_passed) in [
+            (Some('a'), "xabc", 'b'),
+            (Some('b'), "axbc", 'b'),
+            (Some('c'), "abxc", 'x'),
+            (None, "abcx", 'b'),
+        ] {
+            let mut scene = Scene::of("abc");
+            scene.pass();
+            scene.pass();
+            scene.insert('x', newer);
+            assert_eq!(scene.names(), names);
+            assert_eq!(scene.last_passed(), Some(last_passed));
+            assert_eq!(scene.pass(), Some('c'));
+        }
+    }
+
+    #[test]
+    fn the_mark_can_be_put_back() {
+        let mut scene = Scene::of("abc");
+        assert_eq!(scene.last_passed(), None);
+        while scene.pass().is_some() {}
+        assert_eq!(scene.last_passed(), Some('c'));
+        let last = scene.find('c');
+        scene.list.put_mark(last);
+        assert_eq!(scene.last_passed(), Some('b'));
+        assert_eq!(scene.pass(), Some('c'));
     }
 
     #[test]

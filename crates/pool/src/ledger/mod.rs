@@ -55,7 +55,7 @@ pub(crate) use self::line::WaiterIndex;
 pub(crate) use self::look::Sight;
 pub(crate) use self::moment::{Moment, Now};
 pub(crate) use self::slot::SlotIndex;
-pub(crate) use self::wait::{Asking, Joined};
+pub(crate) use self::wait::{Asking, AskingAgain, Joined};
 
 /// What the async skin keeps in the ledger without the ledger looking inside.
 pub(crate) trait Host {
@@ -79,9 +79,18 @@ pub(crate) struct Ledger<K, T: Reusable, H: Host> {
     needs: BTreeSet<(Ticket, LaneIndex)>,
     totals: Counts,
     counters: Counters,
-    is_open: bool,
+    service: Service,
     next_ticket: u64,
     chance: u64,
+}
+
+/// Whom the pool serves: fewer and fewer.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Service {
+    Everybody,
+    /// It is being shut down: those who stand in line already.
+    InLine,
+    Nobody,
 }
 
 impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
@@ -98,10 +107,14 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             needs: BTreeSet::new(),
             totals: Counts::default(),
             counters: Counters::default(),
-            is_open: true,
+            service: Service::Everybody,
             next_ticket: 0,
             chance: seed,
         }
+    }
+
+    fn is_open(&self) -> bool {
+        self.service == Service::Everybody
     }
 
     pub(crate) fn totals(&self) -> Counts {

@@ -42,12 +42,10 @@ pub(crate) enum SlotState<T> {
     Dialling(Box<Dialling>),
     /// A dial that nobody wants any more and that has been told so.
     Cancelled,
-    Lent,
+    /// To whoever has, or had, this place in the line.
+    Lent(Ticket),
     /// Stands among its lane's and its home's idle slots, and so do the two below.
-    Idle {
-        connection: T,
-        rest: Rest,
-    },
+    Idle { connection: T, rest: Rest },
     /// Somebody looks at the connection outside the lock, and brings it back.
     Looked(Rest),
     /// Somebody looks at it, and it is to be closed when it comes back.

@@ -6,13 +6,14 @@ use super::after::{Debris, Deed};
 use super::entry::{LaneIndex, Standing};
 use super::lend::Taken;
 use super::line::{Ticket, Waiter, WaiterIndex, WaiterState, Waiting};
-use super::slot::SlotIndex;
-use super::{After, Host, Ledger, Moment, Now};
+use super::slot::{SlotIndex, SlotState};
+use super::{After, Host, Ledger, Moment, Now, Service};
 use crate::Want;
 use crate::error::WaitError;
 use crate::lease::Source;
 use crate::policy::KeyLimits;
 use crate::reusable::{Key, Reusable};
+use crate::stats::Retirement;
 
 /// A request for a connection.
 pub(crate) struct Asking<K, H: Host> {
@@ -22,6 +23,13 @@ pub(crate) struct Asking<K, H: Host> {
     pub(crate) runtime: H::Runtime,
     pub(crate) want: Want,
     pub(crate) dial: H::Dial,
+}
+
+/// A request for another connection than the one that was given.
+pub(crate) struct AskingAgain<D> {
+    pub(crate) reason: Retirement,
+    pub(crate) want: Want,
+    pub(crate) dial: D,
 }
 
 /// What became of it.
@@ -39,28 +47,18 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         now: Now,
         after: &mut After<T, H>,
     ) -> Joined<T> {
-        if !self.is_open {
+        if !self.is_open() {
             after.discard(Debris::Dial(asking.dial));
             after.discard(Debris::Runtime(asking.runtime));
             return Joined::Refused(WaitError::ShutDown);
         }
         let Asking { key, limits, .. } = asking;
         let lane = self.lane_for(key, limits, asking.id, asking.runtime, after);
-        if asking.want == Want::Any
-            && let Some(taken) = self.pop_idle(lane, now, after)
+        let ticket = self.next_ticket();
+        let joined = self.enter(lane, ticket, asking.want, asking.dial, now, after);
+        if let Joined::Waiting(waiter) = joined
+            && self.is_beyond_the_line(waiter)
         {
-            after.discard(Debris::Dial(asking.dial));
-            self.settle(lane, now.mono, after);
-            return Joined::Served(taken);
-        }
-        let waiting = Waiting {
-            lane,
-            want: asking.want,
-            dial: Some(asking.dial),
-        };
-        let waiter = self.line_up(waiting, now.mono);
-        self.settle(lane, now.mono, after);
-        if self.is_beyond_the_line(waiter) {
             let limit = limits.max_waiting;
             self.counters.waits_refused += 1;
             self.step_out(waiter, after);
@@ -68,7 +66,31 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             self.settle(lane, now.mono, after);
             return Joined::Refused(WaitError::LineFull { limit });
         }
-        Joined::Waiting(waiter)
+        joined
+    }
+
+    /// A lent connection has been closed by its holder, who wants another in the place that it
+    /// had in the line. It has been admitted once: neither a full line nor the beginning of a
+    /// shutdown refuses it.
+    pub(crate) fn join_again(
+        &mut self,
+        slot: SlotIndex,
+        asking: AskingAgain<H::Dial>,
+        now: Now,
+        after: &mut After<T, H>,
+    ) -> Joined<T> {
+        let lane = self.slots[slot].lane;
+        let ticket = match self.slots[slot].state {
+            SlotState::Lent(ticket) => ticket,
+            _ => self.next_ticket(),
+        };
+        self.retire(slot, Standing::Lent, asking.reason);
+        if self.service == Service::Nobody {
+            after.discard(Debris::Dial(asking.dial));
+            self.settle(lane, now.mono, after);
+            return Joined::Refused(WaitError::ShutDown);
+        }
+        self.enter(lane, ticket, asking.want, asking.dial, now, after)
     }
 
     /// Fetches what a waiter has been given, or leaves its waker. Once ready, the waiter is gone.
@@ -142,7 +164,8 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             let lane = self.slots[slot].lane;
             self.shift(lane, Some(Standing::Lent), None);
         }
-        let taken = self.lend(slot, connection, source);
+        let ticket = self.waiters[waiter].ticket;
+        let taken = self.lend(slot, ticket, connection, source);
         self.counters.waits += 1;
         let waited = now.since(self.waiters[waiter].since);
         self.counters.wait_time = self.counters.wait_time.saturating_add(waited);
@@ -192,13 +215,71 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         Some(lane)
     }
 
-    fn line_up(&mut self, waiting: Waiting<H::Dial>, now: Moment) -> WaiterIndex {
-        let ticket = self.next_ticket();
+    /// An idle connection at once, or a place in the line.
+    fn enter(
+        &mut self,
+        lane: LaneIndex,
+        ticket: Ticket,
+        want: Want,
+        dial: H::Dial,
+        now: Now,
+        after: &mut After<T, H>,
+    ) -> Joined<T> {
+        let taken = match want {
+            Want::Any => self.pop_idle(lane, ticket, now, after),
+            Want::Fresh => None,
+        };
+        let joined = match taken {
+            Some(taken) => {
+                after.discard(Debris::Dial(dial));
+                Joined::Served(taken)
+            }
+            None => {
+                let waiting = Waiting {
+                    lane,
+                    want,
+                    dial: Some(dial),
+                };
+                Joined::Waiting(self.line_up(waiting, ticket, now.mono))
+            }
+        };
+        self.settle(lane, now.mono, after);
+        joined
+    }
+
+    fn line_up(&mut self, waiting: Waiting<H::Dial>, ticket: Ticket, now: Moment) -> WaiterIndex {
         let (lane, want) = (waiting.lane, waiting.want);
         let waiter = self.waiters.insert(Waiter::new(ticket, now, waiting));
-        self.lanes[lane].line.push(&mut self.waiters, waiter, want);
+        let ousted = self.lanes[lane].line.add(&mut self.waiters, waiter, want);
         self.shift(lane, None, Some(Standing::Waiting));
+        if let Some(ousted) = ousted {
+            self.exchange_dials(lane, waiter, ousted);
+        }
         waiter
+    }
+
+    /// Gives the dial that has begun for one waiter to another, and that one's, which has not, to
+    /// the first. A dial makes the same connection, whoever's it is.
+    fn exchange_dials(&mut self, lane: LaneIndex, heir: WaiterIndex, former: WaiterIndex) {
+        let [new, old] = [heir, former].map(|it| (it, self.waiters[it].ticket));
+        let dial = match &mut self.waiters[heir].state {
+            WaiterState::Waiting(waiting) => waiting.dial.take(),
+            WaiterState::Delivered(_) | WaiterState::Failed(_) => None,
+        };
+        if let WaiterState::Waiting(waiting) = &mut self.waiters[former].state {
+            waiting.dial = dial;
+        }
+        let is_formers = |slot: &SlotIndex| match &self.slots[*slot].state {
+            SlotState::Dialling(dialling) => dialling.owner == old,
+            _ => false,
+        };
+        let dials = &self.lanes[lane].dials;
+        let begun = dials.newest_first(&self.slots).find(is_formers);
+        if let Some(slot) = begun
+            && let SlotState::Dialling(dialling) = &mut self.slots[slot].state
+        {
+            dialling.owner = new;
+        }
     }
 
     /// Whether a waiter that has just come finds the line full. Who waits for a dial that is under
@@ -213,7 +294,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         waiting.dial.is_some() && held_back > self.entries[entry].limits.max_waiting
     }
 
-    fn next_ticket(&mut self) -> Ticket {
+    pub(super) fn next_ticket(&mut self) -> Ticket {
         self.next_ticket += 1;
         Ticket(self.next_ticket)
     }

@@ -8,6 +8,7 @@ mod managing;
 mod model;
 mod panics;
 mod reference;
+mod refusing;
 mod runtimes;
 mod stage;
 mod sweeping;

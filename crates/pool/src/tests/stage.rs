@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::{Lease, Policy, Pool, Reusable, Wait, WaitError, Want};
+use crate::{Lease, Policy, Pool, Retirement, Reusable, Wait, WaitError, Want};
 
 pub(super) type Answer = Result<Lease<Station, Horse>, WaitError<Fall>>;
 pub(super) type Station = &'static str;
@@ -80,6 +80,11 @@ impl Stage {
     pub(super) fn ask_as(&self, number: u32, key: Station, want: Want) -> Ask {
         let dial = self.stable.dial_as(number);
         Ask::new(self.pool.wait(key, want, dial))
+    }
+
+    /// Refuses a connection as its peer has closed it.
+    pub(super) fn refuse(&self, lease: Lease<Station, Horse>, want: Want) -> Ask {
+        Ask::new(lease.refuse(Retirement::Stale, want, self.stable.dial()))
     }
 
     pub(super) fn ask(&self, key: Station) -> Ask {
