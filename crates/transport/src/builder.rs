@@ -164,6 +164,10 @@ impl ConnectorBuilder {
     }
 
     /// How many attempts at addresses may be under way at once. 6 unless set, at least 1.
+    ///
+    /// Where there are as many and further addresses wait, the oldest attempt makes room once it
+    /// is 1.5 s old, and counts as timed out: addresses that never answer do not keep the good one
+    /// behind them from being tried.
     pub fn most_attempts(mut self, most: usize) -> Self {
         self.race.most_at_once = most.max(1);
         self
@@ -183,7 +187,8 @@ impl ConnectorBuilder {
 
     /// Gives a connection up when sent data stays unacknowledged for so long
     /// (`TCP_USER_TIMEOUT`, RFC 5482). Linux only, without effect elsewhere. The system's own
-    /// limit is about 15 minutes.
+    /// limit is about 15 minutes. Rounded up to whole milliseconds, and kept within 1 ms and
+    /// `i32::MAX` of them, which is 24 days; zero is 1 ms.
     pub fn user_timeout(mut self, timeout: Duration) -> Self {
         self.sockets.user_timeout = Some(timeout);
         self

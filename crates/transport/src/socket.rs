@@ -16,6 +16,9 @@ use crate::options::ConnectOptions;
 ///
 /// This finds peers that vanished while nothing is being sent. Data that is on its way and never
 /// acknowledged is bounded by the user timeout instead.
+///
+/// What the system cannot take is brought to the nearest that it can: times are rounded up to
+/// whole seconds and kept within 1 to 32,767 of them, probes within 1 to 127.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Keepalive {
@@ -28,7 +31,7 @@ pub struct Keepalive {
 }
 
 impl Keepalive {
-    /// Names the three values. The system counts in whole seconds.
+    /// Names the three values.
     pub fn new(idle: Duration, interval: Duration, probes: u32) -> Self {
         Self {
             idle,
@@ -36,6 +39,28 @@ impl Keepalive {
             probes,
         }
     }
+
+    /// As the system can take it.
+    fn bounded(self) -> TcpKeepalive {
+        let bounded = |time| in_whole(SECOND, time).clamp(SECOND, LONGEST_KEEPALIVE);
+        TcpKeepalive::new()
+            .with_time(bounded(self.idle))
+            .with_interval(bounded(self.interval))
+            .with_retries(self.probes.clamp(1, MOST_PROBES))
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+// Linux refuses more, and what is less than one unit: `MAX_TCP_KEEPIDLE`, `MAX_TCP_KEEPINTVL` and
+// `MAX_TCP_KEEPCNT` of its include/net/tcp.h.
+const LONGEST_KEEPALIVE: Duration = Duration::from_secs(32_767);
+const MOST_PROBES: u32 = 127;
+
+/// Rounds up, since less than was asked for could give a good connection up.
+fn in_whole(unit: Duration, time: Duration) -> Duration {
+    let units = time.as_nanos().div_ceil(unit.as_nanos());
+    unit.saturating_mul(u32::try_from(units).unwrap_or(u32::MAX))
 }
 
 /// How TCP sockets are set up before they connect.
@@ -108,12 +133,7 @@ impl SocketOptions {
     fn apply(&self, socket: &TcpSocket, own: Option<&ConnectOptions>) -> io::Result<()> {
         socket.set_nodelay(self.nodelay)?;
         if let Some(keepalive) = &self.keepalive {
-            SockRef::from(socket).set_tcp_keepalive(
-                &TcpKeepalive::new()
-                    .with_time(keepalive.idle)
-                    .with_interval(keepalive.interval)
-                    .with_retries(keepalive.probes),
-            )?;
+            SockRef::from(socket).set_tcp_keepalive(&keepalive.bounded())?;
         }
         if let Some(timeout) = self.user_timeout {
             set_user_timeout(socket, timeout)?;
@@ -150,6 +170,11 @@ pub(crate) fn in_words(error: io::Error, addr: SocketAddr) -> io::Error {
 
 #[cfg(any(target_os = "android", target_os = "linux"))]
 fn set_user_timeout(socket: &TcpSocket, timeout: Duration) -> io::Result<()> {
+    const MILLISECOND: Duration = Duration::from_millis(1);
+    // The system counts in a signed number of 32 bits, and takes zero for no limit at all.
+    const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
+
+    let timeout = in_whole(MILLISECOND, timeout).clamp(MILLISECOND, LONGEST);
     SockRef::from(socket).set_tcp_user_timeout(Some(timeout))
 }
 

@@ -45,6 +45,40 @@ async fn options_are_set_before_the_hook_sees_the_socket() {
     assert_eq!(seen.load(Ordering::SeqCst), 1);
 }
 
+/// Linux answers "Invalid argument" to these, and takes a user timeout of zero for none.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn values_that_the_system_cannot_take_are_brought_to_the_nearest_that_it_can() {
+    let (_listener, addr) = listen().await;
+    let millis = Duration::from_millis;
+    let longest = millis(i32::MAX as u64);
+    for (time, probes, seconds, told_probes, user_timeout) in [
+        (Duration::ZERO, 0, 1, 1, millis(1)),
+        (Duration::from_micros(1), 1, 1, 1, millis(1)),
+        (millis(1_500), 127, 2, 127, millis(1_500)),
+        (Duration::from_micros(1_500), 2, 1, 2, millis(2)),
+        (millis(40_000_000), 128, 32_767, 127, millis(40_000_000)),
+        (Duration::from_secs(3_000_000), 128, 32_767, 127, longest),
+        (Duration::MAX, u32::MAX, 32_767, 127, longest),
+    ] {
+        let connector = Connector::builder()
+            .keepalive(Keepalive::new(time, time, probes))
+            .user_timeout(time)
+            .socket_hook(move |fd, _| {
+                let socket = socket2::SockRef::from(&fd);
+                let whole = Duration::from_secs(seconds);
+                assert_eq!(socket.tcp_keepalive_time()?, whole);
+                assert_eq!(socket.tcp_keepalive_interval()?, whole);
+                assert_eq!(socket.tcp_keepalive_retries()?, told_probes);
+                assert_eq!(socket.tcp_user_timeout()?, Some(user_timeout));
+                Ok(())
+            })
+            .build();
+        let outcome = connector.connect(&plain_at(addr)).await;
+        assert!(outcome.is_ok(), "{time:?}: {outcome:?}");
+    }
+}
+
 #[tokio::test]
 async fn delay_can_be_allowed_and_keepalive_is_off_unless_set() {
     let (_listener, addr) = listen().await;
