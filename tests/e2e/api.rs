@@ -127,10 +127,22 @@ fn roots_beside_whole_tls_settings_are_an_error_and_throw_nothing_away() {
         Client::builder()
             .add_root_certificates(roots.clone())
             .tls(settings()),
+        Client::builder()
+            .connector(|connector| connector.tls(settings()))
+            .add_root_certificates(roots.clone()),
+        Client::builder()
+            .only_root_certificates(roots)
+            .connector(|connector| connector.tls(settings())),
+        Client::builder()
+            .tls(settings())
+            .connector(|connector| connector.tls(settings())),
     ] {
         let error = builder.build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Builder);
-        assert!(error.to_string().contains("roots were added"), "{error}");
+        assert!(
+            error.to_string().contains("TLS settings were given twice"),
+            "{error}"
+        );
     }
 }
 

@@ -3,9 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use postrider::{
-    Client, ConnectErrorKind, Error, ErrorKind, Phase, TlsErrorKind, TlsSettings, TlsVersion,
-};
+use postrider::{Client, ConnectErrorKind, Error, ErrorKind, Phase, TlsErrorKind, TlsVersion};
 use testing::{Authority, CloseNotify, Identity, Script, Server, Tls};
 
 use crate::support::{ok, poll_at_most, received, tls_builder_of, trusting};
@@ -280,32 +278,6 @@ async fn an_end_without_close_notify_ends_no_body_that_ends_with_the_connection(
 
     let server = Server::start_tls(identity, [Script::respond(until_close).close()]);
     assert_eq!(get(&client, &server.url("/")).await.unwrap(), "hello");
-}
-
-#[test]
-fn settings_that_would_be_thrown_away_are_an_error() {
-    let authority = Authority::new();
-    let settings = || TlsSettings::builder().build().unwrap();
-    let builders = [
-        Client::builder()
-            .connector(|connector| connector.tls(settings()))
-            .add_root_certificates(authority.ca_pem()),
-        Client::builder()
-            .add_root_certificates(authority.ca_pem())
-            .connector(|connector| connector.tls(settings())),
-        Client::builder()
-            .tls(settings())
-            .connector(|connector| connector.tls(settings())),
-        Client::builder()
-            .tls(settings())
-            .only_root_certificates(authority.ca_pem()),
-    ];
-    for builder in builders {
-        assert_eq!(
-            builder.build().unwrap_err().to_string(),
-            "the client can't be built: TLS settings were given twice, or roots added besides"
-        );
-    }
 }
 
 #[tokio::test]
