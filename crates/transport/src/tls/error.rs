@@ -196,6 +196,8 @@ pub enum TlsSettingsError {
     NoProvider,
     /// Only added roots were to be trusted, and none was added.
     NoRoots,
+    /// Only added roots were to be trusted, and the operating system's as well.
+    ContradictoryRoots,
     /// A text is no PEM.
     BadPem,
     /// A text in PEM holds nothing of what it should.
@@ -233,6 +235,9 @@ impl fmt::Display for TlsSettingsError {
                 "this build has no TLS provider (feature `tls-ring` or `tls-aws-lc-rs`)",
             ),
             Self::NoRoots => f.write_str("no root certificate is left to trust"),
+            Self::ContradictoryRoots => f.write_str(
+                "only added roots were to be trusted, and the platform verifier trusts others",
+            ),
             Self::BadPem => f.write_str("a text is no PEM"),
             Self::EmptyPem => f.write_str("a text in PEM holds no certificate or list"),
             Self::BadCertificate { reason } => write!(f, "a root certificate is bad: {reason}"),

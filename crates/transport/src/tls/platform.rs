@@ -5,13 +5,16 @@ use rustls::crypto::CryptoProvider;
 use rustls_platform_verifier::Verifier;
 
 use super::error::TlsSettingsError;
-use super::trust::{Encoded, Trust, unsupported};
+use super::trust::{Encoded, Roots, Trust, unsupported};
 
 /// The operating system's judgement, with added roots besides.
 pub(super) fn verifier(
     trust: &Trust,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, TlsSettingsError> {
+    if let Roots::OnlyAdded = trust.roots {
+        return Err(TlsSettingsError::ContradictoryRoots);
+    }
     if !trust.revoked.is_empty() {
         return Err(TlsSettingsError::Unsupported {
             reason: "the platform verifier takes no revocation lists".to_owned(),

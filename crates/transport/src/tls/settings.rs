@@ -12,7 +12,7 @@ use rustls::{ClientConfig, DEFAULT_VERSIONS, KeyLogFile, SupportedProtocolVersio
 use super::error::TlsSettingsError;
 use super::name::ServerName;
 use super::provider;
-use super::trust::{self, Encoded, Roots, Trust, unsupported};
+use super::trust::{Belief, Encoded, Roots, Trust, unsupported};
 use crate::bounded::Bounded;
 use crate::facts::TlsVersion;
 
@@ -166,10 +166,11 @@ impl TlsSettingsBuilder {
     /// Lets the operating system judge servers, and trusts the added roots besides.
     ///
     /// On Linux that means the roots that the system has installed, which `build` reads from
-    /// files. Revocation lists cannot be added to it.
+    /// files. Revocation lists cannot be added to it, and
+    /// [`only_added_roots`](Self::only_added_roots) contradicts it: `build` then fails.
     #[cfg(feature = "platform-verifier")]
     pub fn platform_verifier(mut self) -> Self {
-        self.trust.roots = Roots::By(super::platform::verifier);
+        self.trust.judge = super::platform::verifier;
         self
     }
 
@@ -241,11 +242,11 @@ impl TlsSettingsBuilder {
         self
     }
 
-    /// **Dangerous**: believes any server, whatever its certificate says. Roots and revocation
-    /// lists then mean nothing; pinned keys still count. Anybody on the way can read and change
-    /// what is sent.
+    /// **Dangerous**: believes any server, whatever its certificate says. Roots, revocation lists
+    /// and the operating system's judgement then mean nothing, whether they are set before or
+    /// after; pinned keys still count. Anybody on the way can read and change what is sent.
     pub fn danger_accept_invalid_certificates(mut self) -> Self {
-        self.trust.roots = Roots::By(trust::credulous);
+        self.trust.belief = Belief::Blind;
         self
     }
 
@@ -254,7 +255,7 @@ impl TlsSettingsBuilder {
     /// # Errors
     ///
     /// If a certificate, a key, a list or the server name cannot be read, if no root is left to
-    /// trust, or if this build has no TLS provider.
+    /// trust, if settings contradict each other, or if this build has no TLS provider.
     pub fn build(self) -> Result<TlsSettings, TlsSettingsError> {
         let provider = provider::built_in().ok_or(TlsSettingsError::NoProvider)?;
         let asked_name = self

@@ -13,26 +13,44 @@ use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureSc
 use super::error::TlsSettingsError;
 use crate::bounded::Bounded;
 
-/// Whom to believe.
-#[derive(Default)]
+/// Whom to believe. Each setting is kept apart from the others, so that their order means nothing.
 pub(super) struct Trust {
+    pub(super) belief: Belief,
+    pub(super) judge: Judge,
     pub(super) roots: Roots,
     pub(super) added: Vec<Encoded>,
     pub(super) revoked: Vec<Encoded>,
     pub(super) pins: Vec<[u8; 32]>,
 }
 
-#[derive(Clone, Copy, Default)]
-pub(super) enum Roots {
-    #[default]
-    WebPki,
-    OnlyAdded,
-    /// Somebody else judges.
-    By(Judge),
+pub(super) enum Belief {
+    Judged,
+    /// In anybody.
+    Blind,
 }
 
+/// Who looks at certificates.
 pub(super) type Judge =
     fn(&Trust, &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, TlsSettingsError>;
+
+/// The roots to trust besides the added ones.
+pub(super) enum Roots {
+    OfJudge,
+    OnlyAdded,
+}
+
+impl Default for Trust {
+    fn default() -> Self {
+        Self {
+            belief: Belief::Judged,
+            judge: web_pki,
+            roots: Roots::OfJudge,
+            added: Vec::new(),
+            revoked: Vec::new(),
+            pins: Vec::new(),
+        }
+    }
+}
 
 /// Certificates or revocation lists, as the caller has them.
 pub(super) enum Encoded {
@@ -45,9 +63,9 @@ impl Trust {
         self,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Arc<dyn ServerCertVerifier>, TlsSettingsError> {
-        let verifier: Arc<dyn ServerCertVerifier> = match self.roots {
-            Roots::By(judge) => judge(&self, provider)?,
-            Roots::WebPki | Roots::OnlyAdded => self.web_pki(provider)?,
+        let verifier = match self.belief {
+            Belief::Judged => (self.judge)(&self, provider)?,
+            Belief::Blind => credulous(provider),
         };
         if self.pins.is_empty() {
             return Ok(verifier);
@@ -62,29 +80,9 @@ impl Trust {
         }))
     }
 
-    /// The rules of the web: RFC 5280 with the names of RFC 9525.
-    fn web_pki(
-        &self,
-        provider: &Arc<CryptoProvider>,
-    ) -> Result<Arc<WebPkiServerVerifier>, TlsSettingsError> {
-        let roots = Arc::new(self.root_store()?);
-        let provider = Arc::clone(provider);
-        let mut builder = WebPkiServerVerifier::builder_with_provider(roots, provider);
-        if !self.revoked.is_empty() {
-            builder = builder
-                .with_crls(self.revocation_lists()?)
-                .enforce_revocation_expiration();
-        }
-        builder
-            .build()
-            .map_err(|error| TlsSettingsError::BadRevocationList {
-                reason: Bounded(error).to_string(),
-            })
-    }
-
     fn root_store(&self) -> Result<RootCertStore, TlsSettingsError> {
         let mut roots = RootCertStore::empty();
-        if let Roots::WebPki = self.roots {
+        if let Roots::OfJudge = self.roots {
             roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         }
         for encoded in &self.added {
@@ -112,13 +110,31 @@ impl Trust {
     }
 }
 
-/// Believes anybody.
-pub(super) fn credulous(
-    _: &Trust,
+/// The rules of the web: RFC 5280 with the names of RFC 9525.
+fn web_pki(
+    trust: &Trust,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, TlsSettingsError> {
+    let roots = Arc::new(trust.root_store()?);
+    let provider = Arc::clone(provider);
+    let mut builder = WebPkiServerVerifier::builder_with_provider(roots, provider);
+    if !trust.revoked.is_empty() {
+        builder = builder
+            .with_crls(trust.revocation_lists()?)
+            .enforce_revocation_expiration();
+    }
+    match builder.build() {
+        Ok(verifier) => Ok(verifier),
+        Err(error) => Err(TlsSettingsError::BadRevocationList {
+            reason: Bounded(error).to_string(),
+        }),
+    }
+}
+
+/// Believes anybody.
+fn credulous(provider: &Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier> {
     tracing::warn!("TLS settings that accept invalid certificates were made");
-    Ok(Arc::new(Credulous(Arc::clone(provider))))
+    Arc::new(Credulous(Arc::clone(provider)))
 }
 
 impl Encoded {

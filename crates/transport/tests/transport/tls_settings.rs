@@ -133,6 +133,43 @@ async fn danger_accepts_any_certificate_but_no_stranger_to_a_pin() {
 }
 
 #[tokio::test]
+async fn danger_means_the_same_before_and_after_other_settings() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let builder = TlsSettings::builder;
+    for settings in [
+        builder()
+            .danger_accept_invalid_certificates()
+            .add_root_der(authority.der())
+            .only_added_roots(),
+        builder()
+            .add_root_der(authority.der())
+            .only_added_roots()
+            .danger_accept_invalid_certificates(),
+    ] {
+        let config = both_versions(&stranger.identity("a.test"));
+        connect_to(config, settings.build().unwrap()).await.unwrap();
+    }
+}
+
+#[cfg(feature = "platform-verifier")]
+#[test]
+fn the_platforms_roots_cannot_be_trusted_beside_only_added_ones() {
+    let root = Authority::new().der();
+    let builder = || TlsSettings::builder().add_root_der(root.clone());
+    for settings in [
+        builder().only_added_roots().platform_verifier(),
+        builder().platform_verifier().only_added_roots(),
+    ] {
+        let error = settings.build().unwrap_err();
+        assert!(matches!(error, TlsSettingsError::ContradictoryRoots));
+        assert_eq!(
+            error.to_string(),
+            "only added roots were to be trusted, and the platform verifier trusts others"
+        );
+    }
+}
+
+#[tokio::test]
 async fn another_name_than_the_hosts_can_be_asked_for() {
     let authority = Authority::new();
     let (listener, addr) = listen().await;
