@@ -3,6 +3,7 @@ use std::fmt;
 
 use rustls::{AlertDescription, CertificateError, PeerMisbehaved};
 
+use super::trust::UnknownKey;
 use crate::bounded::Bounded;
 use crate::error::ConnectErrorKind;
 
@@ -32,6 +33,8 @@ pub enum TlsErrorKind {
     BadCertificate,
     /// The server sent no certificate.
     NoCertificate,
+    /// The server's public key is none of the pinned ones.
+    UnknownKey,
     /// A verifier of the user's own refused the certificate.
     Refused,
     /// The server sent an alert.
@@ -157,6 +160,7 @@ fn certificate_kind(error: &CertificateError) -> TlsErrorKind {
         E::BadSignature
         | E::UnsupportedSignatureAlgorithmContext { .. }
         | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => TlsErrorKind::BadSignature,
+        E::Other(other) if other.0.is::<UnknownKey>() => TlsErrorKind::UnknownKey,
         E::ApplicationVerificationFailure => TlsErrorKind::Refused,
         _ => TlsErrorKind::BadCertificate,
     }
@@ -176,6 +180,7 @@ impl fmt::Display for TlsErrorKind {
             Self::BadSignature => "a signature is wrong or of an unsupported kind",
             Self::BadCertificate => "the certificate is malformed or breaks a rule",
             Self::NoCertificate => "the server sent no certificate",
+            Self::UnknownKey => "the server's key is none of the pinned keys",
             Self::Refused => "the verifier refused the certificate",
             Self::Alert => "the server sent an alert",
             Self::Incompatible => "no version or cipher in common",

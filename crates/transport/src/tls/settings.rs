@@ -191,7 +191,8 @@ impl TlsSettingsBuilder {
     }
 
     /// Accepts only servers whose public key is one of the pinned ones, besides everything else
-    /// that is asked of their certificates.
+    /// that is asked of their certificates. One with another key fails by
+    /// [`TlsErrorKind::UnknownKey`](crate::TlsErrorKind::UnknownKey).
     ///
     /// A pin is the SHA-256 of the certificate's SubjectPublicKeyInfo in DER, as in RFC 7469. Pin
     /// a spare key as well.

@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 
 use super::error::TlsSettingsError;
 use crate::bounded::Bounded;
@@ -212,7 +213,7 @@ impl ServerCertVerifier for Pinned {
         if self.pins.iter().any(|pin| pin[..] == *digest.as_ref()) {
             return Ok(verified);
         }
-        Err(CertificateError::ApplicationVerificationFailure.into())
+        Err(CertificateError::Other(OtherError(Arc::new(UnknownKey))).into())
     }
 
     fn verify_tls12_signature(
@@ -237,6 +238,18 @@ impl ServerCertVerifier for Pinned {
         self.verifier.supported_verify_schemes()
     }
 }
+
+/// What [`Pinned`] refuses a server for, by way of rustls.
+#[derive(Debug)]
+pub(super) struct UnknownKey;
+
+impl fmt::Display for UnknownKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("none of the pinned keys")
+    }
+}
+
+impl Error for UnknownKey {}
 
 /// Believes any certificate. That the peer holds its key is checked all the same.
 #[derive(Debug)]
