@@ -55,6 +55,11 @@ enum Pace {
     AfterTimer,
 }
 
+/// For so long an attempt is left alone before it has to make room for another: time for a second
+/// SYN, which systems send after a second. With the usual delay and number of attempts, the oldest
+/// is just as old when it stands in the way.
+const LEAST_CHANCE: Duration = Duration::from_millis(1500);
+
 struct UnderWay<C> {
     addr: SocketAddr,
     since: Instant,
@@ -261,8 +266,14 @@ impl<C, S: Supply> Race<C, S> {
     }
 
     fn may_start(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.candidates.is_empty() || self.under_way.len() >= self.options.most_at_once {
+        if self.candidates.is_empty() {
             return false;
+        }
+        if let Some(oldest) = self.in_the_way() {
+            let room_at = oldest.since + LEAST_CHANCE;
+            if self.timer.deadline() < room_at {
+                self.timer.as_mut().reset(room_at);
+            }
         }
         match self.pace {
             Pace::AtOnce => true,
@@ -270,10 +281,21 @@ impl<C, S: Supply> Race<C, S> {
         }
     }
 
+    /// The oldest attempt, where there may be no more of them.
+    ///
+    /// The pace is then never `AtOnce`: what sets that ends an attempt as well.
+    fn in_the_way(&self) -> Option<&UnderWay<C>> {
+        let is_full = self.under_way.len() >= self.options.most_at_once;
+        self.under_way.first().filter(|_| is_full)
+    }
+
     fn start_next(&mut self) {
         let Some(addr) = self.candidates.take() else {
             return;
         };
+        if self.in_the_way().is_some() {
+            self.make_room();
+        }
         let now = Instant::now();
         tracing::debug!(%addr, "attempt starts");
         self.under_way.push(UnderWay {
@@ -282,6 +304,15 @@ impl<C, S: Supply> Race<C, S> {
             connecting: (self.dial)(addr),
         });
         self.arm(now + self.options.attempt_delay);
+    }
+
+    /// Addresses that swallow every packet must not keep the others from being tried.
+    fn make_room(&mut self) {
+        let oldest = self.under_way.remove(0).stopped();
+        tracing::debug!(addr = %oldest.addr, "attempt makes room");
+        let words = "made room for another address";
+        let error = io::Error::new(io::ErrorKind::TimedOut, words);
+        self.note(&oldest, Some(error));
     }
 
     fn arm(&mut self, at: Instant) {

@@ -231,14 +231,56 @@ async fn a_dropped_race_leaves_no_socket() {
 #[tokio::test(start_paused = true)]
 async fn only_so_many_attempts_are_under_way_at_once() {
     let names = "41 42 43 44 45 46 47 48";
-    let hosts: Vec<_> = names.split(' ').map(|name| (name, Refuses(5000))).collect();
+    let hosts: Vec<_> = names.split(' ').map(|name| (name, Refuses(1300))).collect();
     let network = Network::new(&hosts);
-    let mut race = network.race(names);
+    let mut race = network.race_of(vec![(0, Ok(addrs(names)))], at_most(4));
     let failure = race.winner().await.unwrap_err();
     assert_eq!(failure.attempts.len(), 8);
+    assert_eq!(network.inner.most_open.load(Ordering::SeqCst), 4);
+    // The fifth takes the place of the first.
+    assert_eq!(network.dialled()[4], ("45".to_owned(), 1300));
+}
+
+fn at_most(most_at_once: usize) -> RaceOptions {
+    RaceOptions {
+        most_at_once,
+        ..RaceOptions::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn black_holes_make_room_for_the_good_address_behind_them() {
+    let names = "41 42 43 44 45 46 47 48";
+    let silent = |name| (name, Silent);
+    let mut hosts: Vec<_> = names.split(' ').map(silent).collect();
+    hosts[7].1 = Accepts(30);
+    let network = Network::new(&hosts);
+    let mut race = network.race(names);
+    let began = Instant::now();
+    assert_eq!(race.winner().await.unwrap().addr, addr("48"));
+    // At the usual pace, as if there were room for all.
+    assert_eq!(began.elapsed(), ms(7 * 250 + 30));
     assert_eq!(network.inner.most_open.load(Ordering::SeqCst), 6);
-    // The seventh takes the place of the first.
-    assert_eq!(network.dialled()[6], ("47".to_owned(), 5000));
+    let attempts = race.take_attempts();
+    let given_up: Vec<_> = attempts[..2]
+        .iter()
+        .map(|a| (name(&a.addr), a.error.as_ref().unwrap()))
+        .map(|(name, error)| (name, error.kind(), error.to_string()))
+        .collect();
+    let made_room = |name: &str| {
+        let words = "made room for another address";
+        (name.to_owned(), io::ErrorKind::TimedOut, words.to_owned())
+    };
+    assert_eq!(given_up, [made_room("41"), made_room("42")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_alone_has_time_for_a_second_syn_before_it_makes_room() {
+    let network = Network::new(&[("41", Silent), ("42", Accepts(1400)), ("43", Accepts(1))]);
+    let answers = vec![(0, Ok(addrs("41 42 43")))];
+    let mut race = network.race_of(answers, at_most(1));
+    assert_eq!(race.winner().await.unwrap().addr, addr("42"));
+    assert_eq!(network.dialled(), dialled(&[("41", 0), ("42", 1500)]));
 }
 
 #[tokio::test(start_paused = true)]
