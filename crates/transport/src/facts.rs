@@ -45,7 +45,8 @@ pub struct ConnectFacts {
 pub struct TlsFacts {
     /// The protocol version.
     pub version: TlsVersion,
-    /// The cipher suite's name in the registry of RFC 8446, such as `TLS13_AES_128_GCM_SHA256`.
+    /// The cipher suite's name in IANA's registry (RFC 8446 §11), such as
+    /// `TLS_AES_128_GCM_SHA256`.
     pub cipher: &'static str,
     /// The group of the key exchange, such as `X25519MLKEM768`; a session resumed in TLS 1.2 had
     /// none.

@@ -3,7 +3,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
+use rustls::{CipherSuite, ClientConnection, HandshakeKind, ProtocolVersion};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::TlsConnector;
 
@@ -165,7 +165,7 @@ fn facts(session: &ClientConnection) -> Result<TlsFacts, HandshakeError> {
         },
         cipher: session
             .negotiated_cipher_suite()
-            .and_then(|suite| suite.suite().as_str())
+            .and_then(|suite| registered_name(suite.suite()))
             .unwrap_or("unknown"),
         key_exchange: session
             .negotiated_key_exchange_group()
@@ -173,4 +173,43 @@ fn facts(session: &ClientConnection) -> Result<TlsFacts, HandshakeError> {
         alpn,
         resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
     })
+}
+
+/// RFC 8446 §B.4: the suites of TLS 1.3 begin as all others do; rustls has names of its own.
+fn registered_name(suite: CipherSuite) -> Option<&'static str> {
+    match suite {
+        CipherSuite::TLS13_AES_128_GCM_SHA256 => Some("TLS_AES_128_GCM_SHA256"),
+        CipherSuite::TLS13_AES_256_GCM_SHA384 => Some("TLS_AES_256_GCM_SHA384"),
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => Some("TLS_CHACHA20_POLY1305_SHA256"),
+        CipherSuite::TLS13_AES_128_CCM_SHA256 => Some("TLS_AES_128_CCM_SHA256"),
+        CipherSuite::TLS13_AES_128_CCM_8_SHA256 => Some("TLS_AES_128_CCM_8_SHA256"),
+        _ => suite.as_str(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_suite_has_its_registered_name() {
+        let names = |codes: std::ops::RangeInclusive<u16>| {
+            codes.filter_map(|code| registered_name(code.into()))
+        };
+        let of_tls13: Vec<_> = names(0x1301..=0x1305).collect();
+        assert_eq!(
+            of_tls13,
+            [
+                "TLS_AES_128_GCM_SHA256",
+                "TLS_AES_256_GCM_SHA384",
+                "TLS_CHACHA20_POLY1305_SHA256",
+                "TLS_AES_128_CCM_SHA256",
+                "TLS_AES_128_CCM_8_SHA256",
+            ]
+        );
+        let older = CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;
+        let name = Some("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
+        assert_eq!(registered_name(older), name);
+        assert!(!names(0..=u16::MAX).any(|name| name.starts_with("TLS13")));
+    }
 }
