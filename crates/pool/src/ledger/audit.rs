@@ -29,7 +29,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         assert_eq!(self.entries.len(), 0, "entries");
         assert_eq!(self.homes.len(), 0, "homes");
         assert!(self.keys.is_empty());
-        assert!(self.needs.is_empty());
+        assert!(self.needs.is_empty() && self.stranded.is_empty());
     }
 
     fn audit_slots(&self) {
@@ -161,6 +161,9 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         }
         let noted = self.lanes.iter().filter(|(_, lane)| lane.need.is_some());
         assert_eq!(noted.count(), self.needs.len());
+        let stranded = |(_, lane): &(_, LaneIndex)| self.lanes[*lane].slots == 0;
+        let stranded: Vec<_> = self.needs.iter().copied().filter(stranded).collect();
+        assert!(self.stranded.iter().copied().eq(stranded), "stranded");
     }
 
     fn audit_counters(&self) {

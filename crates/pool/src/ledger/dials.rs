@@ -60,25 +60,48 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     pub(super) fn forget_need(&mut self, index: LaneIndex) {
         if let Some(ticket) = self.lanes[index].need.take() {
             self.needs.remove(&(ticket, index));
+            self.stranded.remove(&(ticket, index));
+        }
+    }
+
+    /// Notes whether a lane is stranded, after its first slot has come or its last one has gone.
+    pub(super) fn note_whether_stranded(&mut self, index: LaneIndex) {
+        let lane = &self.lanes[index];
+        let Some(ticket) = lane.need else {
+            return;
+        };
+        if lane.slots == 0 {
+            self.stranded.insert((ticket, index));
+        } else {
+            self.stranded.remove(&(ticket, index));
         }
     }
 
     /// Whether a connection that is about to be handed on to a lane's `head` must rather make room:
-    /// the dial that its room would be for is that of somebody who came earlier, and whom no
-    /// returned connection would ever serve.
-    pub(super) fn owes_room(&self, lane: LaneIndex, head: WaiterIndex) -> bool {
-        let entry = self.lanes[lane].entry;
-        let lanes = self.entries[entry].lanes.iter();
-        let in_key = lanes.filter_map(|other| Some((self.need_of(*other)?, *other)));
-        let next = in_key.chain(self.needs.first().copied()).min();
-        let Some((_, needy)) = next.filter(|(it, _)| *it < self.waiters[head].ticket) else {
-            return false;
-        };
-        let other = &self.lanes[needy];
+    /// somebody who came earlier needs a dial, and no returned connection would ever serve him.
+    pub(super) fn owes_room(&mut self, lane: LaneIndex, head: WaiterIndex) -> bool {
+        let ticket = self.waiters[head].ticket;
+        let came_earlier = |other: Option<Ticket>| other.is_some_and(|other| other < ticket);
+        let entry = &self.entries[self.lanes[lane].entry];
         // In the same lane, who came before the first who takes any wants a fresh one.
-        needy == lane
-            || other.slots == 0
-                && (other.entry == entry || self.counts_in(other.entry).connections() == 0)
+        let is_owed_in_key = entry
+            .lanes
+            .iter()
+            .filter(|other| **other == lane || self.lanes[**other].slots == 0)
+            .any(|other| came_earlier(self.need_of(*other)));
+        is_owed_in_key || came_earlier(self.first_stranded())
+    }
+
+    /// The first who is stranded for want of room in total.
+    fn first_stranded(&mut self) -> Option<Ticket> {
+        while let Some(&(ticket, lane)) = self.stranded.first() {
+            if !self.is_full(self.lanes[lane].entry) {
+                return Some(ticket);
+            }
+            // Noted again when something changes for the key.
+            self.forget_need(lane);
+        }
+        None
     }
 
     /// Asked by a dial before it goes on; leaves a waker by which it is told of its cancellation.
@@ -115,7 +138,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         after: &mut After<T, H>,
     ) {
         let lane = self.slots[slot].lane;
-        let owner = self.unlink_dial(slot).map(|dialling| dialling.owner);
+        let owner = self.unlink_dial(slot).and_then(|dialling| dialling.owner);
         let chance = self.next_chance();
         let lifetime = self.policy.lifetime_by(chance);
         let made = &mut self.slots[slot];
@@ -207,6 +230,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         self.forget_need(index);
         self.lanes[index].need = need;
         self.needs.extend(need.map(|ticket| (ticket, index)));
+        self.note_whether_stranded(index);
     }
 
     /// Who is to dial next in a lane, if more wait there than dials are under way.
@@ -226,7 +250,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let Some(waiter) = lane.line.pass(&self.waiters) else {
             return;
         };
-        let owner = (waiter, self.waiters[waiter].ticket);
+        let owner = Some((waiter, self.waiters[waiter].ticket));
         let WaiterState::Waiting(waiting) = &mut self.waiters[waiter].state else {
             return;
         };
@@ -242,6 +266,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         lane.slots += 1;
         lane.dials.push(&mut self.slots, slot);
         let runtime = self.homes[lane.home].runtime.clone();
+        self.note_whether_stranded(index);
         self.shift(index, None, Some(Standing::Dialling));
         self.counters.dials += 1;
         after.push(Deed::Dial(Begin {
@@ -278,7 +303,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             return;
         }
         let owner = dialling
-            .map(|dialling| dialling.owner)
+            .and_then(|dialling| dialling.owner)
             .filter(|owner| self.still_waits(*owner).is_some())
             .map(|(waiter, _)| waiter);
         // Those who have dialled are the first of the line.

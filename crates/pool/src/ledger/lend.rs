@@ -272,6 +272,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     pub(super) fn strike(&mut self, slot: SlotIndex) {
         if let Some(struck) = self.slots.remove(slot) {
             self.lanes[struck.lane].slots -= 1;
+            self.note_whether_stranded(struck.lane);
         }
     }
 

@@ -77,6 +77,8 @@ pub(crate) struct Ledger<K, T: Reusable, H: Host> {
     waiters: Slab<OfWaiters, Waiter<T, H::Dial>>,
     /// The lanes in which somebody is to dial as soon as there is room in total, first come first.
     needs: BTreeSet<(Ticket, LaneIndex)>,
+    /// Those among them that have no slot at all, so that no returned connection serves them.
+    stranded: BTreeSet<(Ticket, LaneIndex)>,
     totals: Counts,
     counters: Counters,
     service: Service,
@@ -105,6 +107,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             slots: Slab::new(),
             waiters: Slab::new(),
             needs: BTreeSet::new(),
+            stranded: BTreeSet::new(),
             totals: Counts::default(),
             counters: Counters::default(),
             service: Service::Everybody,

@@ -20,8 +20,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// connection that is of no use to that waiter. A limit of zero counts as one.
     pub(super) fn make_room(&mut self, lane: LaneIndex, after: &mut After<T, H>) -> Room {
         let entry = self.lanes[lane].entry;
-        let limits = self.entries[entry].limits;
-        if self.counts_in(entry).connections() >= limits.max_connections.max(1) {
+        if self.is_full(entry) {
             let Some(victim) = self.oldest_idle_of_key(entry, lane) else {
                 return Room::FullForKey;
             };
@@ -35,6 +34,12 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             self.make_way(victim, after);
         }
         Room::Made
+    }
+
+    /// Whether a key has as many connections as it may.
+    pub(super) fn is_full(&self, entry: EntryIndex) -> bool {
+        let max = self.entries[entry].limits.max_connections.max(1);
+        self.counts_in(entry).connections() >= max
     }
 
     /// Closes the oldest idle connections beyond the limits.

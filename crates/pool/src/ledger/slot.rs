@@ -54,8 +54,9 @@ pub(crate) enum SlotState<T> {
 
 #[derive(Debug)]
 pub(crate) struct Dialling {
-    /// Whose dial it is, and the ticket that tells whether that waiter is still the same.
-    pub(crate) owner: (WaiterIndex, Ticket),
+    /// Whose dial it is, and the ticket that tells whether that waiter is still the same. `None` if
+    /// the owner has been served and has come back since.
+    pub(crate) owner: Option<(WaiterIndex, Ticket)>,
     /// Waiters with an earlier ticket were there when it began.
     pub(crate) begun: Ticket,
     /// Wakes the dial to tell it that it has been cancelled.
@@ -141,9 +142,8 @@ mod tests {
             .lead_over(second(mono)),
         };
         let mut lanes: Slab<_, ()> = Slab::new();
-        let mut waiters: Slab<_, ()> = Slab::new();
         let dialling = Dialling {
-            owner: (waiters.insert(()), Ticket::default()),
+            owner: None,
             begun: Ticket::default(),
             waker: None,
         };

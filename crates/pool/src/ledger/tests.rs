@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::look::Sight;
 use super::{
-    After, Among, Asking, Deed, DialEnd, DialState, Host, Joined, Ledger, Moment, Now, Taken,
+    After, Among, Asking, AskingAgain, Deed, DialEnd, DialState, Host, Joined, Ledger, Moment, Now,
+    Taken,
 };
 use super::{HomeIndex, SlotIndex, WaiterIndex};
 use crate::Want;
@@ -100,7 +101,8 @@ impl World {
             0..28 => self.join(),
             28..40 => self.fetch(),
             40..47 => self.leave(),
-            47..63 => self.end_lease(),
+            47..60 => self.end_lease(),
+            60..63 => self.refuse(),
             63..80 => self.end_dial(),
             80..86 => self.look(),
             86..92 => self.bring_back(),
@@ -176,6 +178,23 @@ impl World {
                 ledger.give_back(slot, connection, None, now.mono, after);
             }
         });
+    }
+
+    fn refuse(&mut self) {
+        let Some(position) = self.pick(self.leases.len()) else {
+            return;
+        };
+        let (slot, _) = self.leases.swap_remove(position);
+        let asking = AskingAgain {
+            reason: Retirement::Stale,
+            want: [Want::Any, Want::Fresh][self.below(2)],
+            dial: (),
+        };
+        match self.update(|ledger, now, after| ledger.join_again(slot, asking, now, after)) {
+            Joined::Served(taken) => self.leases.push((taken.slot, taken.connection)),
+            Joined::Waiting(waiter) => self.waiters.push(waiter),
+            Joined::Refused(_) => {}
+        }
     }
 
     fn end_dial(&mut self) {

@@ -85,6 +85,8 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             _ => self.next_ticket(),
         };
         self.retire(slot, Standing::Lent, asking.reason);
+        // It counts as anybody's by now: who comes back does so with a dial of its own.
+        self.change_owner(lane, ticket, None);
         if self.service == Service::Nobody {
             after.discard(Debris::Dial(asking.dial));
             self.settle(lane, now.mono, after);
@@ -261,7 +263,6 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// Gives the dial that has begun for one waiter to another, and that one's, which has not, to
     /// the first. A dial makes the same connection, whoever's it is.
     fn exchange_dials(&mut self, lane: LaneIndex, heir: WaiterIndex, former: WaiterIndex) {
-        let [new, old] = [heir, former].map(|it| (it, self.waiters[it].ticket));
         let dial = match &mut self.waiters[heir].state {
             WaiterState::Waiting(waiting) => waiting.dial.take(),
             WaiterState::Delivered(_) | WaiterState::Failed(_) => None,
@@ -269,12 +270,20 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         if let WaiterState::Waiting(waiting) = &mut self.waiters[former].state {
             waiting.dial = dial;
         }
-        let is_formers = |slot: &SlotIndex| match &self.slots[*slot].state {
-            SlotState::Dialling(dialling) => dialling.owner == old,
+        let [new, old] = [heir, former].map(|it| self.waiters[it].ticket);
+        self.change_owner(lane, old, Some((heir, new)));
+    }
+
+    /// Gives the dial that was begun for the holder of a ticket, if it is under way, to another.
+    fn change_owner(&mut self, lane: LaneIndex, old: Ticket, new: Option<(WaiterIndex, Ticket)>) {
+        let is_his = |slot: &SlotIndex| match &self.slots[*slot].state {
+            SlotState::Dialling(dialling) => {
+                dialling.owner.is_some_and(|(_, ticket)| ticket == old)
+            }
             _ => false,
         };
         let dials = &self.lanes[lane].dials;
-        let begun = dials.newest_first(&self.slots).find(is_formers);
+        let begun = dials.newest_first(&self.slots).find(is_his);
         if let Some(slot) = begun
             && let SlotState::Dialling(dialling) = &mut self.slots[slot].state
         {

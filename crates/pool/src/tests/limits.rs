@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::stage::{Outcome, Stage, per_key, settled};
+use super::stage::{Ask, Outcome, Stage, per_key, settled};
 use crate::{KeyLimits, Policy, Pool, Retirement, WaitError, Want};
 
 #[tokio::test(start_paused = true)]
@@ -101,6 +101,27 @@ async fn no_key_starves_while_another_keeps_its_connections_busy() {
     stage.arrive(stage.dials()[0]).await;
     busy.lease();
     stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_key_starves_behind_one_that_waits_for_a_connection_of_its_own() {
+    let stage = Stage::with(Policy::default().with_max_connections(3));
+    let _streaming = stage.fresh("slow").await;
+    let mut busy = vec![stage.fresh("busy").await, stage.fresh("busy").await];
+    let _slow = stage.ask("slow");
+    let mut starving = stage.ask("starving");
+    let mut line: Vec<_> = (0..8).map(|_| stage.ask("busy")).collect();
+    for _ in 0..2 {
+        busy.pop().expect("two are lent").release();
+        settled().await;
+        stage.audit();
+    }
+    // Each that came earlier has cost the busy key one return.
+    let dials = stage.dials();
+    assert_eq!(dials.len(), 2);
+    stage.arrive(dials[1]).await;
+    starving.lease();
+    assert!(line.iter_mut().all(Ask::is_pending));
 }
 
 #[tokio::test(start_paused = true)]

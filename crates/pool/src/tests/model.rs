@@ -83,7 +83,8 @@ impl Run {
     async fn step(&mut self) {
         match self.chance.below(100) {
             0..30 => self.acquire(),
-            30..52 => self.give_back(),
+            30..48 => self.give_back(),
+            48..52 => self.refuse(),
             52..66 => self.end_dial(),
             66..76 => self.leave(),
             76..82 => self.server_closes(),
@@ -108,10 +109,7 @@ impl Run {
                 return;
             }
         }
-        let want = match self.chance.below(4) {
-            0 => Want::Fresh,
-            _ => Want::Any,
-        };
+        let want = self.want();
         self.last += 1;
         let ask = self.stage.ask_as(self.last, key, want);
         self.asks.insert(self.last, ask);
@@ -132,6 +130,28 @@ impl Run {
         } else {
             lease.release();
             self.reference.release(number);
+        }
+    }
+
+    fn refuse(&mut self) {
+        let numbers: Vec<_> = self.leases.keys().copied().collect();
+        let Some(number) = self.chance.pick_any(&numbers) else {
+            return;
+        };
+        let Some(lease) = self.leases.remove(&number) else {
+            return;
+        };
+        let want = self.want();
+        self.last += 1;
+        let ask = self.stage.refuse_as(self.last, lease, want);
+        self.asks.insert(self.last, ask);
+        self.reference.refuse(number, self.last, want);
+    }
+
+    fn want(&mut self) -> Want {
+        match self.chance.below(4) {
+            0 => Want::Fresh,
+            _ => Want::Any,
         }
     }
 

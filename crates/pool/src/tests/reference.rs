@@ -39,13 +39,16 @@ pub(super) struct Reference {
     pub(super) ended: BTreeMap<u32, u64>,
     /// For each key, since when its surplus dials are surplus.
     surplus: BTreeMap<Station, Vec<u64>>,
-    last: u32,
+    /// How many have come so far.
+    came: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Conn {
     pub(super) number: u32,
     pub(super) key: Station,
+    /// The place in the order of coming of whoever has it, or had it last.
+    place: u32,
     born: u64,
     since: u64,
     uses: u64,
@@ -53,9 +56,11 @@ pub(super) struct Conn {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dial {
-    /// Also that of the waiter whose dial it is, and of the connection that comes of it.
+    /// Also that of the connection that comes of it.
     pub(super) number: u32,
     key: Station,
+    /// The number of the waiter whose dial it is.
+    owner: u32,
     /// Who had come when it began.
     begun: u32,
 }
@@ -65,7 +70,10 @@ pub(super) struct Waiter {
     pub(super) number: u32,
     key: Station,
     want: Want,
-    has_dialled: bool,
+    /// Its place in the order of coming.
+    place: u32,
+    /// The number of its dial, if that has not begun.
+    dial: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -91,7 +99,7 @@ impl Reference {
             closed: BTreeSet::new(),
             ended: BTreeMap::new(),
             surplus: BTreeMap::new(),
-            last: 0,
+            came: 0,
         }
     }
 
@@ -105,43 +113,35 @@ impl Reference {
                 self.close(conn);
                 continue;
             }
-            break Some(self.lend(conn));
+            let place = self.next_place();
+            break Some(self.lend(conn, place));
         };
         self.follow();
         found
     }
 
     pub(super) fn wait(&mut self, number: u32, key: Station, want: Want) {
-        self.last = number;
-        if want == Want::Any
-            && let Some(conn) = self.take_newest(key)
-        {
-            let (given, idle_for) = self.lend(conn);
-            let given = Given::Idle {
-                number: given,
-                idle_for,
-            };
-            self.given.insert(number, given);
-            return self.follow();
-        }
-        self.line.push(Waiter {
-            number,
-            key,
-            want,
-            has_dialled: false,
-        });
-        self.follow();
+        let place = self.next_place();
+        self.enter(number, key, want, place);
         let waiting = self.line.iter().filter(|it| it.key == key).count();
         let held_back = waiting.saturating_sub(self.dials_of(key));
         let has_dialled = self
             .line
             .iter()
-            .any(|it| it.number == number && it.has_dialled);
-        if !has_dialled && held_back > self.rules.key_max_waiting {
+            .any(|it| it.number == number && it.dial.is_none());
+        let is_served = self.given.contains_key(&number);
+        if !is_served && !has_dialled && held_back > self.rules.key_max_waiting {
             self.line.retain(|it| it.number != number);
             self.given.insert(number, Given::LineFull);
             self.follow();
         }
+    }
+
+    /// A connection is closed by its holder, who becomes a waiter of this number in its old place.
+    pub(super) fn refuse(&mut self, conn: u32, number: u32, want: Want) {
+        let conn = self.take_lent(conn);
+        self.close(conn);
+        self.enter(number, conn.key, want, conn.place);
     }
 
     /// A waiter leaves, perhaps with something given to it but not fetched.
@@ -164,7 +164,7 @@ impl Reference {
         let head = self.line.iter();
         let head = head
             .filter(|it| it.key == conn.key && it.want == Want::Any)
-            .map(|it| it.number)
+            .copied()
             .next();
         let is_spent =
             conn.born + self.rules.lifetime <= self.now || conn.uses >= self.rules.max_uses;
@@ -172,8 +172,9 @@ impl Reference {
             _ if is_spent => self.close(conn),
             Some(head) if self.owes_room(conn, head) => self.close(conn),
             Some(head) => {
-                let (number, _) = self.lend(conn);
-                self.give(head, Given::HandedOn { number });
+                self.check_fairness(head);
+                let (number, _) = self.lend(conn, head.place);
+                self.give(head.number, Given::HandedOn { number });
             }
             None => self.lay_down(conn),
         }
@@ -192,23 +193,24 @@ impl Reference {
         let conn = Conn {
             number,
             key: dial.key,
+            place: 0,
             born: self.now,
             since: self.now,
             uses: 0,
         };
         let own = self.line.iter();
         let own = own
-            .filter(|it| it.number == number && it.want == Want::Fresh)
-            .map(|it| it.number)
+            .filter(|it| it.number == dial.owner && it.want == Want::Fresh)
+            .copied()
             .next();
         let recipient = own.or_else(|| {
             let mut line = self.line.iter().filter(|it| it.key == dial.key);
-            line.next().map(|it| it.number)
+            line.next().copied()
         });
         match recipient {
             Some(waiter) => {
-                self.lend(conn);
-                self.give(waiter, Given::Dialled { number });
+                self.lend(conn, waiter.place);
+                self.give(waiter.number, Given::Dialled { number });
             }
             None => self.lay_down(conn),
         }
@@ -223,11 +225,11 @@ impl Reference {
             .line
             .iter()
             .filter(of_key)
-            .filter(|it| it.has_dialled)
+            .filter(|it| it.dial.is_none())
             .map(|it| it.number)
             .collect();
         if dialled.len() > self.dials_of(dial.key) {
-            let own = dialled.iter().find(|it| **it == number);
+            let own = dialled.iter().find(|it| **it == dial.owner);
             let unlucky = *own.unwrap_or(&dialled[0]);
             self.give(unlucky, how);
         }
@@ -237,7 +239,7 @@ impl Reference {
                 .line
                 .iter()
                 .filter(of_key)
-                .filter(|it| it.number <= dial.begun)
+                .filter(|it| it.place <= dial.begun)
                 .map(|it| it.number)
                 .collect();
             for waiter in early {
@@ -268,9 +270,11 @@ impl Reference {
 
     /// A dial has been cancelled: was it the right one, at the right time?
     pub(super) fn cancelled(&mut self, number: u32) {
-        let dial = self.take_dial(number);
-        let younger = self.dials.iter().filter(|it| it.key == dial.key);
-        let younger = younger.filter(|it| (it.begun, it.number) > (dial.begun, number));
+        let position = self.dials.iter().position(|it| it.number == number);
+        let position = position.expect("it is dialled");
+        let dial = self.dials.remove(position);
+        let younger = self.dials[position..].iter();
+        let younger = younger.filter(|it| it.key == dial.key);
         assert_eq!(younger.count(), 0, "not the youngest was cancelled");
         let surplus = self.surplus.get_mut(dial.key).expect("there is surplus");
         let since = surplus.remove(0);
@@ -305,11 +309,12 @@ impl Reference {
             if self.connections() >= self.rules.max_connections {
                 self.make_way(self.idle[0]);
             }
-            self.line[waiter].has_dialled = true;
+            let waiter = &mut self.line[waiter];
             self.dials.push(Dial {
-                number: self.line[waiter].number,
+                number: waiter.dial.take().expect("who needs a dial has one"),
                 key,
-                begun: self.last,
+                owner: waiter.number,
+                begun: self.came,
             });
         }
         for key in KEYS {
@@ -333,8 +338,8 @@ impl Reference {
             let before = &self.line[..*position];
             let is_first = !before
                 .iter()
-                .any(|it| it.key == waiter.key && !it.has_dialled);
-            !waiter.has_dialled && is_first
+                .any(|it| it.key == waiter.key && it.dial.is_some());
+            waiter.dial.is_some() && is_first
         });
         firsts.filter(|(_, waiter)| {
             let key = waiter.key;
@@ -346,12 +351,67 @@ impl Reference {
         })
     }
 
-    fn owes_room(&self, conn: Conn, head: u32) -> bool {
-        let mut needy = self.needy();
-        needy.next().is_some_and(|(_, first)| {
-            let is_hopeless = first.key == conn.key || self.connections_of(first.key) == 0;
-            first.number < head && is_hopeless
+    fn owes_room(&self, conn: Conn, head: Waiter) -> bool {
+        self.needy().any(|(_, it)| {
+            let is_hopeless = it.key == conn.key || self.connections_of(it.key) == 0;
+            it.place < head.place && is_hopeless
         })
+    }
+
+    /// No returned connection goes past somebody who came earlier and whom none will ever serve,
+    /// as his key has none: so he is served after as many returns as others came before him.
+    fn check_fairness(&self, head: Waiter) {
+        let mut earlier = self.line.iter().filter(|it| it.place < head.place);
+        let starving = earlier.find(|it| self.connections_of(it.key) == 0);
+        assert!(starving.is_none(), "{head:?} went before {starving:?}");
+    }
+
+    /// An idle connection at once, or a place in the line.
+    fn enter(&mut self, number: u32, key: Station, want: Want, place: u32) {
+        if want == Want::Any
+            && let Some(conn) = self.take_newest(key)
+        {
+            let (given, idle_for) = self.lend(conn, place);
+            let given = Given::Idle {
+                number: given,
+                idle_for,
+            };
+            self.given.insert(number, given);
+            return self.follow();
+        }
+        let position = self.line.partition_point(|it| it.place < place);
+        let waiter = Waiter {
+            number,
+            key,
+            want,
+            place,
+            dial: Some(number),
+        };
+        self.line.insert(position, waiter);
+        self.exchange_dials(position);
+        self.follow();
+    }
+
+    /// Those of a key whose dial has begun are the first who came: whoever comes back among them
+    /// exchanges its dial for that of the last of them.
+    fn exchange_dials(&mut self, position: usize) {
+        let heir = self.line[position];
+        let later = self.line[position..].iter_mut();
+        let mut later = later.filter(|it| it.key == heir.key && it.dial.is_none());
+        let Some(last) = later.next_back() else {
+            return;
+        };
+        last.dial = heir.dial;
+        let begun = self.dials.iter_mut().find(|it| it.owner == last.number);
+        if let Some(begun) = begun {
+            begun.owner = heir.number;
+        }
+        self.line[position].dial = None;
+    }
+
+    fn next_place(&mut self) -> u32 {
+        self.came += 1;
+        self.came
     }
 
     fn take_newest(&mut self, key: Station) -> Option<Conn> {
@@ -365,8 +425,9 @@ impl Reference {
         }
     }
 
-    fn lend(&mut self, mut conn: Conn) -> (u32, u64) {
+    fn lend(&mut self, mut conn: Conn, place: u32) -> (u32, u64) {
         conn.uses += 1;
+        conn.place = place;
         self.lent.push(conn);
         (conn.number, self.now - conn.since)
     }

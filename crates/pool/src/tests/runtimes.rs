@@ -6,7 +6,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
 use super::stage::{Stage, per_key, settled};
-use crate::{KeyLimits, Policy, Retirement, WaitError, Want};
+use crate::{KeyLimits, Policy, Pool, Retirement, WaitError, Want};
 
 fn runtime() -> Runtime {
     Builder::new_current_thread()
@@ -124,6 +124,47 @@ fn who_waits_elsewhere_for_a_key_that_is_full_gets_its_turn() {
         settled().await;
         stage.arrive(stage.dials()[0]).await;
         here.lease();
+    });
+    stage.audit();
+}
+
+#[test]
+fn who_waits_elsewhere_for_room_in_total_gets_its_turn_though_its_key_has_a_connection() {
+    let stage = Stage::with(Policy::default().with_max_connections(2));
+    let (one, two) = (runtime(), runtime());
+    // Of no use on the other runtime, however soon it is returned.
+    let _foreign = one.block_on(stage.fresh("b"));
+    two.block_on(async {
+        let lease = stage.fresh("a").await;
+        let mut starving = stage.ask("b");
+        let mut busy = stage.ask("a");
+        settled().await;
+        lease.release();
+        settled().await;
+        assert!(busy.is_pending());
+        stage.arrive(stage.dials()[0]).await;
+        starving.lease();
+    });
+    stage.audit();
+}
+
+#[test]
+fn what_is_returned_makes_no_room_for_who_waits_for_its_own_full_key() {
+    let limits =
+        |key: &&str| KeyLimits::default().with_max_connections(if *key == "b" { 1 } else { 8 });
+    let policy = Policy::default().with_max_connections(3);
+    let stage = Stage::of(Pool::builder(policy).limits_of(limits).build());
+    let (one, two) = (runtime(), runtime());
+    let _foreign = one.block_on(stage.fresh("b"));
+    two.block_on(async {
+        let (lease, _other) = (stage.fresh("a").await, stage.fresh("c").await);
+        // Behind it, nobody looks whether the next has room under its key.
+        let _first = stage.ask("c");
+        let _full = stage.ask("b");
+        let mut next = stage.ask("a");
+        settled().await;
+        lease.release();
+        next.lease();
     });
     stage.audit();
 }

@@ -87,6 +87,12 @@ impl Stage {
         Ask::new(lease.refuse(Retirement::Stale, want, self.stable.dial()))
     }
 
+    /// The same, with a dial of this number.
+    pub(super) fn refuse_as(&self, number: u32, lease: Lease<Station, Horse>, want: Want) -> Ask {
+        let dial = self.stable.dial_as(number);
+        Ask::new(lease.refuse(Retirement::Stale, want, dial))
+    }
+
     pub(super) fn ask(&self, key: Station) -> Ask {
         self.wait(key, Want::Any)
     }
