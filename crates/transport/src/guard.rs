@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -9,14 +10,47 @@ use std::task::{Context, Poll};
 pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Runs code of the user's own so that its panic becomes an error.
-///
-/// The future is dropped with the panic and never polled again, which is what makes the assertion
-/// of unwind safety true.
 pub(crate) async fn guarded<T>(
     start: impl FnOnce() -> BoxFuture<io::Result<T>> + Send,
 ) -> io::Result<T> {
-    let mut future = guarded_call(start)?;
-    std::future::poll_fn(|cx| poll_guarded(future.as_mut(), cx)).await
+    Guarded::new(guarded_call(start)?).await
+}
+
+/// A future of the user's own whose panic becomes an error, and goes no further where it is
+/// dropped.
+///
+/// The future is never polled again after a panic, which is what makes the assertions of unwind
+/// safety true.
+pub(crate) struct Guarded<T> {
+    /// Until it is dropped.
+    future: Option<BoxFuture<io::Result<T>>>,
+}
+
+impl<T> Guarded<T> {
+    pub(crate) fn new(future: BoxFuture<io::Result<T>>) -> Self {
+        Self {
+            future: Some(future),
+        }
+    }
+}
+
+impl<T> Future for Guarded<T> {
+    type Output = io::Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.future {
+            Some(future) => poll_guarded(future.as_mut(), cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<T> Drop for Guarded<T> {
+    fn drop(&mut self) {
+        let future = self.future.take();
+        // The answer is there or not wanted any more; the panic has been printed.
+        let _ = guarded_call(|| drop(future));
+    }
 }
 
 /// One poll of the same.
@@ -26,7 +60,7 @@ pub(crate) fn poll_guarded<T>(
 ) -> Poll<io::Result<T>> {
     match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
         Ok(poll) => poll,
-        Err(_) => Poll::Ready(Err(panicked())),
+        Err(payload) => Poll::Ready(Err(panicked(payload))),
     }
 }
 
@@ -35,7 +69,7 @@ pub(crate) fn poll_guarded<T>(
 /// The functions that are called so are `Fn`: whatever they left half done is their own, behind a
 /// lock that they must mind themselves.
 pub(crate) fn guarded_call<T>(call: impl FnOnce() -> T) -> io::Result<T> {
-    catch_unwind(AssertUnwindSafe(call)).map_err(|_| panicked())
+    catch_unwind(AssertUnwindSafe(call)).map_err(panicked)
 }
 
 /// Whether the error stands for a panic that was caught here, also where callers share it.
@@ -46,7 +80,11 @@ pub(crate) fn is_panic(error: &io::Error) -> bool {
     })
 }
 
-fn panicked() -> io::Error {
+fn panicked(payload: Box<dyn Any + Send>) -> io::Error {
+    // The payload is the user's own as well.
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(another);
+    }
     io::Error::other(Panicked)
 }
 
@@ -60,3 +98,41 @@ impl fmt::Display for Panicked {
 }
 
 impl Error for Panicked {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in a drop");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_future_that_panics_when_it_is_dropped_keeps_its_answer() {
+        let answer = guarded(|| Box::pin(Idle(Bomb))).await;
+        assert_eq!(answer.unwrap(), 7);
+    }
+
+    /// Keeps what it owns beyond its answer.
+    struct Idle(Bomb);
+
+    impl Future for Idle {
+        type Output = io::Result<u8>;
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+            Poll::Ready(Ok(7))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_with_a_payload_that_panics_is_an_error() {
+        let outcome = guarded::<()>(|| Box::pin(async { std::panic::panic_any(Bomb) })).await;
+        assert!(is_panic(&outcome.unwrap_err()));
+        let outcome = guarded_call(|| std::panic::panic_any(Bomb));
+        assert!(is_panic(&outcome.unwrap_err()));
+    }
+}

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::shared::Subscription;
-use crate::guard::{BoxFuture, guarded};
+use crate::guard::{BoxFuture, Guarded};
 
 /// The addresses of a name, which may arrive in parts.
 ///
@@ -16,7 +16,7 @@ pub struct Answers {
     source: Source,
 }
 
-type Lookup = BoxFuture<io::Result<Vec<SocketAddr>>>;
+type Lookup = Guarded<Vec<SocketAddr>>;
 
 enum Source {
     Ready(Option<Vec<SocketAddr>>),
@@ -41,7 +41,7 @@ impl Answers {
     pub fn from_lookup(
         lookup: impl Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'static,
     ) -> Self {
-        Self::from_lookups([Box::pin(lookup) as Lookup])
+        Self::from_lookups([Box::pin(lookup) as BoxFuture<_>])
     }
 
     /// An answer that comes in several pieces, in whatever order they are finished.
@@ -52,9 +52,8 @@ impl Answers {
             Item = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>,
         >,
     ) -> Self {
-        let guard = |lookup| Box::pin(guarded(|| lookup)) as Lookup;
         Self {
-            source: Source::Lookups(lookups.into_iter().map(guard).collect()),
+            source: Source::Lookups(lookups.into_iter().map(Guarded::new).collect()),
         }
     }
 
@@ -99,7 +98,7 @@ fn poll_lookups(
         return Poll::Ready(None);
     }
     for (n, lookup) in lookups.iter_mut().enumerate() {
-        if let Poll::Ready(answer) = lookup.as_mut().poll(cx) {
+        if let Poll::Ready(answer) = Pin::new(lookup).poll(cx) {
             drop(lookups.remove(n));
             return Poll::Ready(Some(answer));
         }

@@ -123,6 +123,7 @@ impl SharedResolver {
             name,
             progress,
             seen: 0,
+            chance: Chance::Left,
         })
     }
 
@@ -263,6 +264,13 @@ pub(super) struct Subscription {
     name: Box<str>,
     progress: watch::Receiver<Progress>,
     seen: usize,
+    chance: Chance,
+}
+
+/// Whether a lookup may be started again in place of one that ended without a word.
+enum Chance {
+    Left,
+    Taken,
 }
 
 impl Subscription {
@@ -275,10 +283,14 @@ impl Subscription {
             }
             if self.progress.changed().await.is_err() {
                 // The lookup's runtime was shut down under it.
-                if self.seen > 0 {
-                    return None;
+                match self.chance {
+                    _ if self.seen > 0 => return None,
+                    Chance::Left => self.restart(),
+                    Chance::Taken => {
+                        self.seen += 1;
+                        return Some(Err(io::Error::other("the lookup ended without a word")));
+                    }
                 }
-                self.restart();
             }
         }
     }
@@ -293,6 +305,7 @@ impl Subscription {
     }
 
     fn restart(&mut self) {
+        self.chance = Chance::Taken;
         let mut names = self.resolver.inner.names();
         let known = names.entry(self.name.clone()).or_default();
         self.progress = self.resolver.join(known, &self.name);

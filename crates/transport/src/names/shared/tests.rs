@@ -202,12 +202,6 @@ fn a_lookup_of_a_runtime_that_ended_is_started_again() {
         0 => Answers::from_lookup(std::future::pending()),
         _ => Answers::ready([addr(1)]),
     });
-    let runtime = || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .unwrap()
-    };
     let first = runtime();
     let orphan = first.block_on(async {
         let answers = resolver.resolve("a.test");
@@ -221,6 +215,60 @@ fn a_lookup_of_a_runtime_that_ended_is_started_again() {
     drop(first);
     assert_eq!(second.block_on(all(orphan)), Ok(vec![addr(1)]));
     assert!(asked.load(Ordering::SeqCst) >= 2);
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn a_lookup_is_started_again_only_once() {
+    let (resolver, asked) = shared(|_| silent());
+    let first = runtime();
+    let mut orphan = first.block_on(async { resolver.resolve("a.test") });
+    drop(first);
+    let second = runtime();
+    second.block_on(async {
+        let moment = Duration::from_millis(5);
+        assert!(tokio::time::timeout(moment, orphan.next()).await.is_err());
+    });
+    drop(second);
+    let (error, end) = runtime().block_on(async { (orphan.next().await, orphan.next().await) });
+    let text = error.unwrap().unwrap_err().to_string();
+    assert_eq!(text, "the lookup ended without a word");
+    assert!(end.is_none());
+    // That of the first runtime was never polled.
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lookup_that_panics_when_it_is_dropped_has_answered() {
+    struct Bomb(std::future::Ready<io::Result<Vec<SocketAddr>>>);
+
+    impl Future for Bomb {
+        type Output = io::Result<Vec<SocketAddr>>;
+
+        fn poll(
+            mut self: std::pin::Pin<&mut Self>,
+            cx: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Self::Output> {
+            std::pin::Pin::new(&mut self.0).poll(cx)
+        }
+    }
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in a drop");
+        }
+    }
+
+    let (resolver, asked) =
+        shared(|_| Answers::from_lookup(Bomb(std::future::ready(Ok(vec![addr(1)])))));
+    assert_eq!(all(resolver.resolve("a.test")).await, Ok(vec![addr(1)]));
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test(start_paused = true)]
