@@ -61,7 +61,8 @@ const JOINED_FOR: Duration = Duration::from_secs(5);
 /// five seconds each.
 const MOST_PATIENCE: Duration = Duration::from_secs(30);
 
-/// The same where an earlier answer can stand in: about as long as RFC 8767 §5 advises.
+/// For how long callers wait for it where an earlier answer can stand in: about as long as
+/// RFC 8767 §5 advises.
 const PATIENCE_WITH_STALE: Duration = Duration::from_secs(2);
 
 #[derive(Default)]
@@ -85,11 +86,28 @@ struct Good {
     is_whole: bool,
 }
 
-/// What a lookup has brought so far.
+/// What a lookup's callers are told so far.
 #[derive(Default)]
 struct Progress {
-    parts: Vec<Result<Vec<SocketAddr>, Arc<io::Error>>>,
+    parts: Vec<Part>,
     is_over: bool,
+}
+
+type Part = Result<Vec<SocketAddr>, Arc<io::Error>>;
+
+impl Progress {
+    fn tell(&mut self, part: Part) {
+        if !self.is_over {
+            self.parts.push(part);
+        }
+    }
+
+    fn end(&mut self, last: impl IntoIterator<Item = Part>) {
+        for part in last {
+            self.tell(part);
+        }
+        self.is_over = true;
+    }
 }
 
 impl SharedResolver {
@@ -146,50 +164,49 @@ impl SharedResolver {
             since: Instant::now(),
             progress: progress.clone(),
         });
-        let patience = self.inner.patience(known);
-        tokio::spawn(Arc::clone(&self.inner).run(name.into(), number, patience, sender));
+        tokio::spawn(Arc::clone(&self.inner).run(name.into(), number, sender));
         progress
     }
 }
 
 impl Inner {
-    async fn run(
-        self: Arc<Self>,
-        name: Box<str>,
-        number: u64,
-        patience: Duration,
-        progress: watch::Sender<Progress>,
-    ) {
-        let give_up = Instant::now() + patience;
-        let mut good = Vec::new();
-        let mut failures = Vec::new();
+    async fn run(self: Arc<Self>, name: Box<str>, number: u64, progress: watch::Sender<Progress>) {
+        let began = Instant::now();
+        let mut heard = Heard::default();
         let mut answers = self.start(&name).await;
-        loop {
-            match timeout_at(give_up, answers.next()).await {
-                Ok(Some(Ok(addrs))) => {
-                    good.extend_from_slice(&addrs);
-                    progress.send_modify(|progress| progress.parts.push(Ok(addrs)));
-                }
-                Ok(Some(Err(error))) => failures.push(error),
-                Ok(None) => break,
-                Err(_) => {
-                    failures.push(io::ErrorKind::TimedOut.into());
-                    break;
-                }
+        let soon = timeout_at(
+            began + PATIENCE_WITH_STALE,
+            heard.listen(&mut answers, &progress),
+        );
+        if soon.await.is_err() {
+            self.stand_in_early(&name, &heard, &progress);
+            // RFC 8767 §5: the lookup goes on, and what it brings is for the next to ask.
+            let late = timeout_at(began + MOST_PATIENCE, heard.listen(&mut answers, &progress));
+            if late.await.is_err() {
+                heard.failures.push(io::ErrorKind::TimedOut.into());
             }
         }
-        let last = self.finish(&name, number, good, failures);
-        progress.send_modify(|progress| {
-            progress.parts.extend(last);
-            progress.is_over = true;
-        });
+        let last = self.finish(&name, number, heard);
+        progress.send_modify(|progress| progress.end(last));
     }
 
-    fn patience(&self, known: &Name) -> Duration {
-        match &known.good {
-            Some(last) if self.can_stand_in(last) => PATIENCE_WITH_STALE,
-            _ => MOST_PATIENCE,
-        }
+    /// Ends the wait for a slow resolver, if an earlier answer can stand in.
+    fn stand_in_early(&self, name: &str, heard: &Heard, progress: &watch::Sender<Progress>) {
+        let Some(addrs) = self.stand_in(name) else {
+            return;
+        };
+        let part = heard.good.is_empty().then(|| {
+            tracing::warn!(name, "resolver is slow, its last good answer is used");
+            Ok(addrs)
+        });
+        progress.send_modify(|progress| progress.end(part));
+    }
+
+    /// The last good answer, if it is not too old.
+    fn stand_in(&self, name: &str) -> Option<Vec<SocketAddr>> {
+        let names = self.names();
+        let last = names.get(name)?.good.as_ref()?;
+        self.can_stand_in(last).then(|| last.addrs.clone())
     }
 
     fn can_stand_in(&self, last: &Good) -> bool {
@@ -205,17 +222,27 @@ impl Inner {
 
     /// Keeps a good answer, and gives what is left to tell: the failures, or in their place the
     /// last good answer.
-    fn finish(
+    fn finish(&self, name: &str, number: u64, heard: Heard) -> Vec<Part> {
+        let Heard { good, failures } = heard;
+        if let Some(addrs) = self.keep(name, number, good, &failures) {
+            if let Some(error) = failures.first() {
+                tracing::warn!(name, %error, "resolver failed, its last good answer is used");
+            }
+            return vec![Ok(addrs)];
+        }
+        failures.into_iter().map(|e| Err(Arc::new(e))).collect()
+    }
+
+    /// Keeps a good answer, and gives the last one where there is none.
+    fn keep(
         &self,
         name: &str,
         number: u64,
         good: Vec<SocketAddr>,
-        failures: Vec<io::Error>,
-    ) -> Vec<Result<Vec<SocketAddr>, Arc<io::Error>>> {
+        failures: &[io::Error],
+    ) -> Option<Vec<SocketAddr>> {
         let mut names = self.names();
-        let Some(known) = names.get_mut(name) else {
-            return failures.into_iter().map(|e| Err(Arc::new(e))).collect();
-        };
+        let known = names.get_mut(name)?;
         known.under_way.retain(|lookup| lookup.number != number);
         let is_firm_no = failures.iter().all(|e| e.kind() == io::ErrorKind::NotFound);
         if !good.is_empty() {
@@ -224,20 +251,42 @@ impl Inner {
                 at: Instant::now(),
                 is_whole: failures.is_empty(),
             });
-        } else if is_firm_no {
-            known.good = None;
-        } else if let Some(last) = &known.good
-            && self.can_stand_in(last)
-        {
-            tracing::warn!(name, "resolver failed, its last good answer is used");
-            return vec![Ok(last.addrs.clone())];
+            return None;
         }
-        failures.into_iter().map(|e| Err(Arc::new(e))).collect()
+        if is_firm_no {
+            known.good = None;
+        }
+        let last = known.good.as_ref()?;
+        self.can_stand_in(last).then(|| last.addrs.clone())
     }
 
     fn names(&self) -> MutexGuard<'_, HashMap<Box<str>, Name>> {
         // Nothing that can panic half-way happens under the lock.
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a lookup has brought so far.
+#[derive(Default)]
+struct Heard {
+    good: Vec<SocketAddr>,
+    failures: Vec<io::Error>,
+}
+
+impl Heard {
+    /// Takes in and tells what comes until all has come.
+    ///
+    /// Cancel safe: it goes on where it stood.
+    async fn listen(&mut self, answers: &mut Answers, progress: &watch::Sender<Progress>) {
+        while let Some(part) = answers.next().await {
+            match part {
+                Ok(addrs) => {
+                    self.good.extend_from_slice(&addrs);
+                    progress.send_modify(|progress| progress.tell(Ok(addrs)));
+                }
+                Err(error) => self.failures.push(error),
+            }
+        }
     }
 }
 

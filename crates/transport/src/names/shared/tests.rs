@@ -328,3 +328,26 @@ async fn the_last_good_answer_stands_in_for_a_lookup_that_hangs() {
     assert_eq!(all(resolver.resolve("a.test")).await, Ok(vec![addr(0)]));
     assert_eq!(began.elapsed().as_secs(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_slow_lookup_brings_after_the_stale_answer_is_kept() {
+    let (resolver, asked) = shared(|n| match n {
+        0 => Answers::ready([addr(0)]),
+        _ => Answers::from_lookup(async {
+            sleep(Duration::from_secs(3)).await;
+            Ok(vec![addr(1)])
+        }),
+    });
+    all(resolver.resolve("a.test")).await.unwrap();
+    advance(Duration::from_secs(30)).await;
+    let began = Instant::now();
+    let asker = tokio::spawn(all(resolver.resolve("a.test")));
+    assert_eq!(asker.await.unwrap(), Ok(vec![addr(0)]));
+    assert_eq!(began.elapsed().as_secs(), 2);
+    // Who asks while it goes on need not wait as long again.
+    assert_eq!(all(resolver.resolve("a.test")).await, Ok(vec![addr(0)]));
+    assert_eq!(began.elapsed().as_secs(), 2);
+    sleep(Duration::from_millis(1001)).await;
+    assert_eq!(all(resolver.resolve("a.test")).await, Ok(vec![addr(1)]));
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+}
