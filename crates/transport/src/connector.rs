@@ -14,7 +14,7 @@ use crate::facts::{ConnectFacts, Connected, TlsFacts};
 use crate::guard::{BoxFuture, guarded, is_panic};
 use crate::network::{Journey, Network};
 use crate::stream::Stream;
-use crate::tls::{Handshake, TlsSettings};
+use crate::tls::{Handshake, TlsErrorKind, TlsSettings};
 
 /// Makes connections: resolves, races, connects, secures.
 ///
@@ -121,14 +121,18 @@ impl Connector {
 
     fn handshake<'a>(&'a self, endpoint: &'a Endpoint) -> Result<Handshake<'a>, Failure> {
         let own = endpoint.options().and_then(|options| options.tls.as_ref());
-        match own.or(self.inner.tls.as_ref()) {
-            Some(settings) => Ok(Handshake {
-                settings,
-                endpoint,
-                timeout: self.inner.tls_timeout,
-            }),
-            None => Err(Failure::new(ConnectErrorKind::NoTlsProvider, Phase::Tls)),
-        }
+        let failed = |kind| Failure::new(kind, Phase::Tls);
+        let settings = own
+            .or(self.inner.tls.as_ref())
+            .ok_or_else(|| failed(ConnectErrorKind::NoTlsProvider))?;
+        let name = settings
+            .name_for(endpoint)
+            .ok_or_else(|| failed(ConnectErrorKind::Tls(TlsErrorKind::InvalidServerName)))?;
+        Ok(Handshake {
+            settings,
+            name,
+            timeout: self.inner.tls_timeout,
+        })
     }
 }
 

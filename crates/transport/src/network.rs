@@ -214,7 +214,7 @@ async fn connect_by_race(
             ..ConnectFacts::default()
         };
         let mut stream = Stream::tcp(winner.connection);
-        if let Some(handshake) = handshake {
+        if let Some(handshake) = &handshake {
             match handshake.run(stream, deadline, alarm.as_mut()).await {
                 Ok((secured, tls)) => {
                     stream = secured;

@@ -12,51 +12,44 @@ use super::error::{TlsErrorKind, connect_kind};
 use super::name::ServerName;
 use super::settings::TlsSettings;
 use crate::alarm::until;
-use crate::endpoint::Endpoint;
 use crate::error::{ConnectErrorKind, Failure, Phase};
 use crate::facts::{TlsFacts, TlsVersion};
 use crate::guard::{guarded_call, is_panic, poll_guarded};
 use crate::stream::Stream;
 
 /// What it takes to secure a stream to a host.
-#[derive(Clone, Copy)]
 pub(crate) struct Handshake<'a> {
     pub(crate) settings: &'a TlsSettings,
-    pub(crate) endpoint: &'a Endpoint,
+    /// The name to ask for and to verify.
+    pub(crate) name: ServerName,
     pub(crate) timeout: Duration,
 }
 
-impl<'a> Handshake<'a> {
+impl Handshake<'_> {
     /// Secures a connected stream, within the handshake's own time and the deadline.
     ///
     /// Boxed, since a session in the making takes more than a kilobyte, which a connect in the
     /// clear must not carry along.
     pub(crate) fn run<'b>(
-        self,
+        &'b self,
         stream: Stream,
         deadline: Instant,
         alarm: Pin<&'b mut Sleep>,
-    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'b>>
-    where
-        'a: 'b,
-    {
+    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'b>> {
         Box::pin(self.shake_hands(stream, deadline, alarm))
     }
 
     async fn shake_hands(
-        self,
+        &self,
         stream: Stream,
         deadline: Instant,
         alarm: Pin<&mut Sleep>,
     ) -> Outcome {
-        let name = self.server_name().ok_or(HandshakeError::Fatal(
-            ConnectErrorKind::Tls(TlsErrorKind::InvalidServerName),
-            None,
-        ))?;
+        let name = self.name.clone().into_rustls();
         let connector = TlsConnector::from(Arc::clone(self.settings.config()));
         // A configuration of the user's own brings its own code along: verifiers, stores, logs.
-        let connecting = guarded_call(|| connector.connect(name.into_rustls(), stream))
-            .map_err(HandshakeError::from_io)?;
+        let connecting =
+            guarded_call(|| connector.connect(name, stream)).map_err(HandshakeError::from_io)?;
         let mut connecting = pin!(connecting);
         let shaking = std::future::poll_fn(|cx| poll_guarded(connecting.as_mut(), cx));
         let deadline = deadline.min(Instant::now() + self.timeout);
@@ -76,15 +69,6 @@ impl<'a> Handshake<'a> {
             Some(handshake) => deadline.min(began + handshake.timeout),
             None => deadline,
         })
-    }
-
-    /// The name to ask for and to verify.
-    fn server_name(self) -> Option<ServerName> {
-        let own = self.endpoint.options();
-        own.and_then(|options| options.server_name.as_ref())
-            .or_else(|| self.settings.asked_name())
-            .cloned()
-            .or_else(|| ServerName::of(&self.endpoint.host))
     }
 }
 

@@ -14,6 +14,7 @@ use super::name::ServerName;
 use super::provider;
 use super::trust::{Belief, Encoded, Roots, Trust, unsupported};
 use crate::bounded::Bounded;
+use crate::endpoint::Endpoint;
 use crate::facts::TlsVersion;
 
 /// How to secure connections: whom to trust, who we are, and how to speak.
@@ -87,9 +88,13 @@ impl TlsSettings {
         &self.inner.config
     }
 
-    /// The name to ask for in place of the host's.
-    pub(super) fn asked_name(&self) -> Option<&ServerName> {
-        self.inner.asked_name.as_ref()
+    /// The name to ask for and to verify at an endpoint; `None` where no certificate can hold it.
+    pub(crate) fn name_for(&self, endpoint: &Endpoint) -> Option<ServerName> {
+        let own = endpoint.options();
+        own.and_then(|options| options.server_name.as_ref())
+            .or(self.inner.asked_name.as_ref())
+            .cloned()
+            .or_else(|| ServerName::of(&endpoint.host))
     }
 
     fn new(config: Arc<ClientConfig>, asked_name: Option<ServerName>) -> Self {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postrider_transport::{
-    ConnectError, ConnectErrorKind, Connector, Endpoint, Host, Phase, Security, TlsErrorKind,
-    TlsSettings,
+    Answers, ConnectError, ConnectErrorKind, Connector, Endpoint, Host, Phase, Resolve, Security,
+    TlsErrorKind, TlsSettings,
 };
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose};
 use rustls::ServerConfig;
@@ -317,15 +317,23 @@ async fn a_server_that_stalls() {
 }
 
 #[tokio::test]
-async fn a_name_that_no_certificate_can_hold() {
-    let (_listener, addr) = listen().await;
-    let connector = Connector::builder()
-        .resolve_override("a..test", [addr])
-        .build();
-    let error = failure(&connector, &tls("a..test")).await;
-    let kind = TlsErrorKind::InvalidServerName;
-    assert_eq!(error.kind(), ConnectErrorKind::Tls(kind));
-    let words =
-        "TLS handshake with a..test:443 failed: the host's name cannot stand in a certificate";
-    assert!(error.to_string().starts_with(words), "{error}");
+async fn a_name_that_no_certificate_can_hold_fails_before_it_is_looked_up() {
+    for name in ["a..test", "127.1"] {
+        let connector = Connector::builder().resolver(Nobody).build();
+        let error = failure(&connector, &tls(name)).await;
+        let kind = TlsErrorKind::InvalidServerName;
+        assert_eq!(error.kind(), ConnectErrorKind::Tls(kind));
+        assert_eq!(error.phase(), Phase::Tls);
+        let words = "the host's name cannot stand in a certificate";
+        let text = format!("TLS handshake with {name}:443 failed: {words}");
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+struct Nobody;
+
+impl Resolve for Nobody {
+    fn resolve(&self, name: &str) -> Answers {
+        panic!("{name} was looked up")
+    }
 }
