@@ -223,7 +223,7 @@ impl Inner {
     /// Keeps a good answer, and gives what is left to tell: the failures, or in their place the
     /// last good answer.
     fn finish(&self, name: &str, number: u64, heard: Heard) -> Vec<Part> {
-        let Heard { good, failures } = heard;
+        let (good, failures) = heard.in_order();
         if let Some(addrs) = self.keep(name, number, good, &failures) {
             if let Some(error) = failures.first() {
                 tracing::warn!(name, %error, "resolver failed, its last good answer is used");
@@ -270,6 +270,8 @@ impl Inner {
 #[derive(Default)]
 struct Heard {
     good: Vec<SocketAddr>,
+    /// How many parts were good.
+    parts: usize,
     failures: Vec<io::Error>,
 }
 
@@ -282,11 +284,24 @@ impl Heard {
             match part {
                 Ok(addrs) => {
                     self.good.extend_from_slice(&addrs);
+                    self.parts += 1;
                     progress.send_modify(|progress| progress.tell(Ok(addrs)));
                 }
                 Err(error) => self.failures.push(error),
             }
         }
+    }
+
+    /// The addresses as one answer, and the failures.
+    ///
+    /// Parts come in any order, which is no preference: from memory IPv6 goes first, as it would
+    /// have in the race (RFC 8305 §3). An answer in one piece was put in order by the resolver.
+    fn in_order(mut self) -> (Vec<SocketAddr>, Vec<io::Error>) {
+        if self.parts > 1 {
+            self.good
+                .sort_by_key(|addr| addr.ip().to_canonical().is_ipv4());
+        }
+        (self.good, self.failures)
     }
 }
 

@@ -351,3 +351,27 @@ async fn what_a_slow_lookup_brings_after_the_stale_answer_is_kept() {
     assert_eq!(all(resolver.resolve("a.test")).await, Ok(vec![addr(1)]));
     assert_eq!(asked.load(Ordering::SeqCst), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn ipv6_goes_first_from_memory_wherever_its_part_came() {
+    let six = |n: u16| SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, n], 0));
+    let (resolver, asked) = shared(move |_| {
+        Answers::from_lookups([
+            Box::pin(async { Ok(vec![addr(2), addr(1)]) }) as crate::guard::BoxFuture<_>,
+            Box::pin(async move {
+                sleep(Duration::from_millis(10)).await;
+                Ok(vec![six(2), six(1)])
+            }),
+        ])
+    });
+    all(resolver.resolve("a.test")).await.unwrap();
+    let again = all(resolver.resolve("a.test")).await;
+    assert_eq!(again, Ok(vec![six(2), six(1), addr(2), addr(1)]));
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+
+    // In one piece, the order is the resolver's.
+    let (resolver, _) = shared(move |_| Answers::ready([addr(1), six(1)]));
+    all(resolver.resolve("a.test")).await.unwrap();
+    let again = all(resolver.resolve("a.test")).await;
+    assert_eq!(again, Ok(vec![addr(1), six(1)]));
+}
