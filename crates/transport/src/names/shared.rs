@@ -82,7 +82,7 @@ struct UnderWay {
 struct Good {
     addrs: Vec<SocketAddr>,
     at: Instant,
-    /// Whether every part of the answer was good.
+    /// Whether no part of the answer is missing because the resolver failed.
     is_whole: bool,
 }
 
@@ -244,16 +244,17 @@ impl Inner {
         let mut names = self.names();
         let known = names.get_mut(name)?;
         known.under_way.retain(|lookup| lookup.number != number);
-        let is_firm_no = failures.iter().all(|e| e.kind() == io::ErrorKind::NotFound);
+        // That there is no address of a family is an answer like another.
+        let is_firm = failures.iter().all(|e| e.kind() == io::ErrorKind::NotFound);
         if !good.is_empty() {
             known.good = Some(Good {
                 addrs: good,
                 at: Instant::now(),
-                is_whole: failures.is_empty(),
+                is_whole: is_firm,
             });
             return None;
         }
-        if is_firm_no {
+        if is_firm {
             known.good = None;
         }
         let last = known.good.as_ref()?;

@@ -180,6 +180,22 @@ async fn half_an_answer_is_not_used_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_of_one_family_is_whole_where_the_other_is_known_not_to_be() {
+    let (resolver, asked) = shared(|_| {
+        Answers::from_lookups([
+            Box::pin(async { Err(io::ErrorKind::NotFound.into()) }) as crate::guard::BoxFuture<_>,
+            Box::pin(async { Ok(vec![addr(2)]) }),
+        ])
+    });
+    let mut answers = resolver.resolve("a.test");
+    assert_eq!(answers.next().await.unwrap().unwrap(), [addr(2)]);
+    let none = answers.next().await.unwrap().unwrap_err();
+    assert_eq!(none.kind(), io::ErrorKind::NotFound);
+    assert_eq!(all(resolver.resolve("a.test")).await, Ok(vec![addr(2)]));
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_panic_of_the_resolver_is_a_failure() {
     let (resolver, _) = shared(|n| match n {
         0 => panic!("in resolve"),
