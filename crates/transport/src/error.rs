@@ -240,20 +240,21 @@ impl fmt::Display for ConnectError {
             (ConnectErrorKind::Tls(tls), Some(cause)) => tls.explain(cause.as_ref(), f)?,
             _ => kind.fmt(f)?,
         }
-        if is_told_by(endpoint, attempts) {
-            return Ok(());
+        match attempts.as_slice() {
+            [only] if is_told_by(endpoint, only) => Ok(()),
+            // A single address that could be connected to has failed of nothing but the handshake.
+            [only] if *phase == Phase::Tls => {
+                write!(f, " ({} after {})", only.addr, Seconds(only.elapsed))
+            }
+            _ => list(attempts, f),
         }
-        list(attempts, f)
     }
 }
 
 /// Whether the endpoint itself is the address that was tried, which then stands in the text once
 /// already.
-fn is_told_by(endpoint: &Endpoint, attempts: &[Attempt]) -> bool {
-    match attempts {
-        [only] => endpoint.host.ip() == Some(only.addr.ip()) && endpoint.port == only.addr.port(),
-        _ => false,
-    }
+fn is_told_by(endpoint: &Endpoint, only: &Attempt) -> bool {
+    endpoint.host.ip() == Some(only.addr.ip()) && endpoint.port == only.addr.port()
 }
 
 /// The addresses that were tried, each with its failure; a long list is cut.

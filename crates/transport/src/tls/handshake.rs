@@ -1,3 +1,5 @@
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -117,8 +119,9 @@ impl HandshakeError {
                 "TLS handshake timed out",
             )),
             Self::Transport(error) => Arc::clone(error),
-            Self::Fatal(kind, _) => {
-                Arc::new(io::Error::new(io::ErrorKind::InvalidData, kind.to_string()))
+            Self::Fatal(kind, cause) => {
+                let explained = Explained(*kind, cause.clone());
+                Arc::new(io::Error::new(io::ErrorKind::InvalidData, explained))
             }
         }
     }
@@ -133,6 +136,26 @@ impl HandshakeError {
             Self::Fatal(kind, None) => Failure::new(kind, Phase::Tls),
             Self::Fatal(kind, Some(error)) => Failure::new(kind, Phase::Tls).because(error),
         }
+    }
+}
+
+/// What a handshake failed of, with all that is known of it.
+#[derive(Debug)]
+struct Explained(ConnectErrorKind, Option<Arc<rustls::Error>>);
+
+impl fmt::Display for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0, &self.1) {
+            (ConnectErrorKind::Tls(kind), Some(cause)) => kind.explain(cause.as_ref(), f),
+            (kind, _) => kind.fmt(f),
+        }
+    }
+}
+
+impl Error for Explained {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let cause = self.1.as_deref()?;
+        Some(cause)
     }
 }
 
