@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,11 +70,27 @@ struct Name {
     good: Option<Good>,
 }
 
+impl Name {
+    /// When it was last found, if nobody asks about it now. `Some(None)` is left of a lookup whose
+    /// runtime was shut down before it found anything.
+    fn rests_since(&self) -> Option<Option<Instant>> {
+        let is_asked = self.under_way.iter().any(UnderWay::is_alive);
+        (!is_asked).then(|| self.good.as_ref().map(|good| good.at))
+    }
+}
+
 struct UnderWay {
     number: u64,
     runtime: Id,
     since: Instant,
     progress: watch::Receiver<Progress>,
+}
+
+impl UnderWay {
+    /// A lookup whose task is gone can no longer answer; its runtime was shut down.
+    fn is_alive(&self) -> bool {
+        self.progress.has_changed().is_ok()
+    }
 }
 
 /// The last good answer.
@@ -147,10 +162,7 @@ impl SharedResolver {
 
     fn join(&self, known: &mut Name, name: &str) -> watch::Receiver<Progress> {
         let runtime = Handle::current().id();
-        // A lookup whose task is gone can no longer answer; its runtime was shut down.
-        known
-            .under_way
-            .retain(|lookup| lookup.progress.has_changed().is_ok());
+        known.under_way.retain(UnderWay::is_alive);
         let is_joinable =
             |lookup: &&UnderWay| lookup.runtime == runtime && lookup.since.elapsed() < JOINED_FOR;
         if let Some(lookup) = known.under_way.iter().find(is_joinable) {
@@ -257,7 +269,12 @@ impl Inner {
         if is_firm {
             known.good = None;
         }
-        let last = known.good.as_ref()?;
+        let Some(last) = &known.good else {
+            if known.under_way.is_empty() {
+                names.remove(name);
+            }
+            return None;
+        };
         self.can_stand_in(last).then(|| last.addrs.clone())
     }
 
@@ -306,20 +323,24 @@ impl Heard {
     }
 }
 
-/// Forgets the oldest name that nobody asks about, if a new one would be too many.
+/// Forgets the oldest names that nobody asks about, if with a new one there would be too many.
 fn make_room(names: &mut HashMap<Box<str>, Name>, newcomer: &str) {
     if names.len() < MOST_NAMES || names.contains_key(newcomer) {
         return;
     }
-    let oldest = names
-        .iter()
-        .filter(|(_, known)| known.under_way.is_empty())
-        .min_by_key(|(_, known)| known.good.as_ref().map(|good| good.at))
-        .map(|(name, _)| name.clone());
-    if let Some(oldest) = oldest
-        && let Entry::Occupied(entry) = names.entry(oldest)
-    {
-        entry.remove();
+    let mut excess = names.len() + 1 - MOST_NAMES;
+    let mut ages: Vec<_> = names.values().filter_map(Name::rests_since).collect();
+    ages.sort_unstable();
+    let youngest_to_go = ages.get(excess - 1).or(ages.last()).copied();
+    names.retain(|_, known| {
+        let since = known.rests_since();
+        let goes = excess > 0 && since.is_some() && since <= youngest_to_go;
+        excess -= usize::from(goes);
+        !goes
+    });
+    if names.len() < MOST_NAMES {
+        // After a peak; else it changes nothing.
+        names.shrink_to(2 * MOST_NAMES);
     }
 }
 
@@ -372,6 +393,7 @@ impl Subscription {
     fn restart(&mut self) {
         self.chance = Chance::Taken;
         let mut names = self.resolver.inner.names();
+        make_room(&mut names, &self.name);
         let known = names.entry(self.name.clone()).or_default();
         self.progress = self.resolver.join(known, &self.name);
     }
