@@ -19,6 +19,7 @@ mod interop;
 mod keep_alive;
 mod keys;
 mod limits;
+mod line;
 mod manage;
 mod panicking_streams;
 mod panics;

@@ -6,19 +6,20 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Version;
-use pool::{Lease, Wait, Want};
+use pool::{Lease, Retirement, Wait, Want};
 use protocol::RequestError;
 use tokio::time::Instant;
 use transport::Probe;
 
 use crate::authorization::authorize;
+use crate::body::{Body, Content};
 use crate::call::Call;
 use crate::client::Inner;
 use crate::connection::Connection;
 use crate::dial::Dial;
 use crate::encode::Attempt;
 use crate::error::{Cause, Error};
-use crate::route::{AsRoute, Key, Route};
+use crate::route::{AsRoute, Key, Route, authority};
 use crate::timeouts::Awaited;
 use crate::turn::Turn;
 
@@ -29,12 +30,7 @@ pub(crate) enum Acquired {
 }
 
 /// Encodes the request, and takes an idle connection or joins the line.
-pub(crate) fn acquire(
-    client: &Inner,
-    call: &mut Call,
-    want: Want,
-    now: Instant,
-) -> Result<Acquired, Cause> {
+pub(crate) fn acquire(client: &Inner, call: &mut Call, now: Instant) -> Result<Acquired, Cause> {
     let options = call
         .special
         .as_ref()
@@ -43,25 +39,49 @@ pub(crate) fn acquire(
     if let Some(user_info) = user_info {
         authorize(&mut call.headers, &user_info)?;
     }
-    let body = call.body.take().unwrap_or_default();
-    let (content, again) = body.into_attempt().map_err(Cause::RequestBody)?;
-    call.body = again;
+    let content = take_content(&mut call.body)?;
     let attempt = Attempt::encode(call, client, &route.authority, content)?;
 
     let may_retry = client.retry.is_safe_for(call.idempotent) && call.body.is_some();
     let pool = &client.pool;
-    if want == Want::Any {
-        let idle = pool.lease::<dyn AsRoute>(&route, now, |connection, idle_for| {
-            connection.is_alive(probe(may_retry, idle_for))
-        });
-        if let Some(lease) = idle {
-            return Ok(Acquired::Lease(admit(lease, &attempt)?, attempt));
-        }
+    let idle = pool.lease::<dyn AsRoute>(&route, now, |connection, idle_for| {
+        connection.is_alive(probe(may_retry, idle_for))
+    });
+    if let Some(lease) = idle {
+        return Ok(Acquired::Lease(admit(lease, &attempt)?, attempt));
     }
     let dial = Dial::on(&route, client);
     let (turn, dial) = Turn::before(|| dial.run());
-    let wait = pool.wait(route.to_key(), want, dial);
+    let wait = pool.wait(route.to_key(), Want::Any, dial);
     Ok(Acquired::Wait(wait, turn, attempt))
+}
+
+/// Encodes the request once more, for another connection.
+pub(crate) fn encode_again(client: &Inner, call: &mut Call) -> Result<Attempt, Cause> {
+    let content = take_content(&mut call.body)?;
+    let (authority, _) = authority(&call.url)?;
+    Attempt::encode(call, client, &authority, content)
+}
+
+/// Closes a connection that is of no use to the request, which keeps its place
+/// in the line for another.
+pub(crate) fn exchange_lease(
+    client: &Inner,
+    lease: Lease<Key, Box<Connection>>,
+    reason: Retirement,
+    want: Want,
+) -> (Wait<Key, Box<Connection>>, Turn) {
+    let dial = Dial::on(&lease.key().0, client);
+    let (turn, dial) = Turn::before(|| dial.run());
+    (lease.refuse(reason, want, dial), turn)
+}
+
+/// The content of one attempt; what a further one would send is put back.
+fn take_content(body: &mut Option<Body>) -> Result<Content, Cause> {
+    let attempt = body.take().unwrap_or_default().into_attempt();
+    let (content, again) = attempt.map_err(Cause::RequestBody)?;
+    *body = again;
+    Ok(content)
 }
 
 /// Waits for what comes first, a returned connection or a finished dial.

@@ -1,19 +1,21 @@
 //! What follows an attempt that came to nothing.
 
 use http::StatusCode;
-use pool::Want;
+use pool::{Lease, Want};
 use protocol::ResponseHead;
 
 use crate::body::Body;
 use crate::call::Call;
 use crate::client::Inner;
-use crate::connection::ConnectionInfo;
+use crate::connection::{Connection, ConnectionInfo};
 use crate::error::{Cause, Error, Phase, Sent};
 use crate::policy::retry::{self, Again, Decision, End, Failure, Past, Seen, Written};
+use crate::route::Key;
 use crate::wire::{Transfer, Upload};
 
-/// Says on what connection the request begins again, where that is safe; else
-/// the failure is the caller's.
+/// Gives the connection that the attempt was on, in exchange for another of
+/// which kind, where it is safe to send the request again; else the failure is
+/// the caller's.
 pub(crate) fn after_failure(
     client: &Inner,
     call: &mut Call,
@@ -21,12 +23,12 @@ pub(crate) fn after_failure(
     connection: ConnectionInfo,
     cause: Cause,
     response: Seen,
-) -> Result<Want, Error> {
+) -> Result<(Lease<Key, Box<Connection>>, Want), Error> {
     let sent = transfer.sent();
     let phase = phase(&transfer);
     call.timings.mark_sent(transfer.sent_at());
-    let key = transfer.key();
-    restore(call, transfer.into_upload());
+    let (lease, upload) = transfer.into_parts();
+    restore(call, upload);
     let failure = Failure {
         connection: if connection.is_reused() {
             Past::Reused
@@ -56,7 +58,7 @@ pub(crate) fn after_failure(
         // As often as idle connections stood there, then a fresh one is made.
         Decision::NextConnection => {
             let idle_left = &mut call.used.idle_left;
-            match idle_left.unwrap_or_else(|| client.pool.idle(&key)) {
+            match idle_left.unwrap_or_else(|| client.pool.idle(&lease.key())) {
                 0 => Want::Fresh,
                 left => {
                     *idle_left = Some(left - 1);
@@ -74,7 +76,7 @@ pub(crate) fn after_failure(
     call.watch.begin_again();
     call.timings.count_retry();
     client.home.tally.retries.add();
-    Ok(want)
+    Ok((lease, want))
 }
 
 /// Whether the server refuses an expectation that the request can do without:

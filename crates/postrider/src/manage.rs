@@ -104,7 +104,7 @@ impl Client {
     /// still be read. Gives what was left at that moment: all zero if all went
     /// well.
     ///
-    /// A request that is sent later, or would have to be sent again, fails with
+    /// A request that is sent later fails with
     /// [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown).
     ///
     /// ```

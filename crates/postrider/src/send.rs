@@ -19,7 +19,7 @@ use protocol::{Event, ResponseHead};
 use tokio::time::Instant;
 use transport::Probe;
 
-use crate::acquire::{Acquired, acquire, admit, poll_lease};
+use crate::acquire::{Acquired, acquire, admit, encode_again, exchange_lease, poll_lease};
 use crate::again::{after_failure, is_idle_timeout, is_unexpected, phase, restore};
 use crate::call::Call;
 use crate::client::Inner;
@@ -54,7 +54,6 @@ pub struct Pending {
 enum Stage {
     Begin {
         call: Box<Call>,
-        want: Want,
         now: Instant,
     },
     Waiting {
@@ -85,24 +84,13 @@ enum Step {
     End(Result<Response, Error>),
 }
 
-impl Step {
-    fn again(call: Box<Call>, want: Want) -> Self {
-        let now = Instant::now();
-        Self::Go(Stage::Begin { call, want, now })
-    }
-}
-
 impl Pending {
     pub(crate) fn new(client: Arc<Inner>, call: Result<Box<Call>, Error>) -> Self {
         let stage = match call {
             Ok(mut call) => {
                 let now = Instant::now();
                 call.start(&client, now);
-                Stage::Begin {
-                    call,
-                    want: Want::Any,
-                    now,
-                }
+                Stage::Begin { call, now }
             }
             Err(error) => Stage::Failed(error),
         };
@@ -118,9 +106,9 @@ impl Future for Pending {
         loop {
             let ready = ready!(stage.poll_ready(cx));
             let step = match (mem::replace(stage, Stage::Done), ready) {
-                (Stage::Begin { call, want, now }, _) => begin(client, call, want, now),
+                (Stage::Begin { call, now }, _) => begin(client, call, now),
                 (Stage::Waiting { call, attempt, .. }, Ready::Leased(lease)) => {
-                    receive(call, attempt, lease)
+                    receive(client, call, attempt, lease)
                 }
                 (
                     Stage::Moving {
@@ -171,8 +159,8 @@ impl Drop for Pending {
 }
 
 /// Takes an idle connection or joins the line.
-fn begin(client: &Inner, mut call: Box<Call>, want: Want, now: Instant) -> Step {
-    match acquire(client, &mut call, want, now) {
+fn begin(client: &Inner, mut call: Box<Call>, now: Instant) -> Step {
+    match acquire(client, &mut call, now) {
         Ok(Acquired::Lease(lease, attempt)) => Step::Go(ride(call, lease, attempt, now)),
         Ok(Acquired::Wait(wait, turn, attempt)) => Step::Go(Stage::Waiting {
             call,
@@ -186,7 +174,8 @@ fn begin(client: &Inner, mut call: Box<Call>, want: Want, now: Instant) -> Step 
 
 /// Receives what the request waited for.
 fn receive(
-    mut call: Box<Call>,
+    client: &Inner,
+    call: Box<Call>,
     attempt: Attempt,
     lease: Result<Lease<Key, Box<Connection>>, Error>,
 ) -> Step {
@@ -199,10 +188,15 @@ fn receive(
                     Err(cause) => Step::End(Err(call.error(cause, Phase::Prepare))),
                 };
             }
-            // It was handed on, and has been closed on the way.
-            lease.close(Retirement::Stale);
-            restore(&mut call, attempt.upload);
-            Step::again(call, Want::Any)
+            // It was handed on, and has been closed on the way. The request
+            // keeps its place in the line.
+            let (wait, turn) = exchange_lease(client, lease, Retirement::Stale, Want::Any);
+            Step::Go(Stage::Waiting {
+                call,
+                attempt,
+                wait,
+                turn,
+            })
         }
         Err(error) => Step::End(Err(error)),
     }
@@ -286,17 +280,40 @@ fn conclude(
         }
         Ok(head) if is_unexpected(&head, &call, &transfer) => {
             call.sent = call.sent.max(transfer.sent());
-            restore(&mut call, transfer.into_upload());
+            let (lease, upload) = transfer.into_parts();
+            restore(&mut call, upload);
             call.drop_expectation();
-            return Step::again(call, Want::Any);
+            return begin_again(client, call, lease, Want::Any);
         }
         Ok(head) => return Step::End(Ok(respond(call, transfer, connection, head))),
         Err(cause) if transfer.received() == 0 => (cause, Seen::Nothing),
         Err(cause) => (cause, Seen::Something),
     };
     match after_failure(client, &mut call, transfer, connection, cause, seen) {
-        Ok(want) => Step::again(call, want),
+        Ok((lease, want)) => begin_again(client, call, lease, want),
         Err(error) => Step::End(Err(error)),
+    }
+}
+
+/// Sends the request again on another connection than the one it had, which is
+/// closed. It waits where it stood in the line.
+fn begin_again(
+    client: &Inner,
+    mut call: Box<Call>,
+    lease: Lease<Key, Box<Connection>>,
+    want: Want,
+) -> Step {
+    match encode_again(client, &mut call) {
+        Ok(attempt) => {
+            let (wait, turn) = exchange_lease(client, lease, Retirement::Dropped, want);
+            Step::Go(Stage::Waiting {
+                call,
+                attempt,
+                wait,
+                turn,
+            })
+        }
+        Err(cause) => Step::End(Err(call.error(cause, Phase::Prepare))),
     }
 }
 

@@ -184,14 +184,10 @@ impl Transfer {
         }
     }
 
-    /// What the pool keeps the connection by.
-    pub(crate) fn key(&self) -> Key {
-        self.lease.key()
-    }
-
-    /// Closes the connection, and keeps what was to be sent on it.
-    pub(crate) fn into_upload(self) -> Upload {
-        self.upload
+    /// Gives the exchange up: what is left are a connection of no use, and what
+    /// was to be sent on it.
+    pub(crate) fn into_parts(self) -> (Lease<Key, Box<Connection>>, Upload) {
+        (self.lease, self.upload)
     }
 
     /// Heeds the head of the final response: one that reports a failure, or
