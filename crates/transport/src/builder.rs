@@ -124,8 +124,9 @@ impl ConnectorBuilder {
     }
 
     /// Asks `filter` about each address before it is dialled, wherever it comes from: a resolver,
-    /// an override, or the URL itself. Those that it answers `false` for are not used. A panic
-    /// becomes an error.
+    /// an override, or the URL itself. Those that it answers `false` for are not used. An IPv4
+    /// address that is mapped into IPv6 (`::ffff:127.0.0.1`) is shown to it as IPv4, since that is
+    /// how it would be reached. A panic becomes an error.
     ///
     /// [`is_public`](crate::is_public) is a ready-made rule.
     pub fn address_filter(

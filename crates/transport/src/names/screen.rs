@@ -43,7 +43,10 @@ impl Screen<'_> {
         Ok(admitted)
     }
 
+    /// Gives what to dial. An IPv4 address that is mapped into IPv6 (RFC 4291 §2.5.5.2) is reached
+    /// by IPv4, and is judged and dialled as what it is.
     fn judge(&self, mut addr: SocketAddr) -> Result<SocketAddr, Objection> {
+        addr.set_ip(addr.ip().to_canonical());
         if !self.reach.admits(addr.ip()) {
             return Err(Objection::Family);
         }

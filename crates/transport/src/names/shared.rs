@@ -331,10 +331,12 @@ fn make_room(names: &mut HashMap<Box<str>, Name>, newcomer: &str) {
     let mut excess = names.len() + 1 - MOST_NAMES;
     let mut ages: Vec<_> = names.values().filter_map(Name::rests_since).collect();
     ages.sort_unstable();
-    let youngest_to_go = ages.get(excess - 1).or(ages.last()).copied();
+    let Some(youngest_to_go) = ages.get(excess - 1).or(ages.last()).copied() else {
+        return;
+    };
     names.retain(|_, known| {
-        let since = known.rests_since();
-        let goes = excess > 0 && since.is_some() && since <= youngest_to_go;
+        let is_old = |since| since <= youngest_to_go;
+        let goes = excess > 0 && known.rests_since().is_some_and(is_old);
         excess -= usize::from(goes);
         !goes
     });

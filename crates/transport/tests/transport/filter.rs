@@ -40,6 +40,40 @@ async fn a_filter_is_asked_about_every_address_wherever_it_comes_from() {
     }
 }
 
+/// What a rule that is written for IPv4 refuses stays refused in IPv6's clothes.
+#[tokio::test]
+async fn a_filter_of_the_users_own_sees_through_mapped_addresses() {
+    let (_listener, addr) = listen().await;
+    let mapped: IpAddr = "::ffff:127.0.0.1".parse().unwrap();
+    let literal = Endpoint::new(Host::Ip(mapped), addr.port(), Security::Plain);
+    let zoned = Host::ZonedIp("::ffff:127.0.0.1".parse().unwrap(), "1".into());
+    let zoned = Endpoint::new(zoned, addr.port(), Security::Plain);
+    let filtering = knowing(&[SocketAddr::new(mapped, 0)])
+        .address_filter(|_, address| !address.is_loopback())
+        .build();
+    for endpoint in [&plain("a.test", addr.port()), &literal, &zoned] {
+        let error = failure(&filtering, endpoint).await;
+        assert_eq!(error.kind(), ConnectErrorKind::AddressRefused, "{error}");
+    }
+    let open = Connector::builder().build();
+    let facts = open.connect(&literal).await.unwrap().facts;
+    assert_eq!(facts.remote, Some(addr));
+}
+
+#[tokio::test]
+async fn mapped_addresses_are_of_the_family_that_they_are_reached_by() {
+    let (_listener, addr) = listen().await;
+    let mapped: IpAddr = "::ffff:127.0.0.1".parse().unwrap();
+    let literal = Endpoint::new(Host::Ip(mapped), addr.port(), Security::Plain);
+    let ipv6 = knowing(&[SocketAddr::new(mapped, 0)]).only_ipv6().build();
+    for endpoint in [&plain("a.test", addr.port()), &literal] {
+        let error = failure(&ipv6, endpoint).await;
+        assert_eq!(error.kind(), ConnectErrorKind::NoAddress, "{error}");
+    }
+    let ipv4 = Connector::builder().only_ipv4().build();
+    ipv4.connect(&literal).await.unwrap();
+}
+
 /// A resolver that asks for the families apart: what is told is the whole.
 #[tokio::test]
 async fn what_the_filter_refused_is_told_of_all_parts_of_an_answer() {
