@@ -93,7 +93,9 @@ impl Connector {
                 let deadline = began + self.inner.tls_timeout;
                 let alarm = pin!(sleep_until(deadline));
                 let secured = handshake.run(stream, deadline, alarm).await;
-                secured.map_err(|error| error.into_failure())
+                secured
+                    .map(|secured| (secured.stream, secured.facts))
+                    .map_err(|error| error.into_failure())
             }
             Err(failure) => Err(failure),
         };
@@ -146,24 +148,22 @@ async fn connect_by(
     let began = Instant::now();
     let mut alarm = pin!(Handshake::alarm(handshake.as_ref(), began, deadline));
     let connecting = pin!(guarded(|| function(endpoint.clone())));
-    let mut stream = match until(alarm.as_mut(), deadline, connecting).await {
+    let stream = match until(alarm.as_mut(), deadline, connecting).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return Err(failed_by_function(error)),
         Err(_) => return Err(Failure::timed_out(Phase::Connect)),
     };
-    let connected = Instant::now();
-    let mut facts = ConnectFacts {
-        connect: Some(connected - began),
+    let facts = ConnectFacts {
+        connect: Some(began.elapsed()),
         ..ConnectFacts::default()
     };
-    if let Some(handshake) = handshake {
-        let secured = handshake.run(stream, deadline, alarm).await;
-        let (secure, tls) = secured.map_err(|error| error.into_failure())?;
-        stream = secure;
-        facts.tls = Some(Box::new(tls));
-        facts.handshake = Some(connected.elapsed());
+    match handshake {
+        None => Ok(Connected { stream, facts }),
+        Some(handshake) => match handshake.run(stream, deadline, alarm).await {
+            Ok(secured) => Ok(secured.over(facts)),
+            Err(error) => Err(error.into_failure()),
+        },
     }
-    Ok(Connected { stream, facts })
 }
 
 fn failed_by_function(error: io::Error) -> Failure {

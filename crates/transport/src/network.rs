@@ -124,15 +124,10 @@ impl Sole<'_> {
     async fn connect_securely(&self, handshake: Handshake<'_>) -> Result<Connected, Failure> {
         let found = Instant::now();
         let mut alarm = pin!(Handshake::alarm(Some(&handshake), found, self.deadline));
-        let (socket, mut facts) = self.reach(found, alarm.as_mut()).await?;
-        let connected = Instant::now();
+        let (socket, facts) = self.reach(found, alarm.as_mut()).await?;
         let shaking = handshake.run(Stream::tcp(socket), self.deadline, alarm);
         match shaking.await {
-            Ok((stream, tls)) => {
-                facts.tls = Some(Box::new(tls));
-                facts.handshake = Some(connected.elapsed());
-                Ok(Connected { stream, facts })
-            }
+            Ok(secured) => Ok(secured.over(facts)),
             Err(error) => {
                 let attempts = self.failed(found, error.for_attempt());
                 Err(error.into_failure().after(attempts))
@@ -204,23 +199,19 @@ async fn connect_by_race(
             Ok(Err(exhausted)) => return Err(explained_by(insecure, exhausted)),
             Err(_) => return Err(race.give_up()),
         };
-        let connected = Instant::now();
         let resolved = race.resolved_after();
-        let mut facts = ConnectFacts {
+        let facts = ConnectFacts {
             remote: Some(winner.addr),
             local: winner.connection.local_addr().ok(),
             resolve: resolved.filter(|_| source.is_resolver()),
             connect: resolved.map(|resolved| race.elapsed() - resolved),
             ..ConnectFacts::default()
         };
-        let mut stream = Stream::tcp(winner.connection);
-        if let Some(handshake) = &handshake {
-            match handshake.run(stream, deadline, alarm.as_mut()).await {
-                Ok((secured, tls)) => {
-                    stream = secured;
-                    facts.tls = Some(Box::new(tls));
-                    facts.handshake = Some(connected.elapsed());
-                }
+        let stream = Stream::tcp(winner.connection);
+        let mut connected = match &handshake {
+            None => Connected { stream, facts },
+            Some(handshake) => match handshake.run(stream, deadline, alarm.as_mut()).await {
+                Ok(secured) => secured.over(facts),
                 Err(error) => {
                     race.disqualify(winner.addr, error.for_attempt());
                     let is_final = error.is_final() || Instant::now() >= deadline;
@@ -231,10 +222,10 @@ async fn connect_by_race(
                     insecure = Some(failure);
                     continue;
                 }
-            }
-        }
-        facts.attempts = told(race.take_attempts());
-        return Ok(Connected { stream, facts });
+            },
+        };
+        connected.facts.attempts = told(race.take_attempts());
+        return Ok(connected);
     }
 }
 

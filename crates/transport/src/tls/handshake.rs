@@ -15,7 +15,7 @@ use super::name::ServerName;
 use super::settings::TlsSettings;
 use crate::alarm::until;
 use crate::error::{ConnectErrorKind, Failure, Phase};
-use crate::facts::{TlsFacts, TlsVersion};
+use crate::facts::{ConnectFacts, Connected, TlsFacts, TlsVersion};
 use crate::guard::{guarded_call, is_panic, poll_guarded};
 use crate::stream::Stream;
 
@@ -47,6 +47,7 @@ impl Handshake<'_> {
         deadline: Instant,
         alarm: Pin<&mut Sleep>,
     ) -> Outcome {
+        let began = Instant::now();
         let name = self.name.clone().into_rustls();
         let connector = TlsConnector::from(Arc::clone(self.settings.config()));
         // A configuration of the user's own brings its own code along: verifiers, stores, logs.
@@ -54,14 +55,17 @@ impl Handshake<'_> {
             guarded_call(|| connector.connect(name, stream)).map_err(HandshakeError::from_io)?;
         let mut connecting = pin!(connecting);
         let shaking = std::future::poll_fn(|cx| poll_guarded(connecting.as_mut(), cx));
-        let deadline = deadline.min(Instant::now() + self.timeout);
+        let deadline = deadline.min(began + self.timeout);
         let stream = match until(alarm, deadline, shaking).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(HandshakeError::from_io(error)),
             Err(_) => return Err(HandshakeError::TimedOut),
         };
-        let facts = facts(stream.get_ref().1)?;
-        Ok((Stream::tls(stream), facts))
+        Ok(Secured {
+            facts: facts(stream.get_ref().1)?,
+            stream: Stream::tls(stream),
+            took: began.elapsed(),
+        })
     }
 
     /// A timer for the connection and for this handshake over it. The handshake's deadline is not
@@ -74,7 +78,28 @@ impl Handshake<'_> {
     }
 }
 
-type Outcome = Result<(Stream, TlsFacts), HandshakeError>;
+type Outcome = Result<Secured, HandshakeError>;
+
+/// What a handshake makes of a stream.
+pub(crate) struct Secured {
+    pub(crate) stream: Stream,
+    pub(crate) facts: TlsFacts,
+    took: Duration,
+}
+
+impl Secured {
+    /// Adds what is known of the connection underneath.
+    pub(crate) fn over(self, facts: ConnectFacts) -> Connected {
+        Connected {
+            stream: self.stream,
+            facts: ConnectFacts {
+                tls: Some(Box::new(self.facts)),
+                handshake: Some(self.took),
+                ..facts
+            },
+        }
+    }
+}
 
 /// Why a handshake failed, told apart by whether another address of the host may do better.
 #[derive(Debug)]
