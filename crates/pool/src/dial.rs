@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::host::Handle;
-use crate::ledger::{DialEnd, DialState, SlotIndex};
+use crate::ledger::{DialEnd, DialId, DialState};
 use crate::reusable::{Key, Reusable};
 use crate::shared::{Shared, contain};
 
@@ -27,30 +27,30 @@ where
     })
 }
 
-/// Answers for a slot until its dial has ended, however it ends: with a connection, an error or a
+/// Answers for a dial's slot until the dial has ended, however it ends: with a connection, an error or a
 /// panic, by being cancelled, or by the end of its runtime, which drops it.
 pub(crate) struct Errand<T: Reusable> {
     office: Arc<dyn Office<T>>,
-    slot: SlotIndex,
+    dial: DialId,
     /// The office knows how it ended.
     is_over: bool,
 }
 
 /// Whom a dial tells how it goes: its pool, whatever keys that has.
 trait Office<T: Reusable>: Send + Sync {
-    fn poll_dial(self: Arc<Self>, slot: SlotIndex, waker: &Waker) -> DialState;
-    fn dialled(self: Arc<Self>, slot: SlotIndex, made: Made<T>);
-    fn dial_ended(self: Arc<Self>, slot: SlotIndex, end: DialEnd<T::Error>);
+    fn poll_dial(self: Arc<Self>, dial: DialId, waker: &Waker) -> DialState;
+    fn dialled(self: Arc<Self>, dial: DialId, made: Made<T>);
+    fn dial_ended(self: Arc<Self>, dial: DialId, end: DialEnd<T::Error>);
 }
 
 /// A connection that has been made, and how long its peer keeps it.
 type Made<T> = (T, Option<Duration>);
 
 impl<T: Reusable> Errand<T> {
-    pub(crate) fn new<K: Key>(office: Arc<Shared<K, T>>, slot: SlotIndex) -> Self {
+    pub(crate) fn new<K: Key>(office: Arc<Shared<K, T>>, dial: DialId) -> Self {
         Self {
             office,
-            slot,
+            dial,
             is_over: false,
         }
     }
@@ -88,7 +88,7 @@ impl<T: Reusable> Errand<T> {
         Fut: Future<Output = Result<T, T::Error>>,
     {
         let office = Arc::clone(&self.office);
-        if office.poll_dial(self.slot, cx.waker()) == DialState::Cancelled {
+        if office.poll_dial(self.dial, cx.waker()) == DialState::Cancelled {
             return Poll::Ready(Err(DialEnd::Cancelled));
         }
         let polled = catch_unwind(AssertUnwindSafe(|| {
@@ -111,12 +111,12 @@ impl<T: Reusable> Errand<T> {
 
     fn succeed(mut self, made: Made<T>) {
         self.is_over = true;
-        Arc::clone(&self.office).dialled(self.slot, made);
+        Arc::clone(&self.office).dialled(self.dial, made);
     }
 
     fn tell_end(&mut self, end: DialEnd<T::Error>) {
         self.is_over = true;
-        Arc::clone(&self.office).dial_ended(self.slot, end);
+        Arc::clone(&self.office).dial_ended(self.dial, end);
     }
 }
 
@@ -129,19 +129,19 @@ impl<T: Reusable> Drop for Errand<T> {
 }
 
 impl<K: Key, T: Reusable> Office<T> for Shared<K, T> {
-    fn poll_dial(self: Arc<Self>, slot: SlotIndex, waker: &Waker) -> DialState {
-        self.update(|ledger, after| ledger.poll_dial(slot, waker, after))
+    fn poll_dial(self: Arc<Self>, dial: DialId, waker: &Waker) -> DialState {
+        self.update(|ledger, after| ledger.poll_dial(dial, waker, after))
     }
 
-    fn dialled(self: Arc<Self>, slot: SlotIndex, (connection, idle_limit): Made<T>) {
+    fn dialled(self: Arc<Self>, dial: DialId, (connection, idle_limit): Made<T>) {
         let now = self.now();
         tracing::debug!(target: "postrider::pool", "connection made");
-        self.update(|ledger, after| ledger.dialled(slot, connection, idle_limit, now, after));
+        self.update(|ledger, after| ledger.dialled(dial, connection, idle_limit, now, after));
     }
 
-    fn dial_ended(self: Arc<Self>, slot: SlotIndex, end: DialEnd<T::Error>) {
+    fn dial_ended(self: Arc<Self>, dial: DialId, end: DialEnd<T::Error>) {
         let now = self.moment();
         tracing::debug!(target: "postrider::pool", outcome = end.name(), "dial ended");
-        self.update(|ledger, after| ledger.dial_ended(slot, end, now, after));
+        self.update(|ledger, after| ledger.dial_ended(dial, end, now, after));
     }
 }

@@ -49,7 +49,9 @@
 //!   as there are waiters, and not tied to the waiter whose dial it was. A returned connection or
 //!   a finished dial, whichever comes first, goes to the head of the line.
 //! - Limits, per key and in total, count connections that are idle, lent or being dialled. Where a
-//!   limit is in the way, an idle connection that is of no use to the waiter makes room.
+//!   limit is in the way, an idle connection that is of no use to the waiter makes room, or else a
+//!   dial that nobody waits for. Whoever came earlier and has no connection under its key goes
+//!   before those to whom one could be handed on.
 //! - A connection is lent on the runtime it was dialled on only. The limits hold over all.
 //! - Whatever can be abandoned is a value whose `Drop` puts things right: [`Lease`], [`Wait`], and
 //!   the pool's own tasks.

@@ -116,7 +116,7 @@ impl<K: Key, T: Reusable> Shared<K, T> {
                 Deed::Wake(waker) => contain(|| waker.wake()),
                 Deed::Drop(debris) => contain(|| drop(debris)),
                 Deed::Dial(begin) => {
-                    let errand = Errand::new(Arc::clone(self), begin.slot);
+                    let errand = Errand::new(Arc::clone(self), begin.id);
                     (begin.dial)(errand, &begin.runtime);
                 }
                 Deed::Sweep(home, runtime) => {

@@ -32,7 +32,7 @@ pub enum Want {
 /// # Cancel safety
 ///
 /// Dropping this leaves the line. The dial that was begun for it goes on for others, for a grace if
-/// there are none, and a connection that had been given to it but not fetched goes back to the
+/// there are none and nobody needs its room, and a connection that had been given to it but not fetched goes back to the
 /// pool.
 #[must_use = "dropping a place in the line leaves the line"]
 pub struct Wait<K: Key, T: Reusable> {

@@ -3,7 +3,7 @@
 use std::task::Waker;
 
 use crate::error::WaitError;
-use crate::ledger::{HomeIndex, Host, SlotIndex};
+use crate::ledger::{DialId, HomeIndex, Host};
 use crate::reusable::Reusable;
 
 /// What the ledger asks its holder to do after unlocking: nothing in here may run under the lock,
@@ -30,7 +30,7 @@ pub(crate) enum Deed<T: Reusable, H: Host> {
 
 /// A dial to spawn.
 pub(crate) struct Begin<H: Host> {
-    pub(crate) slot: SlotIndex,
+    pub(crate) id: DialId,
     pub(crate) runtime: H::Runtime,
     pub(crate) dial: H::Dial,
 }

@@ -38,7 +38,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             let tally = lanes.entry(slot.lane).or_default();
             match &slot.state {
                 SlotState::Dialling(_) => tally.dials += 1,
-                SlotState::Cancelled => tally.cancelled += 1,
+                SlotState::Cancelled(_) => tally.cancelled += 1,
                 SlotState::Lent(_) => tally.lent += 1,
                 SlotState::Idle { .. } => tally.idle += 1,
                 SlotState::Looked(_) => {
@@ -154,6 +154,11 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
                     .iter()
                     .any(|(_, slot)| matches!(slot.state, SlotState::Idle { .. }));
                 assert!(key_is_full || !some_idle, "an idle one could make room");
+                let unwanted = match key_is_full {
+                    true => self.unwanted_dial_of_key(lane.entry),
+                    false => self.unwanted_dial(),
+                };
+                assert_eq!(unwanted, None, "a dial could make room");
             }
             if let Some(need) = lane.need {
                 assert!(self.needs.contains(&(need, index)));

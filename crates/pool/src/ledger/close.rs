@@ -75,6 +75,9 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         for lane in self.all_lanes() {
             let last = Ticket(u64::MAX);
             self.fail_line(lane, last, &WaitError::ShutDown, after);
+        }
+        // Nobody takes the room of those who have failed.
+        for lane in self.all_lanes() {
             self.settle(lane, now, after);
             self.cancel_surplus(lane, after);
         }

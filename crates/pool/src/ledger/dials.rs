@@ -8,7 +8,7 @@ use super::after::{Begin, Debris, Deed};
 use super::entry::{EntryIndex, LaneIndex, Standing};
 use super::line::{Ticket, WaiterIndex, WaiterState};
 use super::room::Room;
-use super::slot::{Dialling, Slot, SlotIndex, SlotState};
+use super::slot::{DialId, Dialling, Slot, SlotIndex, SlotState};
 use super::{After, Host, Ledger, Moment, Now};
 use crate::Want;
 use crate::error::WaitError;
@@ -107,11 +107,14 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// Asked by a dial before it goes on; leaves a waker by which it is told of its cancellation.
     pub(crate) fn poll_dial(
         &mut self,
-        slot: SlotIndex,
+        dial: DialId,
         waker: &Waker,
         after: &mut After<T, H>,
     ) -> DialState {
-        let SlotState::Dialling(dialling) = &mut self.slots[slot].state else {
+        if !self.is_under_way(dial) {
+            return DialState::Cancelled;
+        }
+        let SlotState::Dialling(dialling) = &mut self.slots[dial.slot].state else {
             return DialState::Cancelled;
         };
         let is_known = dialling
@@ -131,12 +134,16 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// the line, else it idles.
     pub(crate) fn dialled(
         &mut self,
-        slot: SlotIndex,
+        dial: DialId,
         connection: T,
         idle_limit: Option<Duration>,
         now: Now,
         after: &mut After<T, H>,
     ) {
+        if !self.is_under_way(dial) {
+            return after.discard(Debris::Connection(connection));
+        }
+        let slot = dial.slot;
         let lane = self.slots[slot].lane;
         let owner = self.unlink_dial(slot).and_then(|dialling| dialling.owner);
         let chance = self.next_chance();
@@ -168,11 +175,15 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// A dial has ended without a connection; its slot comes back.
     pub(crate) fn dial_ended(
         &mut self,
-        slot: SlotIndex,
+        dial: DialId,
         end: DialEnd<T::Error>,
         now: Moment,
         after: &mut After<T, H>,
     ) {
+        if !self.is_under_way(dial) {
+            return;
+        }
+        let slot = dial.slot;
         let lane = self.slots[slot].lane;
         let dialling = self.unlink_dial(slot);
         self.shift(lane, Some(Standing::Dialling), None);
@@ -203,10 +214,36 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// Tells a dial that nobody wants it. Its slot comes back once it has really ended.
     pub(super) fn cancel_dial(&mut self, slot: SlotIndex, after: &mut After<T, H>) {
-        let dialling = self.unlink_dial(slot);
-        if let Some(waker) = dialling.and_then(|it| it.waker) {
+        let Some(dialling) = self.unlink_dial(slot) else {
+            return;
+        };
+        self.slots[slot].state = SlotState::Cancelled(dialling.number);
+        self.cancelled.push(&mut self.slots, slot);
+        if let Some(waker) = dialling.waker {
             after.push(Deed::Wake(waker));
         }
+    }
+
+    /// Takes the slot from a cancelled dial, which has not ended yet, for somebody who waits for
+    /// room.
+    ///
+    /// Its task hears of it when its runtime gets to it; that may sleep for long. So one socket
+    /// more than the limit may be about to be opened for as long as that takes, in which it can
+    /// serve nobody: better than that nobody else is served so long. Where the runtime is awake it
+    /// ends about when the next dial begins.
+    pub(super) fn strike_cancelled(&mut self, slot: SlotIndex, after: &mut After<T, H>) {
+        let lane = self.slots[slot].lane;
+        self.unlink_dial(slot);
+        self.shift(lane, Some(Standing::Dialling), None);
+        self.strike(slot);
+        self.counters.dials_cancelled += 1;
+        self.forget_if_empty(lane, after);
+    }
+
+    /// Whether a dial has its slot still.
+    fn is_under_way(&self, dial: DialId) -> bool {
+        let slot = self.slots.get(dial.slot);
+        slot.is_some_and(|slot| slot.is_of_dial(dial.number))
     }
 
     /// Fails everybody in a lane who came before a ticket. The caller settles the lane.
@@ -257,7 +294,10 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let Some(dial) = waiting.dial.take() else {
             return;
         };
+        self.counters.dials += 1;
+        let number = self.counters.dials;
         let dialling = Dialling {
+            number,
             owner,
             begun: Ticket(self.next_ticket + 1),
             waker: None,
@@ -268,24 +308,26 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let runtime = self.homes[lane.home].runtime.clone();
         self.note_whether_stranded(index);
         self.shift(index, None, Some(Standing::Dialling));
-        self.counters.dials += 1;
         after.push(Deed::Dial(Begin {
-            slot,
+            id: DialId { slot, number },
             runtime,
             dial,
         }));
     }
 
-    /// Takes a slot out of its lane's dials. `None` if it had been cancelled.
+    /// Takes a dial's slot out of its lane's dials, or out of the cancelled ones: `None` then.
     fn unlink_dial(&mut self, index: SlotIndex) -> Option<Box<Dialling>> {
         let slot = &mut self.slots[index];
-        match std::mem::replace(&mut slot.state, SlotState::Cancelled) {
+        match std::mem::replace(&mut slot.state, SlotState::Cancelled(0)) {
             SlotState::Dialling(dialling) => {
                 let lane = slot.lane;
                 self.lanes[lane].dials.unlink(&mut self.slots, index);
                 Some(dialling)
             }
-            _ => None,
+            _ => {
+                self.cancelled.unlink(&mut self.slots, index);
+                None
+            }
         }
     }
 

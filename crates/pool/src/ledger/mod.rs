@@ -11,6 +11,7 @@
 //! Home (a runtime) ── its idle slots over all lanes, for the sweeper
 //!
 //! slot:    Dialling ──> Lent <──> Idle <──> Looked (the sweeper has it for a moment)
+//!          Dialling ──> Cancelled (until its task has ended, or somebody needs the room)
 //! waiter:  Waiting ──> Delivered | Failed
 //! ```
 
@@ -20,8 +21,9 @@ use std::hash::Hash;
 
 use self::entry::{Entry, Home, Lane, LaneIndex, OfEntries, OfHomes, OfLanes, Place};
 use self::line::{OfWaiters, Ticket, Waiter};
+use self::list::List;
 use self::slab::Slab;
-use self::slot::{OfSlots, Slot};
+use self::slot::{InLane, OfSlots, Slot};
 use crate::policy::Policy;
 use crate::reusable::{Key, Reusable};
 use crate::stats::{Counters, Counts, Stats};
@@ -54,7 +56,7 @@ pub(crate) use self::lend::{LentFacts, Taken};
 pub(crate) use self::line::WaiterIndex;
 pub(crate) use self::look::Sight;
 pub(crate) use self::moment::{Moment, Now};
-pub(crate) use self::slot::SlotIndex;
+pub(crate) use self::slot::{DialId, SlotIndex};
 pub(crate) use self::wait::{Asking, AskingAgain, Joined};
 
 /// What the async skin keeps in the ledger without the ledger looking inside.
@@ -74,6 +76,8 @@ pub(crate) struct Ledger<K, T: Reusable, H: Host> {
     lanes: Slab<OfLanes, Lane<H::Id>>,
     homes: Slab<OfHomes, Home<H>>,
     slots: Slab<OfSlots, Slot<T>>,
+    /// Dials that have been told that nobody wants them, and have not ended yet.
+    cancelled: List<InLane, OfSlots>,
     waiters: Slab<OfWaiters, Waiter<T, H::Dial>>,
     /// The lanes in which somebody is to dial as soon as there is room in total, first come first.
     needs: BTreeSet<(Ticket, LaneIndex)>,
@@ -105,6 +109,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             lanes: Slab::new(),
             homes: Slab::new(),
             slots: Slab::new(),
+            cancelled: List::new(),
             waiters: Slab::new(),
             needs: BTreeSet::new(),
             stranded: BTreeSet::new(),

@@ -17,21 +17,28 @@ pub(crate) enum Room {
 
 impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// Makes room for a dial of the next waiter of a lane, if need be by closing an idle
-    /// connection that is of no use to that waiter. A limit of zero counts as one.
+    /// connection that is of no use to that waiter, or a dial that nobody waits for. A limit of
+    /// zero counts as one.
     pub(super) fn make_room(&mut self, lane: LaneIndex, after: &mut After<T, H>) -> Room {
         let entry = self.lanes[lane].entry;
         if self.is_full(entry) {
-            let Some(victim) = self.oldest_idle_of_key(entry, lane) else {
+            if let Some(victim) = self.oldest_idle_of_key(entry, lane) {
+                self.make_way(victim, after);
+            } else if let Some(dial) = self.unwanted_dial_of_key(entry) {
+                self.give_up_dial(dial, after);
+            } else {
                 return Room::FullForKey;
-            };
-            self.make_way(victim, after);
+            }
         }
         if self.totals.connections() >= self.policy.max_connections.max(1) {
             let home = self.lanes[lane].home;
-            let Some(victim) = self.oldest_idle(home) else {
+            if let Some(victim) = self.oldest_idle(home) {
+                self.make_way(victim, after);
+            } else if let Some(dial) = self.unwanted_dial() {
+                self.give_up_dial(dial, after);
+            } else {
                 return Room::FullInTotal;
-            };
-            self.make_way(victim, after);
+            }
         }
         Room::Made
     }

@@ -11,11 +11,19 @@ use crate::stats::Retirement;
 
 pub(crate) type SlotIndex = Index<OfSlots>;
 
+/// A dial's slot, and the number that tells whether the slot is still that dial's: one that is given
+/// up for others loses it before it has ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DialId {
+    pub(crate) slot: SlotIndex,
+    pub(crate) number: u64,
+}
+
 /// Marks the slab of slots.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct OfSlots;
 
-/// The chain of a lane's idle slots, or of its dials.
+/// The chain of a lane's idle slots, of its dials, or of all cancelled dials.
 #[derive(Debug)]
 pub(crate) struct InLane;
 
@@ -40,8 +48,8 @@ pub(crate) struct Slot<T> {
 pub(crate) enum SlotState<T> {
     /// Stands among its lane's dials. Boxed, as a slot is lent for longer than it is dialled.
     Dialling(Box<Dialling>),
-    /// A dial that nobody wants any more and that has been told so.
-    Cancelled,
+    /// A dial, by its number, that nobody wants any more and that has been told so.
+    Cancelled(u64),
     /// To whoever has, or had, this place in the line.
     Lent(Ticket),
     /// Stands among its lane's and its home's idle slots, and so do the two below.
@@ -54,6 +62,8 @@ pub(crate) enum SlotState<T> {
 
 #[derive(Debug)]
 pub(crate) struct Dialling {
+    /// In the order of their beginning, over all lanes.
+    pub(crate) number: u64,
     /// Whose dial it is, and the ticket that tells whether that waiter is still the same. `None` if
     /// the owner has been served and has come back since.
     pub(crate) owner: Option<(WaiterIndex, Ticket)>,
@@ -94,6 +104,15 @@ impl<T> Slot<T> {
             Some(Retirement::Suspended)
         } else {
             None
+        }
+    }
+
+    /// Whether it is still the slot of a dial.
+    pub(crate) fn is_of_dial(&self, number: u64) -> bool {
+        match &self.state {
+            SlotState::Dialling(dialling) => dialling.number == number,
+            SlotState::Cancelled(cancelled) => *cancelled == number,
+            _ => false,
         }
     }
 
@@ -143,6 +162,7 @@ mod tests {
         };
         let mut lanes: Slab<_, ()> = Slab::new();
         let dialling = Dialling {
+            number: 1,
             owner: None,
             begun: Ticket::default(),
             waker: None,

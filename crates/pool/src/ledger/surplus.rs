@@ -1,9 +1,10 @@
-//! Dials that nobody waits for: how long they may go on.
+//! Dials that nobody waits for: how long they may go on, and when they make room.
 
 use std::collections::VecDeque;
 
-use super::entry::{HomeIndex, LaneIndex};
+use super::entry::{EntryIndex, HomeIndex, LaneIndex};
 use super::slab::SMALL;
+use super::slot::{SlotIndex, SlotState};
 use super::{After, Host, Ledger, Moment};
 use crate::reusable::{Key, Reusable};
 
@@ -62,6 +63,50 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         {
             self.cancel_youngest(lane, after);
         }
+    }
+
+    /// A dial that is cancelled already, or else the youngest surplus one.
+    pub(super) fn unwanted_dial(&self) -> Option<SlotIndex> {
+        self.cancelled.oldest().or_else(|| {
+            let homes = self.homes.iter();
+            let surplus = homes.flat_map(|(_, home)| home.surplus.iter());
+            self.youngest_surplus(surplus.map(|(_, lane)| *lane))
+        })
+    }
+
+    /// The same among those of a key.
+    pub(super) fn unwanted_dial_of_key(&self, entry: EntryIndex) -> Option<SlotIndex> {
+        let mut cancelled = self.cancelled.oldest_first(&self.slots);
+        let is_of_key = |slot: &SlotIndex| self.lanes[self.slots[*slot].lane].entry == entry;
+        cancelled.find(is_of_key).or_else(|| {
+            let lanes = self.entries[entry].lanes.iter().copied();
+            self.youngest_surplus(lanes.filter(|lane| !self.lanes[*lane].surplus.is_empty()))
+        })
+    }
+
+    /// Takes its slot from a dial that nobody waits for, whatever its grace.
+    pub(super) fn give_up_dial(&mut self, slot: SlotIndex, after: &mut After<T, H>) {
+        let index = self.slots[slot].lane;
+        if let SlotState::Dialling(_) = self.slots[slot].state {
+            // The youngest date goes, as if one more waited.
+            let lane = &mut self.lanes[index];
+            if let Some(youngest) = lane.surplus.pop_back()
+                && lane.surplus.is_empty()
+            {
+                self.homes[lane.home].surplus.remove(&(youngest, index));
+            }
+            self.cancel_dial(slot, after);
+        }
+        self.strike_cancelled(slot, after);
+    }
+
+    fn youngest_surplus(&self, lanes: impl Iterator<Item = LaneIndex>) -> Option<SlotIndex> {
+        lanes
+            .filter_map(|lane| self.lanes[lane].dials.newest())
+            .max_by_key(|slot| match &self.slots[*slot].state {
+                SlotState::Dialling(dialling) => dialling.number,
+                _ => 0,
+            })
     }
 
     fn cancel_youngest(&mut self, index: LaneIndex, after: &mut After<T, H>) {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::look::Sight;
 use super::{
-    After, Among, Asking, AskingAgain, Deed, DialEnd, DialState, Host, Joined, Ledger, Moment, Now,
-    Taken,
+    After, Among, Asking, AskingAgain, Deed, DialEnd, DialId, DialState, Host, Joined, Ledger,
+    Moment, Now, Taken,
 };
 use super::{HomeIndex, SlotIndex, WaiterIndex};
 use crate::Want;
@@ -64,7 +64,7 @@ struct World {
     now: Moment,
     waiters: Vec<WaiterIndex>,
     leases: Vec<(SlotIndex, Conn)>,
-    dials: Vec<(SlotIndex, usize)>,
+    dials: Vec<(DialId, usize)>,
     sights: Vec<Sight<Conn>>,
     sweepers: Vec<(HomeIndex, usize)>,
 }
@@ -201,16 +201,18 @@ impl World {
         let Some(position) = self.pick(self.dials.len()) else {
             return;
         };
-        let (slot, _) = self.dials.swap_remove(position);
+        let (dial, _) = self.dials.swap_remove(position);
         let chance = self.below(10);
+        let has_asked = self.below(3) > 0;
         self.update(|ledger, now, after| {
-            if ledger.poll_dial(slot, Waker::noop(), after) == DialState::Cancelled {
-                return ledger.dial_ended(slot, DialEnd::Cancelled, now.mono, after);
+            // It may be given up after it has asked.
+            if has_asked && ledger.poll_dial(dial, Waker::noop(), after) == DialState::Cancelled {
+                return ledger.dial_ended(dial, DialEnd::Cancelled, now.mono, after);
             }
             match chance {
-                0..6 => ledger.dialled(slot, Conn, None, now, after),
-                6..9 => ledger.dial_ended(slot, DialEnd::Failed(().into()), now.mono, after),
-                _ => ledger.dial_ended(slot, DialEnd::Panicked, now.mono, after),
+                0..6 => ledger.dialled(dial, Conn, None, now, after),
+                6..9 => ledger.dial_ended(dial, DialEnd::Failed(().into()), now.mono, after),
+                _ => ledger.dial_ended(dial, DialEnd::Panicked, now.mono, after),
             }
         });
     }
@@ -268,12 +270,12 @@ impl World {
     /// A runtime ends: its dials are dropped, and its sweeper.
     fn end_runtime(&mut self) {
         let ended = self.below(3);
-        let is_there = |(_, runtime): &(SlotIndex, usize)| *runtime == ended;
+        let is_there = |(_, runtime): &(DialId, usize)| *runtime == ended;
         // More dials may begin there, as the ledger does not know yet.
         while let Some(position) = self.dials.iter().position(is_there) {
-            let (slot, _) = self.dials.swap_remove(position);
+            let (dial, _) = self.dials.swap_remove(position);
             self.update(|ledger, now, after| {
-                ledger.dial_ended(slot, DialEnd::RuntimeEnded, now.mono, after);
+                ledger.dial_ended(dial, DialEnd::RuntimeEnded, now.mono, after);
             });
         }
         let is_there = |(_, runtime): &(HomeIndex, usize)| *runtime == ended;
@@ -342,7 +344,7 @@ impl World {
         let result = change(&mut self.ledger, now, &mut after);
         for deed in after.in_order() {
             match deed {
-                Deed::Dial(begin) => self.dials.push((begin.slot, begin.runtime)),
+                Deed::Dial(begin) => self.dials.push((begin.id, begin.runtime)),
                 Deed::Sweep(home, runtime) => self.sweepers.push((home, runtime)),
                 Deed::Wake(_) | Deed::Drop(_) | Deed::TellDrained => {}
             }

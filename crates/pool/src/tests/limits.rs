@@ -144,6 +144,74 @@ async fn room_in_total_goes_to_whoever_came_first_whatever_the_key() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_abandoned_dial_makes_room_at_once() {
+    let stage = Stage::with(Policy::default().with_max_connections(1));
+    let hanging = stage.ask("a");
+    settled().await;
+    let abandoned = stage.dials()[0];
+    let mut other = stage.ask("b");
+    settled().await;
+    assert_eq!(stage.dials(), [abandoned], "somebody waits for it");
+    drop(hanging);
+    settled().await;
+    let dials = stage.dials();
+    assert!(dials.len() == 1 && dials[0] != abandoned, "{dials:?}");
+    stage.arrive(dials[0]).await;
+    other.lease();
+    assert_eq!(stage.pool.stats().counters.dials_cancelled, 1);
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_several_abandoned_dials_the_youngest_makes_room() {
+    let stage = Stage::with(Policy::default().with_max_connections(3));
+    let asks = [stage.ask("a"), stage.ask("b"), stage.ask("a")];
+    settled().await;
+    let dials = stage.dials();
+    drop(asks);
+    let mut others = Vec::new();
+    for left in [&dials[..2], &dials[..1], &[]] {
+        others.push(stage.ask("c"));
+        settled().await;
+        stage.audit();
+        let under_way = stage.dials();
+        assert_eq!(under_way[..left.len()], *left);
+        assert_eq!(under_way.len(), 3);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dial_overtaken_by_a_returned_connection_makes_room() {
+    let stage = Stage::with(Policy::default().with_max_connections(2));
+    let lease = stage.fresh("a").await;
+    let mut next = stage.ask("a");
+    settled().await;
+    let overtaken = stage.dials()[0];
+    let mut other = stage.ask("b");
+    lease.release();
+    let _lease = next.lease();
+    settled().await;
+    let dials = stage.dials();
+    assert!(!dials.contains(&overtaken));
+    stage.arrive(dials[0]).await;
+    other.lease();
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_makes_room_before_an_abandoned_dial() {
+    let stage = Stage::with(Policy::default().with_max_connections(2));
+    let idle = stage.idle("a", 1).await;
+    let hanging = stage.ask("b");
+    settled().await;
+    drop(hanging);
+    let _other = stage.ask("c");
+    settled().await;
+    assert_eq!(stage.closed(), idle);
+    assert_eq!(stage.dials().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_wants_a_fresh_connection_has_an_idle_one_of_its_key_make_room() {
     let stage = Stage::with(per_key(KeyLimits::default().with_max_connections(2)));
     let numbers = stage.idle("a", 2).await;

@@ -300,6 +300,7 @@ impl Reference {
 
     /// Begins the dials that are needed and possible, and brings the surplus up to date.
     fn follow(&mut self) {
+        self.note_surplus();
         while let Some(waiter) = self.next_dial() {
             let key = self.line[waiter].key;
             if self.connections_of(key) >= self.rules.key_max_connections {
@@ -307,7 +308,10 @@ impl Reference {
                 self.make_way(*victim.expect("who wants it fresh makes this one go"));
             }
             if self.connections() >= self.rules.max_connections {
-                self.make_way(self.idle[0]);
+                match self.idle.first() {
+                    Some(oldest) => self.make_way(*oldest),
+                    None => self.give_up_dial(),
+                }
             }
             let waiter = &mut self.line[waiter];
             self.dials.push(Dial {
@@ -317,6 +321,9 @@ impl Reference {
                 begun: self.came,
             });
         }
+    }
+
+    fn note_surplus(&mut self) {
         for key in KEYS {
             let waiting = self.line.iter().filter(|it| it.key == key).count();
             let surplus = self.dials_of(key).saturating_sub(waiting);
@@ -325,10 +332,24 @@ impl Reference {
         }
     }
 
+    /// The youngest dial of a key that has more than it needs makes room.
+    fn give_up_dial(&mut self) {
+        let youngest = self.youngest_surplus().expect("there is room to be made");
+        self.dials.remove(youngest);
+        self.note_surplus();
+    }
+
+    fn youngest_surplus(&self) -> Option<usize> {
+        let has_surplus = |key| self.surplus.get(key).is_some_and(|it| !it.is_empty());
+        self.dials.iter().rposition(|it| has_surplus(it.key))
+    }
+
     /// The position of the waiter that dials next, if there is one and room for it.
     fn next_dial(&self) -> Option<usize> {
         let (waiter, _) = self.needy().next()?;
-        let is_possible = self.connections() < self.rules.max_connections || !self.idle.is_empty();
+        let is_possible = self.connections() < self.rules.max_connections
+            || !self.idle.is_empty()
+            || self.youngest_surplus().is_some();
         is_possible.then_some(waiter)
     }
 

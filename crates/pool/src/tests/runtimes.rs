@@ -170,6 +170,43 @@ fn what_is_returned_makes_no_room_for_who_waits_for_its_own_full_key() {
 }
 
 #[test]
+fn an_abandoned_dial_makes_room_while_its_runtime_sleeps() {
+    let per_key = KeyLimits::default().with_max_connections(1);
+    for policy in [
+        Policy::default().with_max_connections(1),
+        Policy::default().with_per_key(per_key),
+    ] {
+        let stage = Stage::with(policy);
+        let (one, two) = (runtime(), runtime());
+        let hanging = one.block_on(async {
+            let ask = stage.ask("a");
+            settled().await;
+            ask
+        });
+        let abandoned = stage.dials()[0];
+        drop(hanging);
+        // From here on nobody drives the first runtime.
+        let (lease, dialled) = two.block_on(async {
+            let mut ask = stage.ask("a");
+            settled().await;
+            let dial = *stage.dials().last().expect("a dial of its own");
+            stage.arrive(dial).await;
+            (ask.lease(), dial)
+        });
+        assert_ne!(dialled, abandoned);
+        assert_eq!(stage.counts(), [0, 1, 0, 0]);
+        // When it wakes, the dial finds that its slot is another's.
+        one.block_on(stage.end_sleeping_dial(abandoned));
+        assert_eq!(stage.counts(), [0, 1, 0, 0]);
+        stage.audit();
+        two.block_on(async { lease.release() });
+        let counters = stage.pool.stats().counters;
+        assert_eq!((counters.dials, counters.dials_cancelled), (2, 1));
+        assert_eq!(counters.closes.total(), 0);
+    }
+}
+
+#[test]
 fn a_runtime_that_ends_takes_its_idle_connections_and_dials_along() {
     let stage = Stage::with(per_key(KeyLimits::default().with_max_connections(3)));
     let one = runtime();

@@ -142,6 +142,14 @@ impl Stage {
         settled().await;
     }
 
+    /// Lets a dial arrive that has been given up, and whose task does not know that yet.
+    pub(super) async fn end_sleeping_dial(&self, dial: u32) {
+        let sender = self.stable.records().dials.remove(&dial);
+        let sent = sender.expect("the dial sleeps").send(Outcome::Arrive);
+        sent.expect("it has not been polled since");
+        settled().await;
+    }
+
     pub(super) fn closed(&self) -> Vec<u32> {
         self.stable.records().closed.clone()
     }
