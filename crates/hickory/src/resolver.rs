@@ -11,7 +11,7 @@ use hickory_resolver::proto::op::Query;
 use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::{Hosts, TokioResolver};
 use tokio::runtime::{Handle, Id};
-use transport::{Answers, Resolve};
+use transport::{Answers, Families, Resolve};
 
 use crate::error::{Nothing, in_words, no_such_name};
 use crate::search::{Search, SearchList};
@@ -156,6 +156,10 @@ impl HickoryResolver {
 
 impl Resolve for HickoryResolver {
     fn resolve(&self, name: &str) -> Answers {
+        self.resolve_families(name, Families::Both)
+    }
+
+    fn resolve_families(&self, name: &str, families: Families) -> Answers {
         if let Some(addrs) = self.in_hosts(name) {
             return Answers::ready(addrs);
         }
@@ -167,8 +171,7 @@ impl Resolve for HickoryResolver {
         if names.is_empty() {
             return Answers::failed(no_such_name());
         }
-        let searches = FAMILIES.into_iter().zip(Search::pair());
-        Answers::from_lookups(searches.map(|(family, search)| {
+        Answers::from_lookups(searches(families).into_iter().map(|(family, search)| {
             let (resolver, names) = (resolver.clone(), names.clone());
             Box::pin(async move {
                 let ask = |name| ask(&resolver, name, family);
@@ -184,6 +187,14 @@ impl fmt::Debug for HickoryResolver {
             .field("servers", &self.config.name_servers())
             .field("search", &self.search)
             .finish_non_exhaustive()
+    }
+}
+
+fn searches(families: Families) -> Vec<(RecordType, Search)> {
+    match families {
+        Families::Both => FAMILIES.into_iter().zip(Search::pair()).collect(),
+        Families::OnlyIpv4 => vec![(RecordType::A, Search::alone())],
+        Families::OnlyIpv6 => vec![(RecordType::AAAA, Search::alone())],
     }
 }
 

@@ -75,6 +75,17 @@ impl Search {
         ]
     }
 
+    /// A search of one family, with no other to keep step with.
+    pub(crate) fn alone() -> Self {
+        let (mine, _) = watch::channel(Standing::default());
+        // It has passed over whatever this one will.
+        let (_, theirs) = watch::channel(Standing {
+            passed: usize::MAX,
+            is_over: true,
+        });
+        Self { mine, theirs }
+    }
+
     /// Asks for one name after another until one of them is the right one.
     ///
     /// A failure is remembered, and told if no later name has an answer; silence ends the search,

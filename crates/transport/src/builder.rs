@@ -259,6 +259,7 @@ impl ConnectorBuilder {
                     resolver: SharedResolver::new(
                         self.resolver
                             .unwrap_or_else(|| Box::new(SystemResolver::new())),
+                        self.families,
                         self.cache,
                     ),
                     overrides: self.overrides,

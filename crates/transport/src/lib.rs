@@ -72,7 +72,7 @@ pub use self::connector::Connector;
 pub use self::endpoint::{Endpoint, Host, Security};
 pub use self::error::{ConnectError, ConnectErrorKind, Phase};
 pub use self::facts::{Attempt, ConnectFacts, Connected, TlsFacts, TlsVersion};
-pub use self::names::{Answers, Resolve, SystemResolver, is_public};
+pub use self::names::{Answers, Families, Resolve, SystemResolver, is_public};
 pub use self::options::ConnectOptions;
 pub use self::socket::Keepalive;
 pub use self::stream::{Probe, Stream};

@@ -163,3 +163,9 @@ async fn a_side_that_is_given_up_does_not_hold_up_the_other() {
     let (told, asked) = side(mine, &[NoAddress, Address]).await;
     assert_eq!((told.as_str(), asked), ("", 1));
 }
+
+#[tokio::test]
+async fn a_family_alone_is_searched_for_as_far_as_it_goes() {
+    let found = side(Search::alone(), &[NoName, NoAddress, Address]).await;
+    assert_eq!(found, ("192.0.2.3".to_owned(), 3));
+}

@@ -38,6 +38,29 @@ async fn a_slow_aaaa_answer_costs_the_resolution_delay() {
     assert!((50..700).contains(&took), "{took} ms");
 }
 
+/// Nothing waits for an answer that would be of no use.
+#[tokio::test]
+async fn a_connector_of_one_family_asks_for_no_other() {
+    let server = Server::start(|_, family| match family {
+        RecordType::A => Answer::addresses(["127.0.0.1"]),
+        _ => Answer::addresses(["::1"]).after(5000),
+    });
+    let server = server.await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let closed = listener.local_addr().unwrap().port();
+    drop(listener);
+    let began = Instant::now();
+    let connector = connector(&server).only_ipv4().build();
+    let error = connector
+        .connect(&plain("a.test", closed))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ConnectErrorKind::Refused);
+    // The resolver's own patience would be 500 ms.
+    assert!(began.elapsed() < Duration::from_millis(400));
+    assert_eq!(server.asked(RecordType::AAAA), [""; 0]);
+}
+
 #[tokio::test]
 async fn ipv4_does_not_wait_where_ipv6_has_no_address() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

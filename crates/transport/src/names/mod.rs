@@ -11,7 +11,8 @@ use std::net::SocketAddr;
 
 pub use self::answers::Answers;
 use self::left_out::LeftOut;
-pub(crate) use self::reach::{Families, Reach};
+pub use self::reach::Families;
+pub(crate) use self::reach::Reach;
 pub use self::rules::is_public;
 use self::screen::Screen;
 pub(crate) use self::screen::{AddressFilter, Screened};
@@ -51,6 +52,16 @@ use crate::error::Failure;
 pub trait Resolve: Send + Sync + 'static {
     /// Starts to look a name up. It is as the endpoint gave it, a trailing dot included.
     fn resolve(&self, name: &str) -> Answers;
+
+    /// The same for a connector that uses these families only.
+    ///
+    /// A resolver that asks for the families apart can leave one out, so that nobody waits for
+    /// what would not be used. Unless written otherwise, it is [`resolve`](Self::resolve), and
+    /// addresses that may not be used are left out afterwards.
+    fn resolve_families(&self, name: &str, families: Families) -> Answers {
+        let _ = families;
+        self.resolve(name)
+    }
 }
 
 /// Everything that stands between a host and its addresses.

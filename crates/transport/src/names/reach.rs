@@ -3,10 +3,13 @@ use std::net::IpAddr;
 
 /// The families of addresses that may be used.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Families {
+pub enum Families {
+    /// IPv4 and IPv6.
     #[default]
     Both,
+    /// IPv4, and nothing else.
     OnlyIpv4,
+    /// IPv6, and nothing else.
     OnlyIpv6,
 }
 

@@ -9,8 +9,8 @@ use tokio::runtime::{Handle, Id};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Answers, Resolve};
-use crate::guard::guarded;
+use super::{Answers, Families, Resolve};
+use crate::guard::guarded_call;
 
 /// How long answers are kept.
 #[derive(Clone, Debug)]
@@ -44,6 +44,7 @@ pub(crate) struct SharedResolver {
 
 struct Inner {
     resolver: Box<dyn Resolve>,
+    families: Families,
     options: CacheOptions,
     names: Mutex<HashMap<Box<str>, Name>>,
     started: AtomicU64,
@@ -126,10 +127,15 @@ impl Progress {
 }
 
 impl SharedResolver {
-    pub(crate) fn new(resolver: Box<dyn Resolve>, options: CacheOptions) -> Self {
+    pub(crate) fn new(
+        resolver: Box<dyn Resolve>,
+        families: Families,
+        options: CacheOptions,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 resolver,
+                families,
                 options,
                 names: Mutex::new(HashMap::new()),
                 started: AtomicU64::new(0),
@@ -185,7 +191,7 @@ impl Inner {
     async fn run(self: Arc<Self>, name: Box<str>, number: u64, progress: watch::Sender<Progress>) {
         let began = Instant::now();
         let mut heard = Heard::default();
-        let mut answers = self.start(&name).await;
+        let mut answers = self.start(&name);
         let soon = timeout_at(
             began + PATIENCE_WITH_STALE,
             heard.listen(&mut answers, &progress),
@@ -226,10 +232,9 @@ impl Inner {
     }
 
     /// Asks the resolver; if that panics, the answer is a failure.
-    async fn start(self: &Arc<Self>, name: &str) -> Answers {
-        let (this, name) = (Arc::clone(self), name.to_owned());
-        let asked = guarded(move || Box::pin(std::future::ready(Ok(this.resolver.resolve(&name)))));
-        asked.await.unwrap_or_else(Answers::failed)
+    fn start(&self, name: &str) -> Answers {
+        let ask = || self.resolver.resolve_families(name, self.families);
+        guarded_call(ask).unwrap_or_else(Answers::failed)
     }
 
     /// Keeps a good answer, and gives what is left to tell: the failures, or in their place the

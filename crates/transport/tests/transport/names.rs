@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use postrider_transport::{Answers, ConnectErrorKind, Connector, Phase, Resolve};
+use postrider_transport::{Answers, ConnectErrorKind, Connector, Families, Phase, Resolve};
 
 use crate::support::{failure, listen, plain};
 
@@ -96,6 +96,30 @@ async fn a_resolver_that_panics_is_an_error() {
     let connector = resolving(|_| panic!("oh"));
     let text = "could not resolve a.test: user code panicked";
     assert_failure(&connector, ConnectErrorKind::Panicked, text).await;
+}
+
+#[tokio::test]
+async fn a_resolver_is_told_which_families_are_of_use() {
+    struct Recording(Arc<Mutex<Vec<Families>>>);
+
+    impl Resolve for Recording {
+        fn resolve(&self, _: &str) -> Answers {
+            unreachable!("this one is asked by families")
+        }
+
+        fn resolve_families(&self, _: &str, families: Families) -> Answers {
+            self.0.lock().unwrap().push(families);
+            Answers::failed(io::ErrorKind::NotFound.into())
+        }
+    }
+
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let builder = || Connector::builder().resolver(Recording(Arc::clone(&asked)));
+    for builder in [builder(), builder().only_ipv4(), builder().only_ipv6()] {
+        failure(&builder.build(), &plain("a.test", 80)).await;
+    }
+    let expected = [Families::Both, Families::OnlyIpv4, Families::OnlyIpv6];
+    assert_eq!(*asked.lock().unwrap(), expected);
 }
 
 #[tokio::test]

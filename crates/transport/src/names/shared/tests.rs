@@ -27,7 +27,7 @@ fn shared(
         asked: Arc::clone(&asked),
         answer,
     };
-    let shared = SharedResolver::new(Box::new(resolver), CacheOptions::default());
+    let shared = SharedResolver::new(Box::new(resolver), Families::Both, CacheOptions::default());
     (shared, asked)
 }
 
