@@ -83,6 +83,31 @@ fn a_dial_that_nobody_waits_for_any_more_is_not_lost() {
 }
 
 #[test]
+fn who_refuses_a_connection_gets_another_and_so_does_who_waits_behind() {
+    explore(|| {
+        let world = World::new(one_per_key());
+        let lease = world.mount("a").unwrap();
+        let other = spawn(world.on_a_thread(|world| world.ride("a")));
+        world.refuse(lease).unwrap().release();
+        other.join().unwrap();
+        assert_eq!(world.dials(), 2);
+        world.end();
+    });
+}
+
+#[test]
+fn a_dial_that_ends_while_it_is_given_up_for_others_leaves_nothing() {
+    explore(|| {
+        let world = World::new(Policy::default().with_max_connections(1));
+        world.give_up("a");
+        world.ride("b");
+        assert!((1..=2).contains(&world.dials()));
+        assert_eq!(world.counts().connections(), 1);
+        world.end();
+    });
+}
+
+#[test]
 fn whoever_waits_when_dials_fail_is_told() {
     explore(|| {
         let world = World::new(one_per_key());

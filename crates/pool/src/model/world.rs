@@ -13,7 +13,7 @@ use loom::model::Builder;
 use crate::host::{Instant, end_time};
 use crate::policy::Policy;
 use crate::shared::Shared;
-use crate::stats::Counts;
+use crate::stats::{Counts, Retirement};
 use crate::{Lease, Pool, Reusable, Wait, WaitError, Want};
 
 pub(super) type Station = &'static str;
@@ -98,6 +98,13 @@ impl World {
 
     pub(super) fn mount(&self, station: Station) -> Answer {
         block_on(self.wait(station))
+    }
+
+    /// Says that a connection is dead, and waits for another.
+    pub(super) fn refuse(&self, lease: Lease<Station, Horse>) -> Answer {
+        let stable = Arc::clone(&self.stable);
+        let dial = || ready(Ok(Horse { _stable: stable }));
+        block_on(lease.refuse(Retirement::Stale, Want::Any, dial))
     }
 
     /// Waits with a dial that fails.
