@@ -1,3 +1,5 @@
+mod heard;
+
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
@@ -9,6 +11,7 @@ use tokio::runtime::{Handle, Id};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use self::heard::{Heard, Part, Progress};
 use super::{Answers, Families, Resolve};
 use crate::guard::guarded_call;
 
@@ -100,30 +103,6 @@ struct Good {
     at: Instant,
     /// Whether no part of the answer is missing because the resolver failed.
     is_whole: bool,
-}
-
-/// What a lookup's callers are told so far.
-#[derive(Default)]
-struct Progress {
-    parts: Vec<Part>,
-    is_over: bool,
-}
-
-type Part = Result<Vec<SocketAddr>, Arc<io::Error>>;
-
-impl Progress {
-    fn tell(&mut self, part: Part) {
-        if !self.is_over {
-            self.parts.push(part);
-        }
-    }
-
-    fn end(&mut self, last: impl IntoIterator<Item = Part>) {
-        for part in last {
-            self.tell(part);
-        }
-        self.is_over = true;
-    }
 }
 
 impl SharedResolver {
@@ -289,45 +268,6 @@ impl Inner {
     }
 }
 
-/// What a lookup has brought so far.
-#[derive(Default)]
-struct Heard {
-    good: Vec<SocketAddr>,
-    /// How many parts were good.
-    parts: usize,
-    failures: Vec<io::Error>,
-}
-
-impl Heard {
-    /// Takes in and tells what comes until all has come.
-    ///
-    /// Cancel safe: it goes on where it stood.
-    async fn listen(&mut self, answers: &mut Answers, progress: &watch::Sender<Progress>) {
-        while let Some(part) = answers.next().await {
-            match part {
-                Ok(addrs) => {
-                    self.good.extend_from_slice(&addrs);
-                    self.parts += 1;
-                    progress.send_modify(|progress| progress.tell(Ok(addrs)));
-                }
-                Err(error) => self.failures.push(error),
-            }
-        }
-    }
-
-    /// The addresses as one answer, and the failures.
-    ///
-    /// Parts come in any order, which is no preference: from memory IPv6 goes first, as it would
-    /// have in the race (RFC 8305 §3). An answer in one piece was put in order by the resolver.
-    fn in_order(mut self) -> (Vec<SocketAddr>, Vec<io::Error>) {
-        if self.parts > 1 {
-            self.good
-                .sort_by_key(|addr| addr.ip().to_canonical().is_ipv4());
-        }
-        (self.good, self.failures)
-    }
-}
-
 /// Forgets the oldest names that nobody asks about, if with a new one there would be too many.
 fn make_room(names: &mut HashMap<Box<str>, Name>, newcomer: &str) {
     if names.len() < MOST_NAMES || names.contains_key(newcomer) {
@@ -336,7 +276,8 @@ fn make_room(names: &mut HashMap<Box<str>, Name>, newcomer: &str) {
     let mut excess = names.len() + 1 - MOST_NAMES;
     let mut ages: Vec<_> = names.values().filter_map(Name::rests_since).collect();
     ages.sort_unstable();
-    let Some(youngest_to_go) = ages.get(excess - 1).or(ages.last()).copied() else {
+    ages.truncate(excess);
+    let Some(youngest_to_go) = ages.last().copied() else {
         return;
     };
     names.retain(|_, known| {

@@ -1,0 +1,74 @@
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::names::Answers;
+
+/// What a lookup has brought so far.
+#[derive(Default)]
+pub(super) struct Heard {
+    pub(super) good: Vec<SocketAddr>,
+    /// How many parts were good.
+    parts: usize,
+    pub(super) failures: Vec<io::Error>,
+}
+
+impl Heard {
+    /// Takes in and tells what comes until all has come.
+    ///
+    /// Cancel safe: it goes on where it stood.
+    pub(super) async fn listen(
+        &mut self,
+        answers: &mut Answers,
+        progress: &watch::Sender<Progress>,
+    ) {
+        while let Some(part) = answers.next().await {
+            match part {
+                Ok(addrs) => {
+                    self.good.extend_from_slice(&addrs);
+                    self.parts += 1;
+                    progress.send_modify(|progress| progress.tell(Ok(addrs)));
+                }
+                Err(error) => self.failures.push(error),
+            }
+        }
+    }
+
+    /// The addresses as one answer, and the failures.
+    ///
+    /// Parts come in any order, which is no preference: from memory IPv6 goes first, as it would
+    /// have in the race (RFC 8305 §3). An answer in one piece was put in order by the resolver.
+    pub(super) fn in_order(mut self) -> (Vec<SocketAddr>, Vec<io::Error>) {
+        if self.parts > 1 {
+            self.good
+                .sort_by_key(|addr| addr.ip().to_canonical().is_ipv4());
+        }
+        (self.good, self.failures)
+    }
+}
+
+/// What a lookup's callers are told so far.
+#[derive(Default)]
+pub(super) struct Progress {
+    pub(super) parts: Vec<Part>,
+    pub(super) is_over: bool,
+}
+
+pub(super) type Part = Result<Vec<SocketAddr>, Arc<io::Error>>;
+
+impl Progress {
+    pub(super) fn tell(&mut self, part: Part) {
+        if !self.is_over {
+            self.parts.push(part);
+        }
+    }
+
+    pub(super) fn end(&mut self, last: impl IntoIterator<Item = Part>) {
+        for part in last {
+            self.tell(part);
+        }
+        self.is_over = true;
+    }
+}
