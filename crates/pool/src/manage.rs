@@ -5,11 +5,13 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::dial::prepare;
 use crate::error::WaitError;
-use crate::host::{Instant, timeout_at};
-use crate::ledger::{Among, Sight};
+use crate::host::{Handle, Instant, timeout_at};
+use crate::ledger::{Among, Asking, Sight};
 use crate::pool::Pool;
 use crate::reusable::{Key, Reusable};
+use crate::shared::Tokio;
 use crate::stats::{Counts, Retirement};
 use crate::sweep::{close, keep};
 use crate::wait::{Wait, Want};
@@ -27,12 +29,16 @@ pub struct IdleFacts {
 }
 
 impl<K: Key, T: Reusable> Pool<K, T> {
-    /// Dials until `count` connections of this key stand idle, as far as the limits allow, and
-    /// tells how many it has dialled.
+    /// Dials until `count` connections of this key stand idle on this runtime, as far as the limits
+    /// leave room, and tells how many it has dialled.
+    ///
+    /// The limits are those of connections and of idle ones, per key and in total. Nothing is
+    /// closed to make room, and nothing is waited for but the dials, which end by themselves.
     ///
     /// # Errors
     ///
     /// The first [`WaitError`] of a dial, after all have ended; the others stay in the pool.
+    /// [`WaitError::NoRuntime`] outside a runtime.
     ///
     /// # Cancel safety
     ///
@@ -48,13 +54,13 @@ impl<K: Key, T: Reusable> Pool<K, T> {
         F: FnOnce() -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Result<T, T::Error>> + Send + 'static,
     {
-        let shared = self.shared();
-        let limits = shared.limits.of(&key);
-        let counts = shared.update(|ledger, _| ledger.counts_of(&key));
-        let room = limits.max_connections.saturating_sub(counts.connections());
-        let missing = count.min(limits.max_idle).saturating_sub(counts.idle);
-        let waits: Vec<_> = (0..missing.min(room))
-            .map(|_| self.wait(key.clone(), Want::Fresh, dial.clone()))
+        let runtime = Handle::try_current().map_err(|_| WaitError::NoRuntime)?;
+        let missing = self.missing(&key, count, &runtime);
+        let waits: Vec<_> = (0..missing)
+            .map_while(|_| {
+                let dial = prepare(dial.clone());
+                self.wait_if_room(self.asking(key.clone(), Want::Fresh, runtime.clone(), dial))
+            })
             .collect();
         let mut dialled = Ok(0);
         release_each(waits, |error| match (&mut dialled, error) {
@@ -138,6 +144,23 @@ impl<K: Key, T: Reusable> Pool<K, T> {
             ledger.give_up(now, after);
             left
         })
+    }
+
+    /// How many more connections of a key could idle on a runtime, up to `count`.
+    fn missing(&self, key: &K, count: usize, runtime: &Handle) -> usize {
+        let shared = self.shared();
+        let limits = shared.limits.of(key);
+        shared.update(|ledger, _| {
+            let missing = count.saturating_sub(ledger.idle_of(key, runtime.id()));
+            missing.min(ledger.room_to_warm(key, limits))
+        })
+    }
+
+    fn wait_if_room(&self, asking: Asking<K, Tokio<T>>) -> Option<Wait<K, T>> {
+        let shared = self.shared();
+        let now = shared.now();
+        let joined = shared.update(|ledger, after| ledger.join_if_room(asking, now, after));
+        joined.map(|joined| Wait::new(self, joined))
     }
 
     fn close_idle_among(&self, among: Among<'_, K>) -> usize {

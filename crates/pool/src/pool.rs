@@ -8,14 +8,14 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
-use crate::dial::prepare;
+use crate::dial::{Dial, prepare};
 use crate::error::WaitError;
 use crate::host::{Handle, Instant};
 use crate::lease::{Lease, Source};
 use crate::ledger::{Asking, Ledger};
 use crate::policy::{KeyLimits, Policy};
 use crate::reusable::{Key, Reusable};
-use crate::shared::{Limits, Shared, WallClock};
+use crate::shared::{Limits, Shared, Tokio, WallClock};
 use crate::stats::{Counts, Retirement, Stats};
 use crate::wait::{Wait, Want};
 
@@ -115,15 +115,8 @@ impl<K: Key, T: Reusable> Pool<K, T> {
         let Ok(runtime) = Handle::try_current() else {
             return Wait::failed(WaitError::NoRuntime);
         };
+        let asking = self.asking(key, want, runtime, prepare(dial));
         let shared = &self.handle.shared;
-        let asking = Asking {
-            limits: shared.limits.of(&key),
-            key,
-            id: runtime.id(),
-            runtime,
-            want,
-            dial: prepare(dial),
-        };
         let now = shared.now();
         let joined = shared.update(|ledger, after| ledger.join(asking, now, after));
         Wait::new(self, joined)
@@ -161,6 +154,23 @@ impl<K: Key, T: Reusable> Pool<K, T> {
     pub(crate) fn of(shared: &Shared<K, T>) -> Option<Self> {
         let handle = shared.handle.upgrade()?;
         Some(Self { handle })
+    }
+
+    pub(crate) fn asking(
+        &self,
+        key: K,
+        want: Want,
+        runtime: Handle,
+        dial: Dial<T>,
+    ) -> Asking<K, Tokio<T>> {
+        Asking {
+            limits: self.handle.shared.limits.of(&key),
+            key,
+            id: runtime.id(),
+            runtime,
+            want,
+            dial,
+        }
     }
 
     pub(crate) fn shared(&self) -> Arc<Shared<K, T>> {

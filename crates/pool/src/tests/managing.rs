@@ -15,11 +15,7 @@ use crate::{Counts, KeyLimits, Policy, Pool, Retirement, Reusable, WaitError, Wa
 async fn warming_fills_up_to_the_number_wanted() {
     let stage = Stage::with(Policy::default());
     stage.idle("a", 1).await;
-    let stable = stage.stable.clone();
-    let dial = move || {
-        let stable = stable.clone();
-        async move { Ok(stable.horse()) }
-    };
+    let dial = stage.stable.ready();
     assert_eq!(stage.pool.warm("a", 3, dial.clone()).await.ok(), Some(2));
     assert_eq!(stage.counts(), [3, 0, 0, 0]);
     assert_eq!(stage.pool.warm("a", 3, dial).await.ok(), Some(0));
@@ -32,13 +28,68 @@ async fn warming_stays_within_the_limits() {
     let limits = KeyLimits::default().with_max_connections(3);
     let stage = Stage::with(per_key(limits));
     let _held = stage.fresh("a").await;
-    let stable = stage.stable.clone();
-    let dial = move || {
-        let stable = stable.clone();
-        async move { Ok(stable.horse()) }
-    };
+    let dial = stage.stable.ready();
     assert_eq!(stage.pool.warm("a", 10, dial).await.ok(), Some(2));
     assert_eq!(stage.counts(), [2, 1, 0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn warming_makes_no_more_than_every_limit_leaves_room_for() {
+    let key = KeyLimits::default();
+    for (policy, made) in [
+        (Policy::default().with_max_connections(4), 4),
+        (Policy::default().with_max_connections(0), 1),
+        (Policy::default().with_max_idle(4), 4),
+        (Policy::default().with_max_idle(0), 0),
+        (per_key(key.with_max_connections(3)), 3),
+        (per_key(key.with_max_connections(0)), 1),
+        (per_key(key.with_max_idle(3)), 3),
+        (per_key(key.with_max_idle(0)), 0),
+        (Policy::default(), 8),
+    ] {
+        let stage = Stage::with(policy.clone());
+        let dial = stage.stable.ready();
+        let dialled = stage.pool.warm("a", 8, dial).await;
+        assert_eq!(dialled.ok(), Some(made), "{policy:?}");
+        assert_eq!(stage.counts(), [made, 0, 0, 0]);
+        assert_eq!(stage.closed(), [0; 0]);
+        stage.audit();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn warming_closes_no_idle_connection_of_another_key() {
+    for policy in [
+        Policy::default().with_max_connections(4),
+        Policy::default().with_max_idle(4),
+    ] {
+        let stage = Stage::with(policy);
+        stage.idle("b", 3).await;
+        let dial = stage.stable.ready();
+        assert_eq!(stage.pool.warm("a", 8, dial).await.ok(), Some(1));
+        assert_eq!(stage.closed(), [0; 0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn warming_does_not_wait_for_room() {
+    let stage = Stage::with(Policy::default().with_max_connections(1));
+    let _held = stage.fresh("b").await;
+    let begun = Instant::now();
+    let dial = stage.stable.ready();
+    assert_eq!(stage.pool.warm("a", 8, dial).await.ok(), Some(0));
+    assert_eq!(begun.elapsed(), seconds(0));
+    stage.audit();
+}
+
+#[test]
+fn warming_without_a_runtime_is_an_error_and_no_panic() {
+    let stage = Stage::with(Policy::default());
+    let warming = stage.pool.warm("a", 1, stage.stable.ready());
+    let Poll::Ready(Err(error)) = by_hand(warming).poll_once() else {
+        panic!("there is nothing to wait for")
+    };
+    assert!(matches!(error, WaitError::NoRuntime));
 }
 
 #[tokio::test(start_paused = true)]

@@ -42,6 +42,18 @@ fn a_connection_is_lent_on_its_own_runtime_only() {
 }
 
 #[test]
+fn warming_on_one_runtime_does_not_count_what_idles_on_another() {
+    let stage = Stage::with(per_key(KeyLimits::default().with_max_idle(12)));
+    let (one, two) = (runtime(), runtime());
+    let warm = || stage.pool.warm("a", 8, stage.stable.ready());
+    assert_eq!(one.block_on(warm()).ok(), Some(8));
+    assert_eq!(two.block_on(warm()).ok(), Some(4));
+    assert_eq!(two.block_on(async { stage.pool.idle("a") }), 4);
+    assert_eq!(stage.closed(), [0; 0]);
+    stage.audit();
+}
+
+#[test]
 fn a_connection_returned_elsewhere_idles_at_home() {
     let stage = Stage::with(Policy::default());
     let (one, two) = (runtime(), runtime());

@@ -1,7 +1,7 @@
 //! The stage: horses for connections, dials that end when the test says so.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
+use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -212,6 +212,14 @@ impl Stable {
                 }
             })
         }
+    }
+
+    /// A dial that needs no telling.
+    pub(super) fn ready(
+        &self,
+    ) -> impl FnOnce() -> Ready<Result<Horse, Fall>> + Clone + Send + 'static + use<> {
+        let stable = self.clone();
+        move || ready(Ok(stable.horse()))
     }
 
     pub(super) fn horse(&self) -> Horse {
