@@ -82,31 +82,37 @@ impl<K: Key, T: Reusable> Pool<K, T> {
         self.close_idle_among(Among::Key(key))
     }
 
+    /// Closes the idle connections of the keys that `is_meant` picks, and tells how many.
+    ///
+    /// Each of them, whoever may be looking at it at the moment. No lock is held while `is_meant`
+    /// is asked, once for each key that has idle connections.
+    pub fn close_idle_where(&self, mut is_meant: impl FnMut(&K) -> bool) -> usize {
+        let keys = self.shared().update(|ledger, _| ledger.idle_keys());
+        let meant = keys.into_iter().filter(|key| is_meant(key));
+        meant.map(|key| self.close_idle_for(&key)).sum()
+    }
+
     /// Closes the idle connections that `is_unwanted` picks, and tells how many.
     ///
     /// No lock is held meanwhile; connections that are being looked at cannot be lent, and serve
     /// whoever waits for one when they come back.
+    ///
+    /// A connection that somebody else looks at, the sweeper for some microseconds or another call
+    /// of this, is asked about once it is back. If it is not back when all others have been asked
+    /// about, it is left alone, as waiting for it might be without end. Where the key tells,
+    /// [`close_idle_where`](Self::close_idle_where) leaves out none.
     pub fn evict(&self, mut is_unwanted: impl FnMut(&K, &T, &IdleFacts) -> bool) -> usize {
         let shared = self.shared();
-        let now = shared.moment();
-        let sights = shared.update(|ledger, _| ledger.look_at_all(now));
-        let mut tour = Tour { pool: self, sights };
+        let mut ahead = shared.update(|ledger, _| ledger.idle_slots());
         let mut evicted = 0;
-        while let Some((key, sight)) = tour.sights.pop() {
-            let mut stop = Stop {
-                pool: self,
-                sight: Some(sight),
-            };
-            let is_unwanted = stop
-                .sight
-                .as_ref()
-                .is_some_and(|sight| is_unwanted(&key, &sight.connection, &sight.facts()));
-            if is_unwanted && let Some(sight) = stop.sight.take() {
-                close(&shared, sight, Retirement::Evicted);
-                evicted += 1;
+        loop {
+            let now = shared.moment();
+            let sights = shared.update(|ledger, _| ledger.look_at_all(&mut ahead, now));
+            if sights.is_empty() {
+                return evicted;
             }
+            evicted += self.evict_among(sights, &mut is_unwanted);
         }
-        evicted
     }
 
     /// Lends nothing from here on. Idle connections say goodbye and close; who waits already is
@@ -161,6 +167,30 @@ impl<K: Key, T: Reusable> Pool<K, T> {
         let now = shared.now();
         let joined = shared.update(|ledger, after| ledger.join_if_room(asking, now, after));
         joined.map(|joined| Wait::new(self, joined))
+    }
+
+    fn evict_among(
+        &self,
+        sights: Vec<(K, Sight<T>)>,
+        mut is_unwanted: impl FnMut(&K, &T, &IdleFacts) -> bool,
+    ) -> usize {
+        let mut tour = Tour { pool: self, sights };
+        let mut evicted = 0;
+        while let Some((key, sight)) = tour.sights.pop() {
+            let mut stop = Stop {
+                pool: self,
+                sight: Some(sight),
+            };
+            let is_unwanted = stop
+                .sight
+                .as_ref()
+                .is_some_and(|sight| is_unwanted(&key, &sight.connection, &sight.facts()));
+            if is_unwanted && let Some(sight) = stop.sight.take() {
+                close(&self.shared(), sight, Retirement::Evicted);
+                evicted += 1;
+            }
+        }
+        evicted
     }
 
     fn close_idle_among(&self, among: Among<'_, K>) -> usize {

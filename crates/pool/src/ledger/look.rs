@@ -61,17 +61,41 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         self.homes[home].idle.len() as usize
     }
 
-    /// Hands out all idle connections, each with its key.
-    pub(crate) fn look_at_all(&mut self, now: Moment) -> Vec<(K, Sight<T>)> {
-        let idle: Vec<_> = self
-            .slots
+    /// All idle connections, those that are being looked at among them.
+    pub(crate) fn idle_slots(&self) -> Vec<SlotIndex> {
+        let homes = self.homes.iter();
+        homes
+            .flat_map(|(_, home)| home.idle.oldest_first(&self.slots))
+            .collect()
+    }
+
+    /// Each key that has idle connections, those that are being looked at among them.
+    pub(crate) fn idle_keys(&self) -> Vec<K> {
+        let entries = self.entries.iter();
+        entries
+            .filter(|(index, _)| self.counts_in(*index).idle > 0)
+            .map(|(_, entry)| entry.key.clone())
+            .collect()
+    }
+
+    /// Hands out those of the slots that idle, each with its key, and leaves those among them that
+    /// somebody else looks at.
+    pub(crate) fn look_at_all(
+        &mut self,
+        slots: &mut Vec<SlotIndex>,
+        now: Moment,
+    ) -> Vec<(K, Sight<T>)> {
+        let idle: Vec<_> = slots
             .iter()
-            .filter(|(_, slot)| matches!(slot.state, SlotState::Idle { .. }))
-            .map(|(index, slot)| {
-                let entry = self.lanes[slot.lane].entry;
-                (index, self.entries[entry].key.clone())
+            .filter_map(|index| match self.slots.get(*index)?.state {
+                SlotState::Idle { .. } => Some((*index, self.key_of(*index).clone())),
+                _ => None,
             })
             .collect();
+        slots.retain(|index| {
+            let slot = self.slots.get(*index);
+            slot.is_some_and(|slot| matches!(slot.state, SlotState::Looked(_)))
+        });
         idle.into_iter()
             .filter_map(|(slot, key)| Some((key, self.hand_out(slot, now)?)))
             .collect()
@@ -136,6 +160,11 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         home.is_swept = false;
         self.forget_home_if_unused(index, after);
         true
+    }
+
+    fn key_of(&self, slot: SlotIndex) -> &K {
+        let lane = self.slots[slot].lane;
+        &self.entries[self.lanes[lane].entry].key
     }
 
     fn hand_out(&mut self, index: SlotIndex, now: Moment) -> Option<Sight<T>> {

@@ -229,7 +229,10 @@ impl World {
                 });
             }
             _ => {
-                let all = self.update(|ledger, now, _| ledger.look_at_all(now.mono));
+                let all = self.update(|ledger, now, _| {
+                    let mut slots = ledger.idle_slots();
+                    ledger.look_at_all(&mut slots, now.mono)
+                });
                 sights.extend(all.into_iter().map(|(_, sight)| sight));
             }
         }

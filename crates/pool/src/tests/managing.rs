@@ -1,4 +1,4 @@
-//! Warming, closing, shutting down, statistics.
+//! Warming, shutting down, statistics.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::stage::{Fall, Outcome, Stage, pass, per_key, seconds, settled};
-use crate::{Counts, KeyLimits, Policy, Pool, Retirement, Reusable, WaitError, Want};
+use crate::{Counts, KeyLimits, Policy, Pool, Reusable, WaitError, Want};
 
 #[tokio::test(start_paused = true)]
 async fn warming_fills_up_to_the_number_wanted() {
@@ -107,72 +107,6 @@ async fn warming_reports_the_first_failure_and_keeps_what_was_made() {
     };
     assert_eq!(*cause, Fall("refused"));
     assert_eq!(stage.counts(), [1, 0, 0, 0]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn idle_connections_are_closed_on_demand_all_or_those_of_a_key() {
-    let stage = Stage::with(Policy::default());
-    let a = stage.idle("a", 2).await;
-    stage.idle("b", 2).await;
-    assert_eq!(stage.pool.close_idle_for(&"a"), 2);
-    assert_eq!(stage.closed(), a);
-    assert_eq!(stage.pool.close_idle_for(&"unknown"), 0);
-    assert_eq!(stage.pool.close_idle(), 2);
-    assert_eq!(stage.counts(), [0, 0, 0, 0]);
-    stage.audit();
-}
-
-#[tokio::test(start_paused = true)]
-async fn closing_idle_ones_reaches_those_that_are_being_looked_at() {
-    let stage = Stage::with(Policy::default());
-    stage.idle("a", 2).await;
-    let evicted = stage.pool.evict(|_, _, _| {
-        stage.pool.close_idle();
-        false
-    });
-    assert_eq!(evicted, 0);
-    assert_eq!(stage.counts(), [0, 0, 0, 0]);
-    stage.audit();
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_predicate_picks_what_is_evicted_by_its_facts() {
-    let stage = Stage::with(Policy::default());
-    let a = stage.idle("a", 1).await;
-    pass(seconds(10)).await;
-    stage.lease("a").expect("one idles").release();
-    let b = stage.idle("b", 1).await;
-    pass(seconds(5)).await;
-    let mut seen = Vec::new();
-    let evicted = stage.pool.evict(|key, horse, facts| {
-        seen.push((*key, horse.number, facts.age, facts.idle_for, facts.uses));
-        facts.age > seconds(10)
-    });
-    seen.sort_unstable();
-    assert_eq!(
-        seen,
-        [
-            ("a", a[0], seconds(15), seconds(5), 2),
-            ("b", b[0], seconds(5), seconds(5), 1),
-        ]
-    );
-    assert_eq!((evicted, stage.closed()), (1, a));
-    let closes = stage.pool.stats().counters.closes;
-    assert_eq!(closes.of(Retirement::Evicted), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_predicate_that_panics_loses_nothing() {
-    let stage = Stage::with(Policy::default());
-    stage.idle("a", 3).await;
-    let pool = stage.pool.clone();
-    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        pool.evict(|_, _, _| panic!("as the test wants it"))
-    }));
-    assert!(panicked.is_err());
-    assert_eq!(stage.counts(), [3, 0, 0, 0]);
-    assert!(stage.lease("a").is_some());
-    stage.audit();
 }
 
 #[tokio::test(start_paused = true)]

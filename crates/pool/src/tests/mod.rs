@@ -2,6 +2,7 @@
 
 mod cancel;
 mod dialling;
+mod evicting;
 mod lending;
 mod limits;
 mod managing;

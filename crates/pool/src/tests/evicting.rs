@@ -1,0 +1,143 @@
+//! Closing idle connections: all, those of some keys, those that a predicate picks.
+
+use std::sync::mpsc;
+
+use super::stage::{Stage, pass, seconds};
+use crate::{Policy, Retirement};
+
+#[tokio::test(start_paused = true)]
+async fn idle_connections_are_closed_on_demand_all_or_those_of_a_key() {
+    let stage = Stage::with(Policy::default());
+    let a = stage.idle("a", 2).await;
+    stage.idle("b", 2).await;
+    assert_eq!(stage.pool.close_idle_for(&"a"), 2);
+    assert_eq!(stage.closed(), a);
+    assert_eq!(stage.pool.close_idle_for(&"unknown"), 0);
+    assert_eq!(stage.pool.close_idle(), 2);
+    assert_eq!(stage.counts(), [0, 0, 0, 0]);
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_idle_ones_reaches_those_that_are_being_looked_at() {
+    let stage = Stage::with(Policy::default());
+    stage.idle("a", 2).await;
+    let evicted = stage.pool.evict(|_, _, _| {
+        stage.pool.close_idle();
+        false
+    });
+    assert_eq!(evicted, 0);
+    assert_eq!(stage.counts(), [0, 0, 0, 0]);
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_the_idle_ones_of_some_keys_leaves_out_none_that_is_being_looked_at() {
+    let stage = Stage::with(Policy::default());
+    for key in ["a", "b", "c"] {
+        stage.idle(key, 2).await;
+    }
+    let mut asked = Vec::new();
+    let mut closed = 0;
+    stage.pool.evict(|_, _, _| {
+        closed += stage.pool.close_idle_where(|key| {
+            asked.push(*key);
+            *key != "b"
+        });
+        false
+    });
+    assert_eq!(closed, 4);
+    assert_eq!(stage.counts(), [2, 0, 0, 0]);
+    assert_eq!(stage.pool.idle("b"), 2);
+    asked.sort_unstable();
+    asked.dedup();
+    assert_eq!(asked, ["a", "b", "c"]);
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn evicting_waits_for_no_connection_that_somebody_else_looks_at() {
+    let stage = Stage::with(Policy::default());
+    stage.idle("a", 2).await;
+    let mut inner = Vec::new();
+    stage.pool.evict(|_, _, _| {
+        inner.push(stage.pool.evict(|_, _, _| true));
+        false
+    });
+    // The first call found both out, the second the one that was back.
+    assert_eq!(inner, [0, 1]);
+    assert_eq!(stage.counts(), [1, 0, 0, 0]);
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn evicting_asks_about_connections_that_somebody_else_has_brought_back() {
+    let stage = Stage::with(Policy::default());
+    stage.idle("a", 1).await;
+    let lease = stage.fresh("b").await;
+    let (is_out, out) = mpsc::channel();
+    let (bring, back) = mpsc::channel();
+    let pool = stage.pool.clone();
+    let other = std::thread::spawn(move || {
+        pool.evict(|_, _, _| {
+            is_out.send(()).expect("the test goes on");
+            back.recv().expect("the test goes on");
+            false
+        })
+    });
+    out.recv().expect("the other looks at it");
+    lease.release();
+    let mut asked = Vec::new();
+    let mut other = Some(other);
+    let evicted = stage.pool.evict(|key, _, _| {
+        asked.push(*key);
+        if let Some(other) = other.take() {
+            bring.send(()).expect("the other still looks at it");
+            assert_eq!(other.join().ok(), Some(0));
+        }
+        true
+    });
+    assert_eq!((asked.as_slice(), evicted), (["b", "a"].as_slice(), 2));
+    assert_eq!(stage.counts(), [0, 0, 0, 0]);
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_predicate_picks_what_is_evicted_by_its_facts() {
+    let stage = Stage::with(Policy::default());
+    let a = stage.idle("a", 1).await;
+    pass(seconds(10)).await;
+    stage.lease("a").expect("one idles").release();
+    let b = stage.idle("b", 1).await;
+    pass(seconds(5)).await;
+    let mut seen = Vec::new();
+    let evicted = stage.pool.evict(|key, horse, facts| {
+        seen.push((*key, horse.number, facts.age, facts.idle_for, facts.uses));
+        facts.age > seconds(10)
+    });
+    seen.sort_unstable();
+    assert_eq!(
+        seen,
+        [
+            ("a", a[0], seconds(15), seconds(5), 2),
+            ("b", b[0], seconds(5), seconds(5), 1),
+        ]
+    );
+    assert_eq!((evicted, stage.closed()), (1, a));
+    let closes = stage.pool.stats().counters.closes;
+    assert_eq!(closes.of(Retirement::Evicted), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_predicate_that_panics_loses_nothing() {
+    let stage = Stage::with(Policy::default());
+    stage.idle("a", 3).await;
+    let pool = stage.pool.clone();
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        pool.evict(|_, _, _| panic!("as the test wants it"))
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(stage.counts(), [3, 0, 0, 0]);
+    assert!(stage.lease("a").is_some());
+    stage.audit();
+}
