@@ -273,9 +273,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// Who is to dial next in a lane, if more wait there than dials are under way.
     fn need_of(&self, index: LaneIndex) -> Option<Ticket> {
         let lane = &self.lanes[index];
-        // What is being looked at will be back in a moment, for those who take it.
-        let returning = lane.looked.min(lane.line.len_for_any());
-        if lane.line.len() <= lane.dials.len() + returning {
+        if lane.line.len() <= lane.dials.len() + self.returning(index) {
             return None;
         }
         let (ticket, _) = lane.line.next_to_dial(&self.waiters)?;

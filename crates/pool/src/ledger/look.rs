@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::after::Debris;
-use super::entry::HomeIndex;
+use super::entry::{HomeIndex, LaneIndex};
 use super::slot::{SlotIndex, SlotState};
 use super::{After, Host, Ledger, Moment, Now};
 use crate::lease::Source;
@@ -54,6 +54,12 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             }
         }
         steps
+    }
+
+    /// How many wait in a lane for what is being looked at: it will be back in a moment.
+    pub(super) fn returning(&self, lane: LaneIndex) -> u32 {
+        let lane = &self.lanes[lane];
+        lane.looked.min(lane.line.len_for_any())
     }
 
     /// How many steps a whole round through a runtime's idle connections takes.

@@ -292,14 +292,17 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 
     /// Whether a waiter that has just come finds the line full. Who waits for a dial that is under
-    /// way is not counted, so that the line is one of those whom a limit holds back.
+    /// way, or for a connection that is being looked at, is not counted, so that the line is one of
+    /// those whom a limit holds back.
     fn is_beyond_the_line(&self, waiter: WaiterIndex) -> bool {
         let WaiterState::Waiting(waiting) = &self.waiters[waiter].state else {
             return false;
         };
         let entry = self.lanes[waiting.lane].entry;
         let counts = self.counts_in(entry);
-        let held_back = counts.waiting.saturating_sub(counts.dialling);
+        let lanes = self.entries[entry].lanes.iter();
+        let returning: usize = lanes.map(|lane| self.returning(*lane) as usize).sum();
+        let held_back = counts.waiting.saturating_sub(counts.dialling + returning);
         waiting.dial.is_some() && held_back > self.entries[entry].limits.max_waiting
     }
 

@@ -1,7 +1,7 @@
 //! The sweeper.
 
-use super::stage::{Stage, pass, seconds, settled};
-use crate::{Policy, Retirement};
+use super::stage::{Stage, pass, per_key, seconds, settled};
+use crate::{KeyLimits, Policy, Retirement};
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_that_its_peer_ended_is_closed_within_about_a_second() {
@@ -52,7 +52,7 @@ async fn the_sweeper_comes_with_the_first_idle_connection_and_goes_with_the_last
 async fn a_tick_looks_at_a_bounded_number_and_each_has_its_turn() {
     let policy = Policy::default()
         .with_max_idle(usize::MAX)
-        .with_per_key(crate::KeyLimits::default().with_max_idle(usize::MAX));
+        .with_per_key(KeyLimits::default().with_max_idle(usize::MAX));
     let stage = Stage::with(policy);
     let leases: Vec<_> = {
         let mut asks: Vec<_> = (0..3_000).map(|_| stage.ask("a")).collect();
@@ -93,6 +93,28 @@ async fn who_comes_while_a_connection_is_being_looked_at_waits_for_it_and_does_n
     let lease = ask.expect("the predicate ran").lease();
     assert_eq!(lease.number, number);
     assert_eq!(stage.pool.stats().counters.dials, 1);
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_connection_that_is_being_looked_at_does_not_fill_the_line() {
+    let stage = Stage::with(per_key(KeyLimits::default().with_max_waiting(0)));
+    let numbers = stage.idle("a", 2).await;
+    let mut asks = Vec::new();
+    stage.pool.evict(|_, _, _| {
+        if asks.is_empty() {
+            // Two for those that will be back, and one with a dial of its own.
+            asks.extend((0..3).map(|_| stage.ask("a")));
+            assert_eq!(stage.counts(), [2, 0, 1, 3]);
+        }
+        false
+    });
+    let mut served: Vec<_> = asks[..2].iter_mut().map(|ask| ask.lease().number).collect();
+    served.sort_unstable();
+    assert_eq!(served, numbers);
+    settled().await;
+    stage.arrive(stage.dials()[0]).await;
+    asks[2].lease();
     stage.audit();
 }
 
