@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::entry::{EntryIndex, HomeIndex, LaneIndex};
 use super::line::WaiterState;
-use super::slot::SlotState;
+use super::slot::{SlotIndex, SlotState};
 use super::{Host, Ledger};
 use crate::reusable::{Key, Reusable};
 use crate::stats::Counts;
@@ -45,7 +45,10 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
                     tally.idle += 1;
                     tally.looked += 1;
                 }
-                SlotState::Doomed(_) => tally.idle += 1,
+                SlotState::Doomed(_) => {
+                    tally.idle += 1;
+                    tally.doomed += 1;
+                }
             }
         }
         for (_, waiter) in self.waiters.iter() {
@@ -55,6 +58,8 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
                 tally.attempted += usize::from(waiting.dial.is_none());
             }
         }
+        let doomed: usize = lanes.values().map(|tally| tally.doomed).sum();
+        assert_eq!(self.doomed, doomed, "doomed");
         let mut totals = Counts::default();
         let mut entries: HashMap<EntryIndex, Counts> = HashMap::new();
         for (index, lane) in self.lanes.iter() {
@@ -65,6 +70,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
                 lent: lane.lent as usize,
                 idle: lane.idle.len() as usize,
                 looked: lane.looked as usize,
+                doomed: lane.doomed as usize,
                 waiting: lane.line.len() as usize,
                 attempted: lane.line.attempted() as usize,
             };
@@ -136,6 +142,21 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             let max = entry.limits.max_connections.max(1);
             assert!(self.counts_in(index).connections() <= max);
         }
+        // What is being looked at may be more, if it is waited for.
+        let is_there =
+            |slot: &&SlotIndex| matches!(self.slots[**slot].state, SlotState::Idle { .. });
+        let slots: Vec<_> = self.slots.iter().map(|(index, _)| index).collect();
+        for slot in slots.iter().filter(is_there) {
+            let entry = self.lanes[self.slots[*slot].lane].entry;
+            assert!(
+                self.staying_in(entry) <= self.entries[entry].limits.max_idle,
+                "too many idle"
+            );
+            assert!(
+                self.totals.idle - self.doomed <= self.policy.max_idle,
+                "too many idle"
+            );
+        }
     }
 
     /// No wake-up is lost: whoever needs a dial either has no room for it, or it has begun.
@@ -190,6 +211,7 @@ struct Tally {
     lent: usize,
     idle: usize,
     looked: usize,
+    doomed: usize,
     waiting: usize,
     attempted: usize,
 }

@@ -29,7 +29,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             Among::Key(key) => self.idle_of_key(key),
         };
         idle.into_iter()
-            .filter(|slot| self.doom(*slot, Retirement::Evicted, now, after))
+            .filter(|slot| self.close_if_idle(*slot, Retirement::Evicted, now, after))
             .count()
     }
 
@@ -48,7 +48,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             self.fail_line(lane, last, &WaitError::NoRuntime, after);
             let idle: Vec<_> = self.lanes[lane].idle.oldest_first(&self.slots).collect();
             for slot in idle {
-                self.doom(slot, Retirement::RuntimeEnded, now, after);
+                self.close_if_idle(slot, Retirement::RuntimeEnded, now, after);
             }
             self.settle(lane, now, after);
         }
@@ -61,7 +61,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         self.service = self.service.max(Service::InLine);
         let slots: Vec<_> = self.slots.iter().map(|(index, _)| index).collect();
         for slot in slots {
-            self.doom(slot, Retirement::ShutDown, now, after);
+            self.close_if_idle(slot, Retirement::ShutDown, now, after);
         }
         for lane in self.all_lanes() {
             self.cancel_surplus(lane, after);
@@ -108,28 +108,37 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             .collect()
     }
 
-    /// Closes a connection if it idles, or sees to it that it is closed once it has been looked
-    /// at. Tells whether it will be closed.
-    fn doom(
+    /// Closes an idle connection, or sees to it that it is closed when it comes back from being
+    /// looked at. Tells whether it will be closed. The caller settles the lane, or forgets it.
+    pub(super) fn part_with(
         &mut self,
-        index: SlotIndex,
+        slot: SlotIndex,
+        reason: Retirement,
+        after: &mut After<T, H>,
+    ) -> bool {
+        match self.slots[slot].state {
+            SlotState::Idle { .. } => self.evict(slot, reason, after),
+            SlotState::Looked(_) => self.doom(slot, reason),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Parts with a connection if it idles.
+    fn close_if_idle(
+        &mut self,
+        slot: SlotIndex,
         reason: Retirement,
         now: Moment,
         after: &mut After<T, H>,
     ) -> bool {
-        let Some(slot) = self.slots.get(index) else {
+        let Some(lane) = self.slots.get(slot).map(|slot| slot.lane) else {
             return false;
         };
-        let lane = slot.lane;
-        match slot.state {
-            SlotState::Idle { .. } => self.evict(index, reason, after),
-            SlotState::Looked(_) => {
-                self.slots[index].state = SlotState::Doomed(reason);
-                self.lanes[lane].looked -= 1;
-            }
-            _ => return false,
+        let is_closed = self.part_with(slot, reason, after);
+        if is_closed {
+            self.settle(lane, now, after);
         }
-        self.settle(lane, now, after);
-        true
+        is_closed
     }
 }

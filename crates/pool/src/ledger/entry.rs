@@ -64,6 +64,8 @@ pub(crate) struct Lane<I> {
     pub(crate) idle_unasked: u32,
     /// How many of the idle ones are being looked at and will be back in a moment.
     pub(crate) looked: u32,
+    /// How many of the idle ones will be closed when they come back.
+    pub(crate) doomed: u32,
     /// The dials under way, without the cancelled ones.
     pub(crate) dials: List<InLane, OfSlots>,
     pub(crate) line: Line,
@@ -226,6 +228,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             lent: 0,
             idle_unasked: 0,
             looked: 0,
+            doomed: 0,
             dials: List::new(),
             line: Line::new(),
             surplus: VecDeque::new(),

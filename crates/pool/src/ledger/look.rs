@@ -128,6 +128,9 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
                         idle_for: now.since(rest.since),
                     };
                     self.deliver(waiter, slot, connection, source, now, after);
+                } else {
+                    // Who was to take it may have left.
+                    self.trim_idle(lane, after);
                 }
                 self.settle(lane, now, after);
             }
@@ -149,12 +152,24 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     ) {
         let lane = self.slots[slot].lane;
         if let SlotState::Looked(_) = self.slots[slot].state {
-            self.lanes[lane].looked -= 1;
+            self.doom(slot, reason);
         }
+        self.lanes[lane].doomed -= 1;
+        self.doomed -= 1;
         self.unlink_idle(slot);
         self.strike(slot);
         self.counters.closes.add(reason);
         self.settle(lane, now, after);
+    }
+
+    /// Sees to it that a connection that is being looked at is closed when it comes back.
+    pub(super) fn doom(&mut self, index: SlotIndex, reason: Retirement) {
+        let slot = &mut self.slots[index];
+        slot.state = SlotState::Doomed(reason);
+        let lane = &mut self.lanes[slot.lane];
+        lane.looked -= 1;
+        lane.doomed += 1;
+        self.doomed += 1;
     }
 
     /// Ends a sweeper that has nothing left to do; `false` if it has.

@@ -84,6 +84,8 @@ pub(crate) struct Ledger<K, T: Reusable, H: Host> {
     /// Those among them that have no slot at all, so that no returned connection serves them.
     stranded: BTreeSet<(Ticket, LaneIndex)>,
     totals: Counts,
+    /// How many of the idle connections will be closed when they come back from being looked at.
+    doomed: usize,
     counters: Counters,
     service: Service,
     next_ticket: u64,
@@ -114,6 +116,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             needs: BTreeSet::new(),
             stranded: BTreeSet::new(),
             totals: Counts::default(),
+            doomed: 0,
             counters: Counters::default(),
             service: Service::Everybody,
             next_ticket: 0,

@@ -24,7 +24,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     pub(super) fn make_room(&mut self, lane: LaneIndex, after: &mut After<T, H>) -> Room {
         let entry = self.lanes[lane].entry;
         if self.is_full(entry) {
-            if let Some(victim) = self.oldest_idle_of_key(entry, lane) {
+            if let Some(victim) = self.oldest_idle_of_key(entry, lane, Self::is_there) {
                 self.make_way(victim, after);
             } else if let Some(dial) = self.unwanted_dial_of_key(entry) {
                 self.give_up_dial(dial, after);
@@ -34,7 +34,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         }
         if self.totals.connections() >= self.policy.max_connections.max(1) {
             let home = self.lanes[lane].home;
-            if let Some(victim) = self.oldest_idle(home) {
+            if let Some(victim) = self.oldest_idle(home, Self::is_there) {
                 self.make_way(victim, after);
             } else if let Some(dial) = self.unwanted_dial() {
                 self.give_up_dial(dial, after);
@@ -83,61 +83,96 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         None
     }
 
-    /// Closes the oldest idle connections beyond the limits.
+    /// Closes the oldest idle connections beyond the limits. One that is being looked at is closed
+    /// when it comes back, rather than a fresher one instead of it.
     pub(super) fn trim_idle(&mut self, lane: LaneIndex, after: &mut After<T, H>) {
         let here = &self.lanes[lane];
-        if here.idle.len() > here.idle_unasked
-            && self.counts_in(here.entry).idle > self.entries[here.entry].limits.max_idle
-            && let Some(victim) = self.oldest_idle_of_key(here.entry, lane)
-        {
-            self.evict_elsewhere(victim, Retirement::OverIdleLimit, lane, after);
+        let (entry, home) = (here.entry, here.home);
+        if here.idle.len() > here.idle_unasked {
+            let max = self.entries[entry].limits.max_idle;
+            while self.staying_in(entry) > max
+                && let Some(victim) = self.oldest_idle_of_key(entry, lane, Self::is_spare)
+            {
+                self.trim(victim, lane, after);
+            }
         }
-        if self.totals.idle > self.policy.max_idle
-            && let Some(victim) = self.oldest_idle(self.lanes[lane].home)
+        while self.totals.idle - self.doomed > self.policy.max_idle
+            && let Some(victim) = self.oldest_idle(home, Self::is_spare)
         {
-            self.evict_elsewhere(victim, Retirement::OverIdleLimit, lane, after);
+            self.trim(victim, lane, after);
         }
     }
 
-    /// The oldest idle connection of a key, those on other runtimes before those of a lane. If
-    /// somebody waits in that lane, he would not take any of them.
-    fn oldest_idle_of_key(&self, entry: EntryIndex, lane: LaneIndex) -> Option<SlotIndex> {
-        self.foreign_idle_of_key(entry, lane)
-            .or_else(|| self.oldest_in(&self.lanes[lane].idle))
-    }
-
-    /// The oldest idle connection of a key on other runtimes than a lane's.
-    fn foreign_idle_of_key(&self, entry: EntryIndex, lane: LaneIndex) -> Option<SlotIndex> {
-        let lanes = self.entries[entry].lanes.iter();
-        lanes
+    /// The oldest idle connection of a key that may be picked, those on other runtimes before those
+    /// of a lane. If somebody waits in that lane, he would not take any of them.
+    fn oldest_idle_of_key(
+        &self,
+        entry: EntryIndex,
+        lane: LaneIndex,
+        may_be: fn(&Self, SlotIndex) -> bool,
+    ) -> Option<SlotIndex> {
+        let others = self.entries[entry].lanes.iter();
+        others
             .filter(|other| **other != lane)
-            .filter_map(|other| self.oldest_in(&self.lanes[*other].idle))
+            .filter_map(|other| self.oldest_in(&self.lanes[*other].idle, may_be))
             .min_by_key(|slot| self.idle_since(*slot))
+            .or_else(|| self.oldest_in(&self.lanes[lane].idle, may_be))
     }
 
-    /// The oldest idle connection of all, those on other runtimes before those of `home`.
-    fn oldest_idle(&self, home: HomeIndex) -> Option<SlotIndex> {
+    /// The oldest idle connection of all that may be picked, those on other runtimes before those
+    /// of `home`.
+    fn oldest_idle(
+        &self,
+        home: HomeIndex,
+        may_be: fn(&Self, SlotIndex) -> bool,
+    ) -> Option<SlotIndex> {
         let homes = self.homes.iter();
         homes
             .filter(|(other, _)| *other != home)
-            .filter_map(|(_, other)| self.oldest_in(&other.idle))
+            .filter_map(|(_, other)| self.oldest_in(&other.idle, may_be))
             .min_by_key(|slot| self.idle_since(*slot))
-            .or_else(|| self.oldest_in(&self.homes[home].idle))
+            .or_else(|| self.oldest_in(&self.homes[home].idle, may_be))
     }
 
-    fn oldest_in<C>(&self, list: &List<C, OfSlots>) -> Option<SlotIndex>
+    fn oldest_in<C>(
+        &self,
+        list: &List<C, OfSlots>,
+        may_be: fn(&Self, SlotIndex) -> bool,
+    ) -> Option<SlotIndex>
     where
         Slot<T>: Chained<C, OfSlots>,
     {
         list.oldest_first(&self.slots)
-            .find(|slot| matches!(self.slots[*slot].state, SlotState::Idle { .. }))
+            .find(|slot| may_be(self, *slot))
+    }
+
+    /// Whether an idle connection is there to be closed at once.
+    fn is_there(&self, slot: SlotIndex) -> bool {
+        matches!(self.slots[slot].state, SlotState::Idle { .. })
+    }
+
+    /// Whether an idle connection may be closed, at once or when it comes back, without taking it
+    /// from those who wait for it to come back.
+    fn is_spare(&self, slot: SlotIndex) -> bool {
+        match self.slots[slot].state {
+            SlotState::Idle { .. } => true,
+            SlotState::Looked(_) => self.returning(self.slots[slot].lane) == 0,
+            _ => false,
+        }
     }
 
     fn idle_since(&self, slot: SlotIndex) -> Option<Moment> {
         match &self.slots[slot].state {
-            SlotState::Idle { rest, .. } => Some(rest.since),
+            SlotState::Idle { rest, .. } | SlotState::Looked(rest) => Some(rest.since),
             _ => None,
         }
+    }
+
+    /// How many connections of a key idle and are not to be closed when they come back.
+    pub(super) fn staying_in(&self, entry: EntryIndex) -> usize {
+        let lanes = self.entries[entry].lanes.iter();
+        let lanes = lanes.map(|lane| &self.lanes[*lane]);
+        lanes.map(|it| (it.idle.len() - it.doomed) as usize).sum()
     }
 
     fn make_way(&mut self, victim: SlotIndex, after: &mut After<T, H>) {
@@ -146,16 +181,11 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         self.forget_if_empty(lane, after);
     }
 
-    /// Evicts from any lane, and forgets that lane unless it is the one at hand.
-    fn evict_elsewhere(
-        &mut self,
-        victim: SlotIndex,
-        reason: Retirement,
-        at_hand: LaneIndex,
-        after: &mut After<T, H>,
-    ) {
+    /// Parts with an idle connection of any lane, and forgets that lane unless it is the one at
+    /// hand.
+    fn trim(&mut self, victim: SlotIndex, at_hand: LaneIndex, after: &mut After<T, H>) {
         let lane = self.slots[victim].lane;
-        self.evict(victim, reason, after);
+        self.part_with(victim, Retirement::OverIdleLimit, after);
         if lane != at_hand {
             self.forget_if_empty(lane, after);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::stage::{Ask, Outcome, Stage, per_key, settled};
-use crate::{KeyLimits, Policy, Pool, Retirement, WaitError, Want};
+use crate::{KeyLimits, Lease, Policy, Pool, Retirement, WaitError, Want};
 
 #[tokio::test(start_paused = true)]
 async fn the_latest_limits_of_a_key_hold() {
@@ -262,6 +262,78 @@ async fn beyond_the_idle_limits_the_oldest_goes_never_the_freshest() {
     assert_eq!(stage.lease("b").map(|it| it.number), Some(b[1]));
     let closes = stage.pool.stats().counters.closes;
     assert_eq!(closes.of(Retirement::OverIdleLimit), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_idle_connections_that_has_been_lowered_holds_from_the_next_return_on() {
+    let max_idle = Arc::new(AtomicUsize::new(5));
+    let latest = Arc::clone(&max_idle);
+    let limits = move |_: &_| KeyLimits::default().with_max_idle(latest.load(Ordering::SeqCst));
+    let pool = Pool::builder(Policy::default()).limits_of(limits).build();
+    let stage = Stage::of(pool);
+    stage.idle("a", 5).await;
+    max_idle.store(2, Ordering::SeqCst);
+    let number = stage.idle("a", 1).await[0];
+    assert_eq!(stage.closed(), [1, 2, 3, 4]);
+    assert_eq!(stage.lease("a").map(|it| it.number), Some(number));
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn beyond_the_idle_limits_the_oldest_goes_even_while_it_is_being_looked_at() {
+    let limits = KeyLimits::default().with_max_idle(2);
+    for (policy, other) in [
+        (per_key(limits), "a"),
+        (Policy::default().with_max_idle(2), "b"),
+    ] {
+        let stage = Stage::with(policy);
+        stage.idle("a", 2).await;
+        let mut fresh = vec![stage.fresh(other).await, stage.fresh(other).await];
+        stage.pool.evict(|_, _, _| {
+            if let Some(fresh) = fresh.pop() {
+                fresh.release();
+            }
+            // Nothing fresh is closed, and what is old comes back only to be closed.
+            assert!(stage.closed().iter().all(|number| [1, 2].contains(number)));
+            false
+        });
+        assert_eq!(stage.closed().len(), 2);
+        assert_eq!(stage.pool.idle(other), 2);
+        let closes = stage.pool.stats().counters.closes;
+        assert_eq!(closes.of(Retirement::OverIdleLimit), 2);
+        stage.audit();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_waited_for_while_it_is_looked_at_does_not_go_for_another() {
+    let stage = Stage::with(Policy::default().with_max_idle(1));
+    let number = stage.idle("a", 1).await[0];
+    let mut other = Some(stage.fresh("b").await);
+    let mut ask = None;
+    stage.pool.evict(|_, _, _| {
+        ask = Some(stage.ask("a"));
+        other.take().into_iter().for_each(Lease::release);
+        false
+    });
+    let lease = ask.expect("the predicate ran").lease();
+    assert_eq!(lease.number, number);
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_nobody_waits_for_any_more_when_it_is_back_keeps_to_the_limit() {
+    let stage = Stage::with(Policy::default().with_max_idle(1));
+    stage.idle("a", 1).await;
+    let mut other = Some(stage.fresh("b").await);
+    stage.pool.evict(|_, _, _| {
+        let ask = stage.ask("a");
+        other.take().into_iter().for_each(Lease::release);
+        drop(ask);
+        false
+    });
+    assert_eq!(stage.counts(), [1, 0, 0, 0]);
+    stage.audit();
 }
 
 #[tokio::test(start_paused = true)]
