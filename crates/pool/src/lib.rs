@@ -73,6 +73,7 @@ mod host;
 #[path = "model/host.rs"]
 mod host;
 mod lease;
+mod leaving;
 mod ledger;
 mod manage;
 mod policy;

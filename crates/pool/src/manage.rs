@@ -2,12 +2,13 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::dial::prepare;
 use crate::error::WaitError;
 use crate::host::{Handle, Instant, timeout_at};
+use crate::leaving::Leaving;
 use crate::ledger::{Among, Asking, Sight};
 use crate::pool::Pool;
 use crate::reusable::{Key, Reusable};
@@ -129,10 +130,11 @@ impl<K: Key, T: Reusable> Pool<K, T> {
         let until = Instant::now()
             .checked_add(deadline)
             .unwrap_or_else(|| Instant::now() + A_YEAR);
-        let mut leaving = shared.update(|ledger, after| ledger.shut_down(now, after));
+        let idle = shared.update(|ledger, after| ledger.shut_down(now, after));
+        let mut leaving = Leaving::new(idle);
         shared.closed.notify_waiters();
         let end = async {
-            poll_fn(|cx| poll_goodbyes(&mut leaving, cx)).await;
+            poll_fn(|cx| leaving.poll_goodbyes(cx)).await;
             let mut drained = pin!(shared.drained.notified());
             drained.as_mut().enable();
             while !shared.update(|ledger, _| ledger.is_drained()) {
@@ -263,16 +265,6 @@ async fn release_each<K: Key, T: Reusable>(
         }
     })
     .await;
-}
-
-/// Drops each connection once it has said goodbye.
-fn poll_goodbyes<T: Reusable>(leaving: &mut Vec<T>, cx: &mut Context<'_>) -> Poll<()> {
-    leaving.retain_mut(|connection| connection.poll_goodbye(cx).is_pending());
-    if leaving.is_empty() {
-        Poll::Ready(())
-    } else {
-        Poll::Pending
-    }
 }
 
 /// Stands for a deadline too far away to be told.

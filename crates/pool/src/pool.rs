@@ -12,6 +12,7 @@ use crate::dial::{Dial, prepare};
 use crate::error::WaitError;
 use crate::host::{Handle, Instant};
 use crate::lease::{Lease, Source};
+use crate::leaving::Leaving;
 use crate::ledger::{Asking, Ledger};
 use crate::policy::{KeyLimits, Policy};
 use crate::reusable::{Key, Reusable};
@@ -220,13 +221,13 @@ impl<K: Key, T: Reusable> Builder<K, T> {
 impl<K: Key, T: Reusable> Drop for LastHandle<K, T> {
     fn drop(&mut self) {
         let now = self.shared.moment();
-        let idle = self.shared.update(|ledger, after| {
+        let leaving = self.shared.update(|ledger, after| {
             let idle = ledger.shut_down(now, after);
             ledger.give_up(now, after);
-            idle
+            Leaving::new(idle)
         });
-        drop(idle);
         self.shared.closed.notify_waiters();
+        drop(leaving);
     }
 }
 

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::stage::{pass, seconds};
+use super::stage::{pass, seconds, settled};
 use crate::{KeyLimits, Lease, Policy, Pool, Retirement, Reusable, Wait, WaitError, Want};
 
 /// A connection that panics in one place.
@@ -18,6 +18,7 @@ enum Place {
     Drop,
     HasEnded,
     IdleLimit,
+    Goodbye,
 }
 
 impl Reusable for Trap {
@@ -31,6 +32,11 @@ impl Reusable for Trap {
     fn idle_limit(&self) -> Option<Duration> {
         self.snap(Place::IdleLimit);
         None
+    }
+
+    fn poll_goodbye(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        self.snap(Place::Goodbye);
+        Poll::Ready(())
     }
 }
 
@@ -101,6 +107,39 @@ async fn a_connection_that_panics_when_looked_at_is_closed() {
     assert_eq!(pool.totals().connections(), 0);
     assert_eq!(pool.stats().counters.closes.of(Retirement::Ended), 1);
     is_free(&pool).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_that_panic_when_the_last_handle_goes_keep_nothing_from_ending() {
+    let tasks = || {
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks()
+    };
+    let pool = Pool::new(Policy::default());
+    idle(&pool, [Place::Drop, Place::Drop, Place::Nowhere]).await;
+    assert_eq!((pool.totals().idle, tasks()), (3, 1));
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(pool))).is_ok());
+    settled().await;
+    assert_eq!(tasks(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_that_panic_in_a_shutdown_do_not_end_it() {
+    let pool = Pool::new(Policy::default());
+    let places = [Place::Drop, Place::Goodbye, Place::Drop, Place::Nowhere];
+    idle(&pool, places).await;
+    let left = pool.shutdown(seconds(1)).await;
+    assert_eq!(left.connections(), 0);
+}
+
+async fn idle(pool: &Pool<u8, Trap>, places: impl IntoIterator<Item = Place>) {
+    let mut leases = Vec::new();
+    for place in places {
+        leases.push(trap(pool, place).await);
+    }
+    leases.into_iter().for_each(Lease::release);
+    settled().await;
 }
 
 #[tokio::test(start_paused = true)]
