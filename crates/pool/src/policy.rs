@@ -8,6 +8,10 @@ use std::time::Duration;
 /// idle ones are kept per key and 512 in total, for 50 seconds each (under the 60 seconds that load
 /// balancers commonly allow) and for about ten minutes of life, so that changes of DNS are followed.
 ///
+/// What idles longer than it may is closed by the sweeper, which looks at up to 1,024 idle
+/// connections a second and runtime: of 10,000 each has its turn once in ten seconds. Lending looks
+/// for itself, so that none is lent whose time is over.
+///
 /// ```
 /// use std::time::Duration;
 /// use postrider_pool::{KeyLimits, Policy};
