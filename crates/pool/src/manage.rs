@@ -102,18 +102,17 @@ impl<K: Key, T: Reusable> Pool<K, T> {
     /// of this, is asked about once it is back. If it is not back when all others have been asked
     /// about, it is left alone, as waiting for it might be without end. Where the key tells,
     /// [`close_idle_where`](Self::close_idle_where) leaves out none.
-    pub fn evict(&self, mut is_unwanted: impl FnMut(&K, &T, &IdleFacts) -> bool) -> usize {
-        let shared = self.shared();
-        let mut ahead = shared.update(|ledger, _| ledger.idle_slots());
-        let mut evicted = 0;
-        loop {
-            let now = shared.moment();
-            let sights = shared.update(|ledger, _| ledger.look_at_all(&mut ahead, now));
-            if sights.is_empty() {
-                return evicted;
-            }
-            evicted += self.evict_among(sights, &mut is_unwanted);
-        }
+    pub fn evict(&self, is_unwanted: impl FnMut(&K, &T, &IdleFacts) -> bool) -> usize {
+        self.evict_as(Retirement::Evicted, is_unwanted)
+    }
+
+    /// Closes the idle connections that [are retired](Reusable::is_retired), and tells how many.
+    ///
+    /// As [`evict`](Self::evict) does; where one is left out the sweeper sees to it.
+    pub fn close_retired(&self) -> usize {
+        self.evict_as(Retirement::Replaced, |_, connection, _| {
+            connection.is_retired()
+        })
     }
 
     /// Lends nothing from here on. Idle connections say goodbye and close; who waits already is
@@ -171,9 +170,28 @@ impl<K: Key, T: Reusable> Pool<K, T> {
         joined.map(|joined| Wait::new(self, joined))
     }
 
+    fn evict_as(
+        &self,
+        reason: Retirement,
+        mut is_unwanted: impl FnMut(&K, &T, &IdleFacts) -> bool,
+    ) -> usize {
+        let shared = self.shared();
+        let mut ahead = shared.update(|ledger, _| ledger.idle_slots());
+        let mut evicted = 0;
+        loop {
+            let now = shared.moment();
+            let sights = shared.update(|ledger, _| ledger.look_at_all(&mut ahead, now));
+            if sights.is_empty() {
+                return evicted;
+            }
+            evicted += self.evict_among(sights, reason, &mut is_unwanted);
+        }
+    }
+
     fn evict_among(
         &self,
         sights: Vec<(K, Sight<T>)>,
+        reason: Retirement,
         mut is_unwanted: impl FnMut(&K, &T, &IdleFacts) -> bool,
     ) -> usize {
         let mut tour = Tour { pool: self, sights };
@@ -188,7 +206,7 @@ impl<K: Key, T: Reusable> Pool<K, T> {
                 .as_ref()
                 .is_some_and(|sight| is_unwanted(&key, &sight.connection, &sight.facts()));
             if is_unwanted && let Some(sight) = stop.sight.take() {
-                close(&self.shared(), sight, Retirement::Evicted);
+                close(&self.shared(), sight, reason);
                 evicted += 1;
             }
         }

@@ -18,6 +18,17 @@ pub trait Reusable: Send + 'static {
     /// call in the common case.
     fn has_ended(&mut self) -> bool;
 
+    /// Whether it must serve no more, though its peer keeps it: what it was made by has changed
+    /// since, such as credentials.
+    ///
+    /// Asked when the connection is returned, and by the sweeper before
+    /// [`has_ended`](Self::has_ended); one that is retired is closed, and counted as
+    /// [`Replaced`](crate::Retirement::Replaced). [`Pool::close_retired`](crate::Pool::close_retired)
+    /// asks all that idle. The default is never retired.
+    fn is_retired(&self) -> bool {
+        false
+    }
+
     /// How long the peer said it keeps an idle connection, any margin already taken off; `None` if
     /// it said nothing.
     ///

@@ -67,6 +67,8 @@ pub enum Retirement {
     Stale,
     /// The sweeper saw that the peer had ended it.
     Ended,
+    /// What it was made by has changed since: [`Reusable::is_retired`](crate::Reusable::is_retired).
+    Replaced,
     /// It had idled as long as it may.
     IdleTimeout,
     /// It had become as old as it may.
@@ -126,7 +128,7 @@ impl Closes {
 
     /// Each reason with its count.
     pub fn iter(&self) -> impl Iterator<Item = (Retirement, u64)> {
-        Retirement::ALL.into_iter().zip(self.0)
+        Retirement::ALL.iter().copied().zip(self.0)
     }
 
     pub(crate) fn add(&mut self, reason: Retirement) {
@@ -145,10 +147,11 @@ impl fmt::Debug for Closes {
 
 impl Retirement {
     /// Every reason, in the order of their declaration.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: &'static [Self] = &[
         Self::Dropped,
         Self::Stale,
         Self::Ended,
+        Self::Replaced,
         Self::IdleTimeout,
         Self::Lifetime,
         Self::MaxUses,
@@ -168,7 +171,7 @@ mod tests {
     #[test]
     fn each_reason_has_a_count_of_its_own() {
         let mut closes = Closes::default();
-        for (position, reason) in Retirement::ALL.into_iter().enumerate() {
+        for (position, reason) in Retirement::ALL.iter().copied().enumerate() {
             assert_eq!(reason as usize, position);
             for _ in 0..=position {
                 closes.add(reason);
@@ -178,7 +181,7 @@ mod tests {
             assert_eq!(count, position as u64 + 1);
             assert_eq!(closes.of(reason), count);
         }
-        assert_eq!(closes.total(), 78);
+        assert_eq!(closes.total(), 91);
     }
 
     #[test]

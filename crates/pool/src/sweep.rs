@@ -106,17 +106,24 @@ fn visit<K: Key, T: Reusable>(shared: &Arc<Shared<K, T>>, home: HomeIndex) {
             .update(|ledger, after| ledger.look(home, left.min(AT_ONCE), now, &mut sights, after));
         for mut sight in sights.drain(..) {
             // One that panics is no good.
-            let has_ended = AssertUnwindSafe(|| sight.connection.has_ended());
-            if catch_unwind(has_ended).unwrap_or(true) {
-                close(shared, sight, Retirement::Ended);
-            } else {
-                keep(shared, sight);
+            let verdict = AssertUnwindSafe(|| verdict(&mut sight.connection));
+            match catch_unwind(verdict).unwrap_or(Some(Retirement::Ended)) {
+                Some(reason) => close(shared, sight, reason),
+                None => keep(shared, sight),
             }
         }
         if steps == 0 {
             return;
         }
         left -= steps;
+    }
+}
+
+fn verdict<T: Reusable>(connection: &mut T) -> Option<Retirement> {
+    if connection.is_retired() {
+        Some(Retirement::Replaced)
+    } else {
+        connection.has_ended().then_some(Retirement::Ended)
     }
 }
 

@@ -141,3 +141,16 @@ async fn a_predicate_that_panics_loses_nothing() {
     assert!(stage.lease("a").is_some());
     stage.audit();
 }
+
+#[tokio::test(start_paused = true)]
+async fn retired_connections_are_closed_on_demand_and_counted_apart() {
+    let stage = Stage::with(Policy::default());
+    let numbers = stage.idle("a", 2).await;
+    assert_eq!(stage.pool.close_retired(), 0);
+    stage.stable.records().retired.insert(numbers[0]);
+    assert_eq!(stage.pool.close_retired(), 1);
+    assert_eq!(stage.closed(), [numbers[0]]);
+    let closes = stage.pool.stats().counters.closes;
+    assert_eq!((closes.of(Retirement::Replaced), closes.total()), (1, 1));
+    stage.audit();
+}

@@ -44,6 +44,8 @@ pub(super) struct Records {
     pub(super) dials: BTreeMap<u32, oneshot::Sender<Outcome>>,
     /// Horses whose peer has ended them.
     pub(super) ended: BTreeSet<u32>,
+    /// Horses that must serve no more.
+    pub(super) retired: BTreeSet<u32>,
     /// Horses dropped, in that order.
     pub(super) closed: Vec<u32>,
     pub(super) idle_limit: Option<Duration>,
@@ -243,6 +245,10 @@ impl Reusable for Horse {
         let mut records = self.stable.records();
         records.looks += 1;
         records.ended.contains(&self.number)
+    }
+
+    fn is_retired(&self) -> bool {
+        self.stable.records().retired.contains(&self.number)
     }
 
     fn idle_limit(&self) -> Option<Duration> {

@@ -18,6 +18,19 @@ async fn an_idle_connection_that_its_peer_ended_is_closed_within_about_a_second(
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_retired_is_told_from_what_its_peer_ended() {
+    let stage = Stage::with(Policy::default());
+    let numbers = stage.idle("a", 3).await;
+    stage.stable.records().retired.extend(&numbers[..2]);
+    stage.stable.records().ended.extend(&numbers[1..]);
+    pass(seconds(2)).await;
+    assert_eq!(stage.counts(), [0, 0, 0, 0]);
+    let closes = stage.pool.stats().counters.closes;
+    let counts = [Retirement::Replaced, Retirement::Ended].map(|reason| closes.of(reason));
+    assert_eq!(counts, [2, 1]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_expired_connection_is_closed_without_being_asked_for() {
     let stage = Stage::with(Policy::default().with_idle_timeout(Some(seconds(5))));
     stage.idle("a", 2).await;
