@@ -42,6 +42,7 @@ mod slab;
 mod slot;
 mod surplus;
 mod wait;
+mod warm;
 
 #[cfg(test)]
 mod audit;

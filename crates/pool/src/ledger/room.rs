@@ -1,11 +1,9 @@
 //! Room under the limits: for one more connection, for one more idle one.
 
-use super::after::Debris;
 use super::entry::{EntryIndex, HomeIndex, LaneIndex};
 use super::list::{Chained, List};
 use super::slot::{OfSlots, Slot, SlotIndex, SlotState};
-use super::{After, Asking, Host, Joined, Ledger, Moment, Now};
-use crate::policy::KeyLimits;
+use super::{After, Host, Ledger, Moment};
 use crate::reusable::{Key, Reusable};
 use crate::stats::Retirement;
 
@@ -49,38 +47,6 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     pub(super) fn is_full(&self, entry: EntryIndex) -> bool {
         let max = self.entries[entry].limits.max_connections.max(1);
         self.counts_in(entry).connections() >= max
-    }
-
-    /// How many more connections of a key could be made, and idle, without another having to go.
-    pub(crate) fn room_to_warm(&self, key: &K, limits: KeyLimits) -> usize {
-        let counts = self.counts_of(key);
-        let left = [
-            (limits.max_connections.max(1), counts.connections()),
-            (limits.max_idle, counts.idle),
-            (
-                self.policy.max_connections.max(1),
-                self.totals.connections(),
-            ),
-            (self.policy.max_idle, self.totals.idle),
-        ];
-        let left = left.map(|(max, taken)| max.saturating_sub(taken));
-        left.into_iter().min().unwrap_or_default()
-    }
-
-    /// Joins the line only where there is room to warm. The dial then begins at once: nobody else
-    /// waits for room that there is.
-    pub(crate) fn join_if_room(
-        &mut self,
-        asking: Asking<K, H>,
-        now: Now,
-        after: &mut After<T, H>,
-    ) -> Option<Joined<T>> {
-        if self.room_to_warm(&asking.key, asking.limits) > 0 {
-            return Some(self.join(asking, now, after));
-        }
-        after.discard(Debris::Dial(asking.dial));
-        after.discard(Debris::Runtime(asking.runtime));
-        None
     }
 
     /// Closes the oldest idle connections beyond the limits. One that is being looked at is closed

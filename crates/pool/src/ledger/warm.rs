@@ -1,0 +1,40 @@
+//! Room for connections that nobody waits for: they may not cost anybody anything.
+
+use super::after::Debris;
+use super::{After, Asking, Host, Joined, Ledger, Now};
+use crate::policy::KeyLimits;
+use crate::reusable::{Key, Reusable};
+
+impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
+    /// How many more connections of a key could be made, and idle, without another having to go.
+    pub(crate) fn room_to_warm(&self, key: &K, limits: KeyLimits) -> usize {
+        let counts = self.counts_of(key);
+        let left = [
+            (limits.max_connections.max(1), counts.connections()),
+            (limits.max_idle, counts.idle),
+            (
+                self.policy.max_connections.max(1),
+                self.totals.connections(),
+            ),
+            (self.policy.max_idle, self.totals.idle),
+        ];
+        let left = left.map(|(max, taken)| max.saturating_sub(taken));
+        left.into_iter().min().unwrap_or_default()
+    }
+
+    /// Joins the line only where there is room to warm. The dial then begins at once: nobody else
+    /// waits for room that there is.
+    pub(crate) fn join_if_room(
+        &mut self,
+        asking: Asking<K, H>,
+        now: Now,
+        after: &mut After<T, H>,
+    ) -> Option<Joined<T>> {
+        if self.room_to_warm(&asking.key, asking.limits) > 0 {
+            return Some(self.join(asking, now, after));
+        }
+        after.discard(Debris::Dial(asking.dial));
+        after.discard(Debris::Runtime(asking.runtime));
+        None
+    }
+}
