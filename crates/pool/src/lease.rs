@@ -9,10 +9,10 @@ use std::time::Duration;
 use crate::dial::prepare;
 use crate::error::WaitError;
 use crate::host::{Handle, Instant, timeout};
-use crate::ledger::{AskingAgain, LentFacts, SlotIndex, Taken};
+use crate::ledger::{After, AskingAgain, Ledger, LentFacts, Moment, SlotIndex, Taken};
 use crate::pool::Pool;
 use crate::reusable::{Key, Reusable};
-use crate::shared::Shared;
+use crate::shared::{Shared, Tokio};
 use crate::stats::Retirement;
 use crate::wait::{Wait, Want};
 
@@ -36,7 +36,7 @@ pub struct Lease<K: Key, T: Reusable> {
 pub enum Source {
     /// From the idle set.
     Idle {
-        /// How long it had idled.
+        /// How long it had idled: since it last served, or was made.
         idle_for: Duration,
     },
     /// Straight from another request that had done with it.
@@ -80,34 +80,14 @@ impl<K: Key, T: Reusable> Lease<K, T> {
 
     /// [`release`](Self::release) for a caller who has just read the clock.
     pub fn release_at(self, now: Instant) {
-        let Self {
-            connection,
-            mut claim,
-            ..
-        } = self;
-        let idle_limit = connection.idle_limit();
-        let now = claim.shared.moment_of(now);
-        claim.end = End::GivenBack;
-        let slot = claim.slot;
-        claim.shared.update(|ledger, after| {
-            ledger.give_back(slot, connection, idle_limit, now, after);
-        });
+        self.give_back(now, Ledger::give_back);
     }
 
-    /// Gives a connection back that nobody has used.
-    pub(crate) fn release_unused(self) {
-        let Self {
-            connection,
-            mut claim,
-            ..
-        } = self;
-        let idle_limit = connection.idle_limit();
-        let now = claim.shared.moment();
-        claim.end = End::GivenBack;
-        let slot = claim.slot;
-        claim.shared.update(|ledger, after| {
-            ledger.give_back_unused(slot, connection, idle_limit, now, after);
-        });
+    /// Gives the connection back without having used it: nothing of this request has reached its
+    /// peer. That it was lent does not count, and how long it has idled goes on from where it was,
+    /// as its peer's patience does.
+    pub fn release_unused(self) {
+        self.give_back(Instant::now(), Ledger::give_back_unused);
     }
 
     /// Closes the connection, as dropping the lease does, and counts it under a reason that tells
@@ -230,6 +210,35 @@ impl<K: Key, T: Reusable> Lease<K, T> {
     /// The key it is kept under.
     pub fn key(&self) -> K {
         self.facts().key
+    }
+
+    fn give_back(
+        self,
+        now: Instant,
+        enter: impl FnOnce(
+            &mut Ledger<K, T, Tokio<T>>,
+            SlotIndex,
+            T,
+            Option<Duration>,
+            Moment,
+            &mut After<T, Tokio<T>>,
+        ),
+    ) {
+        if self.connection.is_retired() {
+            return self.close(Retirement::Replaced);
+        }
+        let Self {
+            connection,
+            mut claim,
+            ..
+        } = self;
+        let idle_limit = connection.idle_limit();
+        let now = claim.shared.moment_of(now);
+        claim.end = End::GivenBack;
+        let slot = claim.slot;
+        claim.shared.update(|ledger, after| {
+            enter(ledger, slot, connection, idle_limit, now, after);
+        });
     }
 
     fn facts(&self) -> LentFacts<K, Handle> {

@@ -23,7 +23,7 @@ use crate::wait::{Wait, Want};
 pub struct IdleFacts {
     /// How long ago it was made.
     pub age: Duration,
-    /// How long it has idled.
+    /// How long it has idled: since it last served, or was made.
     pub idle_for: Duration,
     /// How many times it has been lent.
     pub uses: u64,

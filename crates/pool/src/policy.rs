@@ -34,7 +34,7 @@ pub struct Policy {
     /// The most idle connections in total; beyond it the one that has idled longest is closed.
     /// 512 by default. With zero, connections serve only those who already wait.
     pub max_idle: usize,
-    /// How long a connection may idle; `None` is without end. 50 seconds by default. With zero,
+    /// How long a connection may idle since it last served; `None` is without end. 50 seconds by default. With zero,
     /// connections serve only those who already wait.
     ///
     /// What [`Reusable::idle_limit`](crate::Reusable::idle_limit) says shortens it further.

@@ -64,11 +64,11 @@ pub(crate) struct Lane<I> {
     pub(crate) idle_unasked: u32,
     /// How many of the idle ones are being looked at and will be back in a moment.
     pub(crate) looked: u32,
-    /// How many of the idle ones will be closed when they come back.
-    pub(crate) doomed: u32,
     /// The dials under way, without the cancelled ones.
     pub(crate) dials: List<InLane, OfSlots>,
     pub(crate) line: Line,
+    /// How many of the idle ones will be closed when they come back.
+    pub(crate) doomed: u32,
     /// For each dial that nobody waits for, since when that has been so.
     pub(crate) surplus: VecDeque<Moment>,
     /// Who is to dial next here, if noted among the needs.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::after::Debris;
 use super::entry::{LaneIndex, Standing};
 use super::line::Ticket;
-use super::slot::{Rest, SlotIndex, SlotState};
+use super::slot::{Loan, Rest, SlotIndex, SlotState};
 use super::{After, Host, Ledger, Moment, Now};
 use crate::lease::Source;
 use crate::reusable::{Key, Reusable};
@@ -64,28 +64,10 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         now: Moment,
         after: &mut After<T, H>,
     ) {
-        let lane = self.slots[slot].lane;
-        let waiter = self.lanes[lane].line.oldest_for_any();
-        if let Some(reason) = self.fate_at_return(slot, idle_limit, now) {
-            after.discard(Debris::Connection(connection));
-            self.retire(slot, Standing::Lent, reason);
-        } else if waiter.is_some_and(|waiter| self.owes_room(lane, waiter)) {
-            after.discard(Debris::Connection(connection));
-            self.retire(slot, Standing::Lent, Retirement::MadeRoom);
-        } else if let Some(waiter) = waiter {
-            self.deliver(waiter, slot, connection, Source::HandedOn, now, after);
-        } else if !self.is_open() {
-            after.discard(Debris::Connection(connection));
-            self.retire(slot, Standing::Lent, Retirement::ShutDown);
-        } else {
-            self.shift(lane, Some(Standing::Lent), None);
-            self.lay_down(slot, connection, idle_limit, now, after);
-            if self.totals.waiting == 0 && after.is_empty() {
-                // Nobody is served by it and nothing had to make room: nothing follows.
-                return;
-            }
+        if let SlotState::Lent(loan) = &mut self.slots[slot].state {
+            loan.served = now;
         }
-        self.settle(lane, now, after);
+        self.take_back(slot, connection, idle_limit, now, after);
     }
 
     /// Takes a connection back that was lent, but never used.
@@ -98,7 +80,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         after: &mut After<T, H>,
     ) {
         self.slots[slot].uses -= 1;
-        self.give_back(slot, connection, idle_limit, now, after);
+        self.take_back(slot, connection, idle_limit, now, after);
     }
 
     /// A lent connection has been closed by its holder.
@@ -180,7 +162,12 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         source: Source,
     ) -> Taken<T> {
         let lent = &mut self.slots[slot];
-        lent.state = SlotState::Lent(ticket);
+        let served = match lent.state {
+            SlotState::Lent(loan) => loan.served,
+            // It has just been made.
+            _ => lent.born.mono,
+        };
+        lent.state = SlotState::Lent(Loan { ticket, served });
         lent.uses = lent.uses.saturating_add(1);
         let lane = lent.lane;
         self.shift(lane, None, Some(Standing::Lent));
@@ -196,18 +183,20 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         }
     }
 
-    /// Makes a slot, that stands nowhere, idle; the oldest idle one goes if there are too many.
+    /// Makes a slot, that stands nowhere, idle since a moment; the oldest idle one goes if there are
+    /// too many.
     pub(super) fn lay_down(
         &mut self,
         slot: SlotIndex,
         connection: T,
         idle_limit: Option<Duration>,
-        now: Moment,
+        since: Moment,
         after: &mut After<T, H>,
     ) {
-        let until = |limit: Option<Duration>| limit.map_or(Moment::NEVER, |limit| now.plus(limit));
+        let until =
+            |limit: Option<Duration>| limit.map_or(Moment::NEVER, |limit| since.plus(limit));
         let rest = Rest {
-            since: now,
+            since,
             until: until(self.policy.idle_timeout).min(until(idle_limit)),
         };
         self.slots[slot].state = SlotState::Idle { connection, rest };
@@ -223,16 +212,19 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// Takes an idle slot out of the idle set; `None` if its connection is not there to take.
     pub(super) fn take_up(&mut self, slot: SlotIndex) -> Option<T> {
         let state = &mut self.slots[slot].state;
-        match std::mem::replace(state, SlotState::Lent(Ticket::default())) {
-            SlotState::Idle { connection, .. } => {
-                self.unlink_idle(slot);
-                Some(connection)
-            }
-            other => {
-                *state = other;
-                None
-            }
-        }
+        let SlotState::Idle { rest, .. } = *state else {
+            return None;
+        };
+        let loan = Loan {
+            ticket: Ticket::default(),
+            served: rest.since,
+        };
+        let SlotState::Idle { connection, .. } = std::mem::replace(state, SlotState::Lent(loan))
+        else {
+            return None;
+        };
+        self.unlink_idle(slot);
+        Some(connection)
     }
 
     /// Takes a slot out of the lists of idle ones and out of their count.
@@ -276,10 +268,47 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         }
     }
 
+    fn take_back(
+        &mut self,
+        slot: SlotIndex,
+        connection: T,
+        idle_limit: Option<Duration>,
+        now: Moment,
+        after: &mut After<T, H>,
+    ) {
+        let lane = self.slots[slot].lane;
+        let served = match self.slots[slot].state {
+            SlotState::Lent(loan) => loan.served,
+            _ => now,
+        };
+        let waiter = self.lanes[lane].line.oldest_for_any();
+        if let Some(reason) = self.fate_at_return(slot, served, idle_limit, now) {
+            after.discard(Debris::Connection(connection));
+            self.retire(slot, Standing::Lent, reason);
+        } else if waiter.is_some_and(|waiter| self.owes_room(lane, waiter)) {
+            after.discard(Debris::Connection(connection));
+            self.retire(slot, Standing::Lent, Retirement::MadeRoom);
+        } else if let Some(waiter) = waiter {
+            self.deliver(waiter, slot, connection, Source::HandedOn, now, after);
+        } else if !self.is_open() {
+            after.discard(Debris::Connection(connection));
+            self.retire(slot, Standing::Lent, Retirement::ShutDown);
+        } else {
+            self.shift(lane, Some(Standing::Lent), None);
+            self.lay_down(slot, connection, idle_limit, served, after);
+            if self.totals.waiting == 0 && after.is_empty() {
+                // Nobody is served by it and nothing had to make room: nothing follows.
+                return;
+            }
+        }
+        self.settle(lane, now, after);
+    }
+
     /// Why a returned connection is neither handed on nor kept, if so.
     fn fate_at_return(
         &self,
         slot: SlotIndex,
+        served: Moment,
         idle_limit: Option<Duration>,
         now: Moment,
     ) -> Option<Retirement> {
@@ -289,7 +318,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             Some(Retirement::Lifetime)
         } else if max_uses.is_some_and(|max| u64::from(slot.uses) >= max) {
             Some(Retirement::MaxUses)
-        } else if idle_limit == Some(Duration::ZERO) {
+        } else if idle_limit.is_some_and(|limit| served.plus(limit) <= now) {
             Some(Retirement::IdleTimeout)
         } else {
             None

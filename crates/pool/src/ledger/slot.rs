@@ -50,10 +50,12 @@ pub(crate) enum SlotState<T> {
     Dialling(Box<Dialling>),
     /// A dial, by its number, that nobody wants any more and that has been told so.
     Cancelled(u64),
-    /// To whoever has, or had, this place in the line.
-    Lent(Ticket),
+    Lent(Loan),
     /// Stands among its lane's and its home's idle slots, and so do the two below.
-    Idle { connection: T, rest: Rest },
+    Idle {
+        connection: T,
+        rest: Rest,
+    },
     /// Somebody looks at the connection outside the lock, and brings it back.
     Looked(Rest),
     /// Somebody looks at it, and it is to be closed when it comes back.
@@ -73,9 +75,20 @@ pub(crate) struct Dialling {
     pub(crate) waker: Option<Waker>,
 }
 
+/// What is to be known of a connection when its lease ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Loan {
+    /// The place in the line that its holder has, or had.
+    pub(crate) ticket: Ticket,
+    /// When it last served, or was made.
+    pub(crate) served: Moment,
+}
+
 /// Since when a slot idles, and until when it may.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rest {
+    /// When it last served, or was made. A lease in between that did not use it does not count, as
+    /// its peer has not noticed.
     pub(crate) since: Moment,
     pub(crate) until: Moment,
 }

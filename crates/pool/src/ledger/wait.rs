@@ -81,7 +81,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     ) -> Joined<T> {
         let lane = self.slots[slot].lane;
         let ticket = match self.slots[slot].state {
-            SlotState::Lent(ticket) => ticket,
+            SlotState::Lent(loan) => loan.ticket,
             _ => self.next_ticket(),
         };
         self.retire(slot, Standing::Lent, asking.reason);

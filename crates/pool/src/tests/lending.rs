@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, advance};
 
-use super::stage::{Stage, pass, seconds, settled};
-use crate::{Policy, Pool, Retirement, Source, Want};
+use super::stage::{Stage, pass, per_key, seconds, settled};
+use crate::{KeyLimits, Policy, Pool, Retirement, Source, Want};
 
 #[tokio::test(start_paused = true)]
 async fn the_most_recently_used_idle_connection_is_lent_first() {
@@ -305,4 +305,45 @@ fn everything_public_may_be_sent_to_another_thread() {
     let stage = Stage::with(Policy::default());
     is_send(Some(stage.pool.shutdown(seconds(1))));
     is_send(Some(stage.pool.warm("a", 1, stage.stable.dial())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_was_lent_but_not_used_has_idled_all_the_while() {
+    let stage = Stage::with(Policy::default());
+    stage.stable.records().idle_limit = Some(seconds(5));
+    stage.idle("a", 1).await;
+    pass(seconds(3)).await;
+    drop(stage.ask("a"));
+    pass(seconds(1)).await;
+    let lease = stage.lease("a").expect("its peer keeps it");
+    let idle_for = seconds(4);
+    assert_eq!(lease.source(), Source::Idle { idle_for });
+    lease.release_unused();
+    assert_eq!(stage.counts(), [1, 0, 0, 0]);
+    pass(seconds(1)).await;
+    assert!(stage.lease("a").is_none());
+    let closes = stage.pool.stats().counters.closes;
+    assert_eq!(closes.of(Retirement::IdleTimeout), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_its_peer_closes_while_it_is_lent_unused_serves_nobody() {
+    let stage = Stage::with(per_key(KeyLimits::default().with_max_connections(1)));
+    stage.stable.records().idle_limit = Some(seconds(5));
+    stage.idle("a", 1).await;
+    let lease = stage.lease("a").expect("one idles");
+    let mut next = stage.ask("a");
+    pass(seconds(5)).await;
+    lease.release_unused();
+    assert!(next.is_pending());
+    let closes = stage.pool.stats().counters.closes;
+    assert_eq!(closes.of(Retirement::IdleTimeout), 1);
+    // Used in that time, it would have served.
+    settled().await;
+    stage.arrive(stage.dials()[0]).await;
+    let lease = next.lease();
+    let mut next = stage.ask("a");
+    pass(seconds(5)).await;
+    lease.release();
+    assert_eq!(next.lease().source(), Source::HandedOn);
 }

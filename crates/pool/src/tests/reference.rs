@@ -50,7 +50,10 @@ pub(super) struct Conn {
     /// The place in the order of coming of whoever has it, or had it last.
     place: u32,
     born: u64,
+    /// When it last served, or was made.
     since: u64,
+    /// When it was laid down to idle.
+    laid: u64,
     uses: u64,
 }
 
@@ -153,13 +156,19 @@ impl Reference {
             ) => {
                 let lent = self.lent.iter_mut().find(|it| it.number == number);
                 lent.expect("what was given is lent").uses -= 1;
-                self.release(number);
+                self.take_back(number);
             }
             Some(Given::Failed | Given::Panicked | Given::LineFull) | None => self.follow(),
         }
     }
 
     pub(super) fn release(&mut self, number: u32) {
+        let lent = self.lent.iter_mut().find(|it| it.number == number);
+        lent.expect("it is lent").since = self.now;
+        self.take_back(number);
+    }
+
+    fn take_back(&mut self, number: u32) {
         let conn = self.take_lent(number);
         let head = self.line.iter();
         let head = head
@@ -196,6 +205,7 @@ impl Reference {
             place: 0,
             born: self.now,
             since: self.now,
+            laid: self.now,
             uses: 0,
         };
         let own = self.line.iter();
@@ -454,7 +464,7 @@ impl Reference {
     }
 
     fn lay_down(&mut self, mut conn: Conn) {
-        conn.since = self.now;
+        conn.laid = self.now;
         self.idle.push(conn);
         let of_key: Vec<_> = self.idle.iter().filter(|it| it.key == conn.key).collect();
         if of_key.len() > self.rules.key_max_idle {
@@ -501,8 +511,8 @@ impl Reference {
 
     fn dead_since(&self, conn: &Conn) -> u64 {
         let ended = self.ended.get(&conn.number);
-        let ended = ended.map_or(u64::MAX, |ended| *ended.max(&conn.since));
-        ended.min(self.expires(conn))
+        let ended = ended.map_or(u64::MAX, |ended| *ended);
+        ended.min(self.expires(conn)).max(conn.laid)
     }
 
     fn connections(&self) -> usize {

@@ -1,7 +1,7 @@
 //! The sweeper.
 
 use super::stage::{Stage, pass, per_key, seconds, settled};
-use crate::{KeyLimits, Policy, Retirement};
+use crate::{KeyLimits, Lease, Policy, Retirement};
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_that_its_peer_ended_is_closed_within_about_a_second() {
@@ -28,6 +28,19 @@ async fn what_is_retired_is_told_from_what_its_peer_ended() {
     let closes = stage.pool.stats().counters.closes;
     let counts = [Retirement::Replaced, Retirement::Ended].map(|reason| closes.of(reason));
     assert_eq!(counts, [2, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_was_retired_while_it_was_lent_is_closed_at_its_return() {
+    let stage = Stage::with(Policy::default());
+    for release in [Lease::release, Lease::release_unused] {
+        let lease = stage.fresh("a").await;
+        stage.stable.records().retired.insert(lease.number);
+        release(lease);
+        assert_eq!(stage.counts(), [0, 0, 0, 0]);
+    }
+    let closes = stage.pool.stats().counters.closes;
+    assert_eq!((closes.of(Retirement::Replaced), closes.total()), (2, 2));
 }
 
 #[tokio::test(start_paused = true)]
