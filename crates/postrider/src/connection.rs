@@ -100,12 +100,6 @@ impl Connection {
         self.facts.remote
     }
 
-    /// Whether the client's TLS settings have changed since it was secured.
-    pub(crate) fn is_retired(&self) -> bool {
-        self.turn
-            .is_some_and(|turn| turn != self.home.rotation.turns())
-    }
-
     pub(crate) fn is_alive(&mut self, probe: Probe) -> bool {
         self.stream.is_alive(probe)
     }
@@ -115,7 +109,13 @@ impl Reusable for Box<Connection> {
     type Error = ConnectError;
 
     fn has_ended(&mut self) -> bool {
-        self.is_retired() || !self.stream.is_alive(Probe::Flag)
+        !self.stream.is_alive(Probe::Flag)
+    }
+
+    /// Whether the client's TLS settings have changed since it was secured.
+    fn is_retired(&self) -> bool {
+        self.turn
+            .is_some_and(|turn| turn != self.home.rotation.turns())
     }
 
     fn idle_limit(&self) -> Option<Duration> {

@@ -120,7 +120,7 @@ pub use stats::{Stale, Stats};
 pub use timings::{DialTimings, Timings};
 pub use transport::Phase as ConnectPhase;
 pub use transport::{
-    Answers, Attempt, ConnectErrorKind, ConnectOptions, ConnectorBuilder, Endpoint, Host,
+    Answers, Attempt, ConnectErrorKind, ConnectOptions, ConnectorBuilder, Endpoint, Families, Host,
     Keepalive, Resolve, Security, ServerName, SystemResolver, TlsErrorKind, TlsFacts, TlsSettings,
     TlsSettingsBuilder, TlsSettingsError, TlsVersion, is_public,
 };

@@ -69,7 +69,7 @@ impl Client {
     pub fn close_idle_for(&self, url: impl IntoUrl) -> Result<usize, Error> {
         let origin = origin(url)?;
         let pool = &self.inner().pool;
-        Ok(pool.evict(|key, _, _| key.0.authority == origin))
+        Ok(pool.close_idle_where(|key| key.0.authority == origin))
     }
 
     /// Closes the idle connections that `is_unwanted` picks and tells how many

@@ -34,7 +34,7 @@ impl Client {
     pub fn set_tls(&self, settings: TlsSettings) {
         let inner = self.inner();
         inner.home.rotation.replace(settings);
-        inner.pool.evict(|_, connection, _| connection.is_retired());
+        inner.pool.close_retired();
     }
 }
 

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use pool::{Lease, Retirement};
+use pool::Lease;
 use protocol::{CloseReason, Event, Exchange, Outcome, Remaining, ResponseHead};
 use tokio::time::Instant;
 
@@ -231,9 +231,7 @@ impl Transfer {
                 .upload
                 .poll(&mut self.lease.stream, &mut self.exchange, &mut cx);
         }
-        if self.lease.is_retired() {
-            self.lease.close(Retirement::Evicted);
-        } else if self.upload.is_sent() && settle(&mut self.lease, &self.exchange) {
+        if self.upload.is_sent() && settle(&mut self.lease, &self.exchange) {
             self.lease.release_at(now);
         }
     }
@@ -286,7 +284,6 @@ pub(super) fn settle(connection: &mut Connection, exchange: &Exchange) -> bool {
     if exchange.outcome(&connection.buffer) != Outcome::Reusable
         || connection.stream.has_unsent()
         || !connection.stream.is_quiet()
-        || connection.is_retired()
     {
         return false;
     }
