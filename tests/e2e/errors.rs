@@ -1,4 +1,6 @@
 //! Errors, read as a user reads them.
+//!
+//! Longer than other files: every text that a user may read, side by side.
 
 use std::error::Error as _;
 use std::io;

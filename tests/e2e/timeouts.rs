@@ -1,5 +1,7 @@
 //! Limits on time: each is kept to the millisecond, names its phase, and does
 //! not fire while something moves.
+//!
+//! Longer than other files: the limits share one clock and one set of scripts.
 
 use std::future::pending;
 use std::io;

@@ -112,7 +112,7 @@ pub(crate) fn admit(
     attempt: &Attempt,
 ) -> Result<Lease<Key, Box<Connection>>, Cause> {
     if lease.peer == Version::HTTP_10 && attempt.exchange.is_chunking() {
-        lease.release();
+        lease.release_unused();
         return Err(Cause::Request(RequestError::ChunkedToHttp10));
     }
     Ok(lease)

@@ -212,7 +212,7 @@ impl Transfer {
     /// handed returns unharmed; any other closes.
     pub(crate) fn cancel(self) {
         if !self.upload.is_handed() {
-            self.lease.release();
+            self.lease.release_unused();
         }
     }
 

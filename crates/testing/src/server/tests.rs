@@ -1,3 +1,5 @@
+//! What a scripted server does, step by step. Longer than other files: each step has a test.
+
 use std::io::ErrorKind;
 use std::net::Ipv6Addr;
 use std::sync::Arc;

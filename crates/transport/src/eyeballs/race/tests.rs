@@ -1,3 +1,5 @@
+//! Races on virtual time against one simulated network. A little over 400 lines for that.
+
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
