@@ -13,6 +13,7 @@ use crate::error::{ConnectError, ConnectErrorKind, Failure, Phase};
 use crate::facts::{ConnectFacts, Connected, TlsFacts};
 use crate::guard::{BoxFuture, guarded, is_panic};
 use crate::network::{Journey, Network};
+use crate::progress::Progress;
 use crate::stream::Stream;
 use crate::tls::{Handshake, TlsErrorKind, TlsSettings};
 
@@ -66,9 +67,28 @@ impl Connector {
     ///
     /// Dropping the future closes every socket that it opened.
     pub async fn connect(&self, endpoint: &Endpoint) -> Result<Connected, ConnectError> {
+        self.connect_watched(endpoint, &Progress::new()).await
+    }
+
+    /// Connects to an endpoint as [`connect`](Self::connect) does, and lets others see meanwhile
+    /// where it stands.
+    ///
+    /// # Errors
+    ///
+    /// Says the phase that failed, and every address that was tried.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes every socket that it opened.
+    pub async fn connect_watched(
+        &self,
+        endpoint: &Endpoint,
+        progress: &Progress,
+    ) -> Result<Connected, ConnectError> {
         let began = Instant::now();
+        let _under_way = progress.begin(began);
         let failed = |failure| ConnectError::new(failure, endpoint, began.elapsed());
-        let mut journey = self.set_out(endpoint, began).map_err(failed)?;
+        let mut journey = self.set_out(endpoint, progress, began).map_err(failed)?;
         journey.run().await.map_err(failed)
     }
 
@@ -105,6 +125,7 @@ impl Connector {
     fn set_out<'a>(
         &'a self,
         endpoint: &'a Endpoint,
+        progress: &'a Progress,
         began: Instant,
     ) -> Result<Journey<'a>, Failure> {
         let handshake = match endpoint.security {
@@ -113,9 +134,9 @@ impl Connector {
         };
         let deadline = began + self.inner.connect_timeout;
         match &self.inner.road {
-            Road::Network(network) => network.set_out(endpoint, handshake, began, deadline),
+            Road::Network(network) => network.set_out(endpoint, handshake, progress, deadline),
             Road::Custom(function) => {
-                let journey = connect_by(function, endpoint, handshake, deadline);
+                let journey = connect_by(function, endpoint, handshake, progress, deadline);
                 Ok(Journey::Long(Box::pin(journey)))
             }
         }
@@ -143,8 +164,10 @@ async fn connect_by(
     function: &ConnectFunction,
     endpoint: &Endpoint,
     handshake: Option<Handshake<'_>>,
+    progress: &Progress,
     deadline: Instant,
 ) -> Result<Connected, Failure> {
+    progress.enter(Phase::Connect);
     let began = Instant::now();
     let mut alarm = pin!(Handshake::alarm(handshake.as_ref(), began, deadline));
     let connecting = pin!(guarded(|| function(endpoint.clone())));
@@ -159,10 +182,13 @@ async fn connect_by(
     };
     match handshake {
         None => Ok(Connected { stream, facts }),
-        Some(handshake) => match handshake.run(stream, deadline, alarm).await {
-            Ok(secured) => Ok(secured.over(facts)),
-            Err(error) => Err(error.into_failure()),
-        },
+        Some(handshake) => {
+            progress.enter(Phase::Tls);
+            match handshake.run(stream, deadline, alarm).await {
+                Ok(secured) => Ok(secured.over(facts)),
+                Err(error) => Err(error.into_failure()),
+            }
+        }
     }
 }
 
@@ -206,7 +232,8 @@ mod tests {
         let connector = Connector::builder().build();
         let address = std::net::IpAddr::from([127, 0, 0, 1]);
         let endpoint = Endpoint::new(address.into(), 80, Security::Plain);
-        let connecting = connector.connect(&endpoint);
+        let progress = Progress::new();
+        let connecting = connector.connect_watched(&endpoint, &progress);
         assert!(
             size_of_val(&connecting) <= 512,
             "{}",

@@ -96,6 +96,20 @@ impl ConnectError {
         &self.0.attempts
     }
 
+    /// The addresses that were tried in words, each with its failure and time, as they stand in
+    /// brackets at the end of this error's own text: a long list is cut. Nothing where no address
+    /// was tried.
+    ///
+    /// ```
+    /// # use postrider_transport::ConnectError;
+    /// fn shortly(error: &ConnectError) -> String {
+    ///     format!("no luck{}", error.tried())
+    /// }
+    /// ```
+    pub fn tried(&self) -> impl fmt::Display {
+        fmt::from_fn(|f| list(&self.0.attempts, f))
+    }
+
     /// The time from the start to the failure.
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed
@@ -264,15 +278,23 @@ fn list(attempts: &[Attempt], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let listed = attempts.iter().take(MOST_LISTED);
     for (n, attempt) in listed.enumerate() {
         f.write_str(if n == 0 { " (" } else { ", " })?;
-        write!(f, "{}", attempt.addr)?;
-        if let Some(error) = &attempt.error {
-            write!(f, ": {} after {}", Bounded(error), Seconds(attempt.elapsed))?;
-        }
+        write!(f, "{attempt}")?;
     }
     match attempts.len() {
         0 => Ok(()),
         n if n > MOST_LISTED => write!(f, ", and {} more)", n - MOST_LISTED),
         _ => f.write_str(")"),
+    }
+}
+
+/// The address, and where it failed, of what and after how long.
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.addr)?;
+        match &self.error {
+            Some(error) => write!(f, ": {} after {}", Bounded(error), Seconds(self.elapsed)),
+            None => Ok(()),
+        }
     }
 }
 

@@ -29,7 +29,7 @@
 //!
 //! - [`Connector`] is the staircase: look up, race, connect, secure; each step within one deadline.
 //! - [`Endpoint`] says where to, and with [`ConnectOptions`] what is different there;
-//!   [`ConnectFacts`] and [`ConnectError`] say how it went.
+//!   [`ConnectFacts`] and [`ConnectError`] say how it went, [`Progress`] how it goes.
 //! - [`Resolve`] turns names into [`Answers`], which may arrive in parts. Lookups under way are
 //!   shared, answers kept for a moment. [`is_public`] is a ready-made filter of addresses.
 //! - [`TlsSettings`] says whom to trust. Types of rustls appear in one place only,
@@ -63,6 +63,7 @@ mod interface;
 mod names;
 mod network;
 mod options;
+mod progress;
 mod socket;
 mod stream;
 mod tls;
@@ -74,6 +75,7 @@ pub use self::error::{ConnectError, ConnectErrorKind, Phase};
 pub use self::facts::{Attempt, ConnectFacts, Connected, TlsFacts, TlsVersion};
 pub use self::names::{Answers, Families, Resolve, SystemResolver, is_public};
 pub use self::options::ConnectOptions;
+pub use self::progress::Progress;
 pub use self::socket::Keepalive;
 pub use self::stream::{Probe, Stream};
 pub use self::tls::{

@@ -13,6 +13,7 @@ use crate::error::{Failure, Phase};
 use crate::eyeballs::{Race, RaceOptions};
 use crate::facts::{Attempt, ConnectFacts, Connected};
 use crate::names::{Found, Lookup, Names, Reach, Screened, Source};
+use crate::progress::Progress;
 use crate::socket::{SocketOptions, in_words};
 use crate::stream::Stream;
 use crate::tls::Handshake;
@@ -47,7 +48,7 @@ impl Network {
         &'a self,
         endpoint: &'a Endpoint,
         handshake: Option<Handshake<'a>>,
-        began: Instant,
+        progress: &'a Progress,
         deadline: Instant,
     ) -> Result<Journey<'a>, Failure> {
         let reach = Reach {
@@ -57,12 +58,13 @@ impl Network {
         let Lookup { source, found } = self.names.look_up(endpoint, reach)?;
         Ok(match found {
             Found::One(addr) => {
+                progress.enter(Phase::Connect);
                 let sole = Sole {
                     addr,
                     source,
                     sockets: &self.sockets,
                     endpoint,
-                    began,
+                    progress,
                     deadline,
                 };
                 match handshake {
@@ -75,20 +77,21 @@ impl Network {
                 }
             }
             Found::Several(addresses) => {
-                let mut race = self.race(endpoint, reach, addresses);
+                let mut race = self.race(endpoint, reach, addresses, progress);
                 Journey::Long(Box::pin(async move {
-                    connect_by_race(&mut race, source, handshake, deadline).await
+                    connect_by_race(&mut race, source, handshake, progress, deadline).await
                 }))
             }
         })
     }
 
-    fn race(
+    fn race<'a>(
         &self,
         endpoint: &Endpoint,
         reach: Reach,
         addresses: Screened,
-    ) -> Race<TcpStream, Screened> {
+        progress: &'a Progress,
+    ) -> Race<'a, TcpStream, Screened> {
         let mut options = self.race.clone();
         if !reach.has_both_families() {
             // There is no other family to wait for.
@@ -96,7 +99,7 @@ impl Network {
         }
         let sockets = Arc::clone(&self.sockets);
         let endpoint = endpoint.clone();
-        Race::start(options, addresses, move |addr| {
+        Race::start(options, progress, addresses, move |addr| {
             Box::pin(sockets.connect(addr, endpoint.options()))
         })
     }
@@ -108,7 +111,7 @@ pub(crate) struct Sole<'a> {
     source: Source,
     sockets: &'a SocketOptions,
     endpoint: &'a Endpoint,
-    began: Instant,
+    progress: &'a Progress,
     deadline: Instant,
 }
 
@@ -125,12 +128,13 @@ impl Sole<'_> {
         let found = Instant::now();
         let mut alarm = pin!(Handshake::alarm(Some(&handshake), found, self.deadline));
         let (socket, facts) = self.reach(found, alarm.as_mut()).await?;
+        self.progress.enter(Phase::Tls);
         let shaking = handshake.run(Stream::tcp(socket), self.deadline, alarm);
         match shaking.await {
             Ok(secured) => Ok(secured.over(facts)),
             Err(error) => {
-                let attempts = self.failed(found, error.for_attempt());
-                Err(error.into_failure().after(attempts))
+                self.progress.disqualify(self.addr, error.for_attempt());
+                Err(error.into_failure().after(self.progress.take_attempts()))
             }
         }
     }
@@ -140,54 +144,47 @@ impl Sole<'_> {
         found: Instant,
         alarm: Pin<&mut Sleep>,
     ) -> Result<(TcpStream, ConnectFacts), Failure> {
+        self.progress.start(self.addr, found);
         let connecting = pin!(
             match self.sockets.open(self.addr, self.endpoint.options()) {
                 Ok(socket) => socket.connect(self.addr),
-                Err(error) => return Err(self.unconnected(found, error)),
+                Err(error) => return Err(self.unconnected(error)),
             }
         );
         match until(alarm, self.deadline, connecting).await {
             Ok(Ok(socket)) => {
+                self.progress.end(self.addr, None);
                 let facts = ConnectFacts {
                     remote: Some(self.addr),
                     local: socket.local_addr().ok(),
-                    resolve: self.source.is_resolver().then(|| found - self.began),
+                    resolve: self
+                        .source
+                        .is_resolver()
+                        .then(|| self.progress.until(found)),
                     connect: Some(found.elapsed()),
                     ..ConnectFacts::default()
                 };
                 Ok((socket, facts))
             }
-            Ok(Err(error)) => Err(self.unconnected(found, error)),
-            Err(_) => Err(self.timed_out(found)),
+            Ok(Err(error)) => Err(self.unconnected(error)),
+            Err(_) => Err(self.progress.expired()),
         }
     }
 
-    fn unconnected(&self, found: Instant, error: io::Error) -> Failure {
+    fn unconnected(&self, error: io::Error) -> Failure {
         let error = in_words(error, self.addr);
-        Failure::connecting(self.failed(found, Arc::new(error)))
-    }
-
-    fn timed_out(&self, found: Instant) -> Failure {
-        let error = Arc::new(io::ErrorKind::TimedOut.into());
-        Failure::timed_out(Phase::Connect).after(self.failed(found, error))
-    }
-
-    fn failed(&self, found: Instant, error: Arc<io::Error>) -> Vec<Attempt> {
-        vec![Attempt {
-            addr: self.addr,
-            started: found - self.began,
-            elapsed: found.elapsed(),
-            error: Some(error),
-        }]
+        self.progress.end(self.addr, Some(Arc::new(error)));
+        Failure::connecting(self.progress.take_attempts())
     }
 }
 
 /// Races, and secures the winner. As long as the winner's handshake stalls or breaks underneath,
 /// the race goes on; a peer that was reached and will not do ends it.
 async fn connect_by_race(
-    race: &mut Race<TcpStream, Screened>,
+    race: &mut Race<'_, TcpStream, Screened>,
     source: Source,
     handshake: Option<Handshake<'_>>,
+    progress: &Progress,
     deadline: Instant,
 ) -> Result<Connected, Failure> {
     let began = Instant::now();
@@ -197,7 +194,7 @@ async fn connect_by_race(
         let winner = match until(alarm.as_mut(), deadline, race.winner()).await {
             Ok(Ok(winner)) => winner,
             Ok(Err(exhausted)) => return Err(explained_by(insecure, exhausted)),
-            Err(_) => return Err(race.give_up()),
+            Err(_) => return Err(progress.expired()),
         };
         let resolved = race.resolved_after();
         let facts = ConnectFacts {
@@ -210,21 +207,25 @@ async fn connect_by_race(
         let stream = Stream::tcp(winner.connection);
         let mut connected = match &handshake {
             None => Connected { stream, facts },
-            Some(handshake) => match handshake.run(stream, deadline, alarm.as_mut()).await {
-                Ok(secured) => secured.over(facts),
-                Err(error) => {
-                    race.disqualify(winner.addr, error.for_attempt());
-                    let is_final = error.is_final() || Instant::now() >= deadline;
-                    let failure = error.into_failure();
-                    if is_final {
-                        return Err(failure.after(race.take_attempts()));
+            Some(handshake) => {
+                progress.enter(Phase::Tls);
+                match handshake.run(stream, deadline, alarm.as_mut()).await {
+                    Ok(secured) => secured.over(facts),
+                    Err(error) => {
+                        progress.disqualify(winner.addr, error.for_attempt());
+                        let is_final = error.is_final() || Instant::now() >= deadline;
+                        let failure = error.into_failure();
+                        if is_final {
+                            return Err(failure.after(progress.take_attempts()));
+                        }
+                        progress.enter(Phase::Connect);
+                        insecure = Some(failure);
+                        continue;
                     }
-                    insecure = Some(failure);
-                    continue;
                 }
-            },
+            }
         };
-        connected.facts.attempts = told(race.take_attempts());
+        connected.facts.attempts = told(progress.take_attempts());
         return Ok(connected);
     }
 }

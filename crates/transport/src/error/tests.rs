@@ -99,6 +99,28 @@ fn a_long_list_of_addresses_is_cut_and_a_long_text_too() {
 }
 
 #[test]
+fn what_was_tried_can_stand_in_another_text() {
+    let tried = |attempts| {
+        let failure = Failure::timed_out(Phase::Connect).after(attempts);
+        let error = ConnectError::new(failure, &endpoint(), Duration::ZERO);
+        error.tried().to_string()
+    };
+    let attempts = vec![
+        of_kind(1, io::ErrorKind::ConnectionRefused),
+        of_kind(2, io::ErrorKind::TimedOut),
+    ];
+    assert_eq!(tried(vec![]), "");
+    assert_eq!(
+        attempts[1].to_string(),
+        "192.0.2.2:443: timed out after 7 ms"
+    );
+    assert_eq!(
+        tried(attempts),
+        " (192.0.2.1:443: connection refused after 7 ms, 192.0.2.2:443: timed out after 7 ms)"
+    );
+}
+
+#[test]
 fn a_build_without_tls_names_the_feature() {
     let failure = Failure::new(ConnectErrorKind::NoTlsProvider, Phase::Tls);
     assert_eq!(

@@ -10,8 +10,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::RaceOptions;
 use super::order::Candidates;
 use crate::error::{ConnectErrorKind, Failure, Phase};
-use crate::facts::Attempt;
 use crate::guard::BoxFuture;
+use crate::progress::Progress;
 
 /// Where addresses come from, in batches, as they become known.
 pub(crate) trait Supply: Send + Sized + 'static {
@@ -28,8 +28,9 @@ pub(crate) type Batch = Result<Vec<SocketAddr>, Failure>;
 /// winner proves useless later on, the race can be resumed.
 ///
 /// Dropping it drops every attempt.
-pub(crate) struct Race<C, S> {
+pub(crate) struct Race<'a, C, S> {
     options: RaceOptions,
+    progress: &'a Progress,
     began: Instant,
     lookup: Lookup<S>,
     lookup_failure: Option<Failure>,
@@ -39,7 +40,6 @@ pub(crate) struct Race<C, S> {
     timer: Pin<Box<Sleep>>,
     dial: Dial<C>,
     under_way: Vec<UnderWay<C>>,
-    attempts: Vec<Attempt>,
 }
 
 type Dial<C> = Box<dyn Fn(SocketAddr) -> BoxFuture<io::Result<C>> + Send>;
@@ -73,15 +73,17 @@ pub(crate) struct Winner<C> {
     pub(crate) connection: C,
 }
 
-impl<C, S: Supply> Race<C, S> {
+impl<'a, C, S: Supply> Race<'a, C, S> {
     pub(crate) fn start(
         options: RaceOptions,
+        progress: &'a Progress,
         supply: S,
         dial: impl Fn(SocketAddr) -> BoxFuture<io::Result<C>> + Send + 'static,
     ) -> Self {
         let began = Instant::now();
         Self {
             options,
+            progress,
             began,
             lookup: Lookup::UnderWay(Box::pin(supply.next())),
             lookup_failure: None,
@@ -91,7 +93,6 @@ impl<C, S: Supply> Race<C, S> {
             timer: Box::pin(sleep_until(began)),
             dial: Box::new(dial),
             under_way: Vec::new(),
-            attempts: Vec::new(),
         }
     }
 
@@ -102,37 +103,8 @@ impl<C, S: Supply> Race<C, S> {
     /// Cancel safe: the race goes on where it stood.
     pub(crate) fn winner(
         &mut self,
-    ) -> impl Future<Output = Result<Winner<C>, Failure>> + Unpin + use<'_, C, S> {
+    ) -> impl Future<Output = Result<Winner<C>, Failure>> + Unpin + use<'_, 'a, C, S> {
         std::future::poll_fn(|cx| self.poll_winner(cx))
-    }
-
-    /// Notes that the latest winner failed after all.
-    pub(crate) fn disqualify(&mut self, addr: SocketAddr, error: Arc<io::Error>) {
-        let now = Instant::now();
-        let mut latest = self.attempts.iter_mut().rev();
-        if let Some(attempt) =
-            latest.find(|attempt| attempt.addr == addr && attempt.error.is_none())
-        {
-            attempt.error = Some(error);
-            attempt.elapsed = (now - self.began).saturating_sub(attempt.started);
-        }
-    }
-
-    /// Ends the race because time is up.
-    pub(crate) fn give_up(&mut self) -> Failure {
-        for attempt in std::mem::take(&mut self.under_way) {
-            self.note(&attempt.stopped(), Some(io::ErrorKind::TimedOut.into()));
-        }
-        let phase = if self.first_address.is_none() {
-            Phase::Resolve
-        } else {
-            Phase::Connect
-        };
-        Failure::timed_out(phase).after(self.take_attempts())
-    }
-
-    pub(crate) fn take_attempts(&mut self) -> Vec<Attempt> {
-        std::mem::take(&mut self.attempts)
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
@@ -185,6 +157,7 @@ impl<C, S: Supply> Race<C, S> {
         if is_first {
             let now = Instant::now();
             self.first_address = Some(now);
+            self.progress.enter(Phase::Connect);
             // RFC 8305 §3: IPv4 answers wait a moment for IPv6 ones.
             self.arm(now + self.options.resolution_delay);
         }
@@ -192,7 +165,7 @@ impl<C, S: Supply> Race<C, S> {
 
     /// The wait for IPv6 answers ends when they are there, or when no answer is to come.
     fn end_grace_if_pointless(&mut self) {
-        let is_grace = self.attempts.is_empty() && self.under_way.is_empty();
+        let is_grace = !self.progress.has_attempts();
         if is_grace && (self.candidates.has_ipv6() || matches!(self.lookup, Lookup::Over)) {
             self.pace = Pace::AtOnce;
         }
@@ -217,19 +190,17 @@ impl<C, S: Supply> Race<C, S> {
                 n += 1;
                 continue;
             };
-            let stopped = self.under_way.remove(n).stopped();
+            let addr = self.under_way.remove(n).addr;
+            self.pace = Pace::AtOnce;
             match outcome {
                 Ok(connection) => {
                     self.drop_losers();
-                    self.note(&stopped, None);
-                    self.pace = Pace::AtOnce;
-                    let addr = stopped.addr;
+                    self.progress.end(addr, None);
                     return Some(Winner { addr, connection });
                 }
                 Err(error) => {
-                    tracing::debug!(addr = %stopped.addr, %error, "attempt failed");
-                    self.note(&stopped, Some(error));
-                    self.pace = Pace::AtOnce;
+                    tracing::debug!(%addr, %error, "attempt failed");
+                    self.progress.end(addr, Some(Arc::new(error)));
                 }
             }
         }
@@ -237,16 +208,12 @@ impl<C, S: Supply> Race<C, S> {
     }
 
     fn drop_losers(&mut self) {
-        let losers: Vec<_> = std::mem::take(&mut self.under_way)
-            .into_iter()
-            .map(UnderWay::stopped)
-            .collect();
-        for loser in &losers {
+        let losers: Vec<_> = self.under_way.drain(..).map(|loser| loser.addr).collect();
+        for addr in &losers {
             let slower = io::Error::new(io::ErrorKind::Interrupted, "another address was faster");
-            self.note(loser, Some(slower));
+            self.progress.end(*addr, Some(Arc::new(slower)));
         }
-        self.candidates
-            .give_back(losers.iter().map(|loser| loser.addr).collect());
+        self.candidates.give_back(losers);
     }
 
     fn is_exhausted(&self) -> bool {
@@ -256,13 +223,12 @@ impl<C, S: Supply> Race<C, S> {
     }
 
     fn failure(&mut self) -> Failure {
-        if self.attempts.is_empty() {
-            return self
-                .lookup_failure
-                .take()
-                .unwrap_or_else(|| Failure::new(ConnectErrorKind::NoAddress, Phase::Resolve));
+        if self.progress.has_attempts() {
+            return Failure::connecting(self.progress.take_attempts());
         }
-        Failure::connecting(self.take_attempts())
+        self.lookup_failure
+            .take()
+            .unwrap_or_else(|| Failure::new(ConnectErrorKind::NoAddress, Phase::Resolve))
     }
 
     fn may_start(&mut self, cx: &mut Context<'_>) -> bool {
@@ -298,6 +264,7 @@ impl<C, S: Supply> Race<C, S> {
         }
         let now = Instant::now();
         tracing::debug!(%addr, "attempt starts");
+        self.progress.start(addr, now);
         self.under_way.push(UnderWay {
             addr,
             since: now,
@@ -308,41 +275,17 @@ impl<C, S: Supply> Race<C, S> {
 
     /// Addresses that swallow every packet must not keep the others from being tried.
     fn make_room(&mut self) {
-        let oldest = self.under_way.remove(0).stopped();
-        tracing::debug!(addr = %oldest.addr, "attempt makes room");
+        let addr = self.under_way.remove(0).addr;
+        tracing::debug!(%addr, "attempt makes room");
         let words = "made room for another address";
         let error = io::Error::new(io::ErrorKind::TimedOut, words);
-        self.note(&oldest, Some(error));
+        self.progress.end(addr, Some(Arc::new(error)));
     }
 
     fn arm(&mut self, at: Instant) {
         self.timer.as_mut().reset(at);
         self.pace = Pace::AfterTimer;
     }
-
-    fn note(&mut self, stopped: &Stopped, error: Option<io::Error>) {
-        self.attempts.push(Attempt {
-            addr: stopped.addr,
-            started: stopped.since - self.began,
-            elapsed: stopped.since.elapsed(),
-            error: error.map(Arc::new),
-        });
-    }
-}
-
-impl<C> UnderWay<C> {
-    /// Drops the socket, keeps the facts.
-    fn stopped(self) -> Stopped {
-        Stopped {
-            addr: self.addr,
-            since: self.since,
-        }
-    }
-}
-
-struct Stopped {
-    addr: SocketAddr,
-    since: Instant,
 }
 
 #[cfg(test)]

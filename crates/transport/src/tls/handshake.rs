@@ -17,6 +17,7 @@ use crate::alarm::until;
 use crate::error::{ConnectErrorKind, Failure, Phase};
 use crate::facts::{ConnectFacts, Connected, TlsFacts, TlsVersion};
 use crate::guard::{guarded_call, is_panic, poll_guarded};
+use crate::progress::handshake_timed_out;
 use crate::stream::Stream;
 
 /// What it takes to secure a stream to a host.
@@ -139,10 +140,7 @@ impl HandshakeError {
     /// The error for the record of the address.
     pub(crate) fn for_attempt(&self) -> Arc<io::Error> {
         match self {
-            Self::TimedOut => Arc::new(io::Error::new(
-                io::ErrorKind::TimedOut,
-                "TLS handshake timed out",
-            )),
+            Self::TimedOut => Arc::new(handshake_timed_out()),
             Self::Transport(error) => Arc::clone(error),
             Self::Fatal(kind, cause) => {
                 let explained = Explained(*kind, cause.clone());

@@ -65,14 +65,20 @@ impl Network {
     }
 
     /// A race between all the addresses, known from the start and in the order given.
-    fn race(&self, names: &str) -> Race<Guard, Script> {
+    fn race(&self, names: &str) -> Race<'static, Guard, Script> {
         self.race_of(vec![(0, Ok(addrs(names)))], RaceOptions::default())
     }
 
-    fn race_of(&self, answers: Vec<(u64, Batch)>, options: RaceOptions) -> Race<Guard, Script> {
+    fn race_of(
+        &self,
+        answers: Vec<(u64, Batch)>,
+        options: RaceOptions,
+    ) -> Race<'static, Guard, Script> {
         let network = Arc::clone(&self.inner);
         let began = Instant::now();
-        Race::start(options, Script::new(answers), move |addr| {
+        let progress = Box::leak(Box::<Progress>::default());
+        std::mem::forget(progress.begin(began));
+        Race::start(options, progress, Script::new(answers), move |addr| {
             let network = Arc::clone(&network);
             network
                 .dialled
@@ -210,7 +216,7 @@ async fn losers_are_closed_when_the_winner_is_told() {
     assert_eq!(network.open(), 1);
     drop(winner);
     assert_eq!(network.open(), 0);
-    let attempts = race.take_attempts();
+    let attempts = race.progress.take_attempts();
     let kinds: Vec<_> = attempts
         .iter()
         .map(|a| (name(&a.addr), a.error.as_ref().map(|e| e.kind())))
@@ -263,7 +269,7 @@ async fn black_holes_make_room_for_the_good_address_behind_them() {
     // At the usual pace, as if there were room for all.
     assert_eq!(began.elapsed(), ms(7 * 250 + 30));
     assert_eq!(network.inner.most_open.load(Ordering::SeqCst), 6);
-    let attempts = race.take_attempts();
+    let attempts = race.progress.take_attempts();
     let given_up: Vec<_> = attempts[..2]
         .iter()
         .map(|a| (name(&a.addr), a.error.as_ref().unwrap()))
@@ -304,7 +310,7 @@ async fn attempts_under_way_when_time_is_up_are_told() {
     let network = Network::new(&[("61", Silent), ("41", Refuses(5))]);
     let mut race = network.race("61 41");
     assert!(timeout(ms(1000), race.winner()).await.is_err());
-    let failure = race.give_up();
+    let failure = race.progress.expired();
     let phase = Phase::Connect;
     assert_eq!(failure.kind, ConnectErrorKind::TimedOut { phase });
     let kinds: Vec<_> = failure
@@ -324,7 +330,10 @@ async fn time_up_without_an_address_is_the_resolvers() {
     let mut race = network.race_of(vec![(5000, Ok(vec![]))], RaceOptions::default());
     assert!(timeout(ms(1000), race.winner()).await.is_err());
     let phase = Phase::Resolve;
-    assert_eq!(race.give_up().kind, ConnectErrorKind::TimedOut { phase });
+    assert_eq!(
+        race.progress.expired().kind,
+        ConnectErrorKind::TimedOut { phase }
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -333,9 +342,10 @@ async fn a_resumed_race_tries_the_addresses_that_lost() {
     let mut race = network.race("61 62 41");
     let first = race.winner().await.unwrap();
     assert_eq!(first.addr, addr("41"));
-    race.disqualify(first.addr, Arc::new(io::ErrorKind::ConnectionReset.into()));
+    race.progress
+        .disqualify(first.addr, Arc::new(io::ErrorKind::ConnectionReset.into()));
     assert_eq!(race.winner().await.unwrap().addr, addr("61"));
-    let attempts = race.take_attempts();
+    let attempts = race.progress.take_attempts();
     let of_first = attempts.iter().find(|a| a.addr == addr("41")).unwrap();
     let error = of_first.error.as_ref().unwrap();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
