@@ -97,7 +97,7 @@ async fn connecting_is_limited_by_the_client_and_by_the_request() {
         begun,
         SECOND,
         Phase::Connect,
-        "POST http://a.test/: connecting timed out after 1s",
+        "POST http://a.test/: connecting: timed out after 1s",
     );
     assert!(error.is_connect() && error.is_retry_safe());
     assert_eq!(error.sent(), Sent::Nothing);

@@ -50,9 +50,10 @@ pub(crate) fn acquire(client: &Inner, call: &mut Call, now: Instant) -> Result<A
     if let Some(lease) = idle {
         return Ok(Acquired::Lease(admit(lease, &attempt)?, attempt));
     }
-    let dial = Dial::on(&route, client);
-    let (turn, dial) = Turn::before(|| dial.run());
-    let wait = pool.wait(route.to_key(), Want::Any, dial);
+    let key = route.to_key();
+    let (turn, dialling) = Turn::before(key.clone(), client);
+    let dial = Dial::to(key.clone(), client);
+    let wait = pool.wait(key, Want::Any, || dial.run(dialling));
     Ok(Acquired::Wait(wait, turn, attempt))
 }
 
@@ -71,9 +72,10 @@ pub(crate) fn exchange_lease(
     reason: Retirement,
     want: Want,
 ) -> (Wait<Key, Box<Connection>>, Turn) {
-    let dial = Dial::on(&lease.key().0, client);
-    let (turn, dial) = Turn::before(|| dial.run());
-    (lease.refuse(reason, want, dial), turn)
+    let key = lease.key();
+    let (turn, dialling) = Turn::before(key.clone(), client);
+    let dial = Dial::to(key, client);
+    (lease.refuse(reason, want, || dial.run(dialling)), turn)
 }
 
 /// The content of one attempt; what a further one would send is put back.
@@ -88,7 +90,7 @@ fn take_content(body: &mut Option<Body>) -> Result<Content, Cause> {
 pub(crate) fn poll_lease(
     call: &mut Call,
     wait: &mut Wait<Key, Box<Connection>>,
-    turn: &Turn,
+    turn: &mut Turn,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Lease<Key, Box<Connection>>, Error>> {
     match Pin::new(wait).poll(cx) {
@@ -100,7 +102,10 @@ pub(crate) fn poll_lease(
         Poll::Pending => {
             let phase = turn.phase();
             let elapsed = call.watch.poll_elapsed(cx, phase, Awaited::Peer, 0);
-            elapsed.map(|elapsed| Err(call.error(Cause::Elapsed(elapsed), phase)))
+            elapsed.map(|elapsed| {
+                let (cause, phase) = turn.cut_short(elapsed);
+                Err(call.error(cause, phase))
+            })
         }
     }
 }

@@ -81,6 +81,7 @@ mod call;
 mod client;
 mod connection;
 mod dial;
+mod dialling;
 mod encode;
 mod error;
 mod incoming;

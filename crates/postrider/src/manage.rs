@@ -44,9 +44,10 @@ impl Client {
     pub async fn warm(&self, url: impl IntoUrl, count: usize) -> Result<usize, Error> {
         let inner = self.inner();
         let route = Route::to(origin(url)?, &inner.home.rotation);
-        let dial = Dial::on(&route, &inner);
         let key = Key(Arc::new(route));
-        let made = inner.pool.warm(key.clone(), count, || dial.run()).await;
+        let dial = Dial::to(key.clone(), &inner);
+        let warmed = inner.pool.warm(key.clone(), count, || dial.run_ahead());
+        let made = warmed.await;
         made.map_err(|error| {
             let (cause, phase) = Cause::of_wait(error);
             Error::new(cause, phase).of_origin(&key)

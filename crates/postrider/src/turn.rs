@@ -1,33 +1,56 @@
 //! Whose turn it is: what a request in line waits for.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::error::Phase;
+use crate::client::Inner;
+use crate::dialling::Dialling;
+use crate::error::{Cause, Phase};
+use crate::route::Key;
+use crate::timeouts::Elapsed;
 
-/// Whether a request's turn to have a connection made has come. Until then a
-/// limit on connections holds it back.
-pub(crate) struct Turn(Arc<AtomicBool>);
+/// Whether a request's turn to have a connection made has come, and how that
+/// goes. Until then a limit on connections holds it back.
+pub(crate) struct Turn {
+    dialling: Arc<Dialling>,
+    has_come: bool,
+}
 
 impl Turn {
-    /// The turn that comes when `dial` is called.
-    pub(crate) fn before<T>(
-        dial: impl FnOnce() -> T + Send + 'static,
-    ) -> (Self, impl FnOnce() -> T + Send) {
-        let turn = Arc::new(AtomicBool::new(false));
-        let has_come = Arc::clone(&turn);
-        let dial = move || {
-            has_come.store(true, Ordering::Relaxed);
-            dial()
+    /// The turn that comes when the dial begins that shows itself by what this
+    /// gives.
+    pub(crate) fn before(key: Key, client: &Inner) -> (Self, Arc<Dialling>) {
+        let dialling = Arc::new(Dialling::to(key, &client.home));
+        let turn = Self {
+            dialling: Arc::clone(&dialling),
+            has_come: false,
         };
-        (Self(turn), dial)
+        (turn, dialling)
     }
 
-    pub(crate) fn phase(&self) -> Phase {
-        if self.0.load(Ordering::Relaxed) {
+    pub(crate) fn phase(&mut self) -> Phase {
+        self.has_come = self.has_come || self.dialling.or_inherited().is_some();
+        if self.has_come {
             Phase::Connect
         } else {
             Phase::Acquire
         }
+    }
+
+    /// What a limit was reached in, and how far the dial had come.
+    pub(crate) fn cut_short(&self, elapsed: Elapsed) -> (Cause, Phase) {
+        let dial = self.dialling.or_inherited();
+        match dial.and_then(|dial| dial.timed_out()) {
+            Some(dial) => {
+                let phase = Phase::of_dial(dial.phase());
+                (Cause::DialElapsed(elapsed, dial), phase)
+            }
+            None => (Cause::Elapsed(elapsed), elapsed.phase),
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.dialling.abandon();
     }
 }

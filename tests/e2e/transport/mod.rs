@@ -9,6 +9,7 @@ mod identities;
 #[cfg(target_os = "linux")]
 mod kernel;
 mod names;
+mod out_of_time;
 mod sockets;
 mod trust;
 

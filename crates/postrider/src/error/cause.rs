@@ -39,6 +39,8 @@ pub(crate) enum Cause {
     Truncated(protocol::Error),
     Protocol(protocol::Error),
     Elapsed(Elapsed),
+    /// A limit was reached while a connection was being made: where that stood.
+    DialElapsed(Elapsed, ConnectError),
     TooLarge {
         limit: usize,
     },
@@ -89,7 +91,7 @@ impl Cause {
             Self::Closed | Self::Truncated(_) => ErrorKind::Closed,
             Self::Protocol(error) if error.is_limit() => ErrorKind::Limit,
             Self::Protocol(_) => ErrorKind::Protocol,
-            Self::Elapsed(_) => ErrorKind::Timeout,
+            Self::Elapsed(_) | Self::DialElapsed(..) => ErrorKind::Timeout,
             Self::TooLarge { .. } => ErrorKind::Limit,
             Self::Status(_) => ErrorKind::Status,
             Self::NotUpgraded => ErrorKind::Upgrade,
@@ -109,6 +111,7 @@ impl Cause {
             Self::Authority(error) => Some(error),
             Self::Request(error) => Some(error),
             Self::Connect(error) => Some(&**error),
+            Self::DialElapsed(_, error) => Some(error),
             Self::Read(error) | Self::Write(error) => Some(error),
             Self::Truncated(error) | Self::Protocol(error) => Some(error),
             Self::Scheme
@@ -160,6 +163,7 @@ impl fmt::Display for Cause {
             Self::Closed => f.write_str("the server closed the connection"),
             Self::Truncated(error) | Self::Protocol(error) => write!(f, "{error}"),
             Self::Elapsed(elapsed) => write!(f, "{elapsed}"),
+            Self::DialElapsed(elapsed, error) => write!(f, "{elapsed}{}", error.tried()),
             Self::TooLarge { limit } => {
                 write!(f, "the body is larger than the limit of {limit} bytes")
             }
@@ -181,7 +185,7 @@ impl fmt::Display for Elapsed {
             Scope::Total => write!(f, "timed out: the request's {limit:?} are over"),
             Scope::Phase => match phase {
                 Phase::Acquire => write!(f, "timed out: none was free for {limit:?}"),
-                Phase::Connect => write!(f, "connecting timed out after {limit:?}"),
+                Phase::Connect => write!(f, "timed out after {limit:?}"),
                 Phase::Send => write!(f, "timed out: nothing could be written for {limit:?}"),
                 Phase::Head => write!(f, "timed out: no response within {limit:?}"),
                 _ => write!(f, "timed out: nothing came for {limit:?}"),

@@ -16,7 +16,6 @@ pub(crate) use self::text::describe;
 use self::text::plain;
 use crate::connection::ConnectionInfo;
 use crate::route::Key;
-use crate::timeouts::Scope;
 use crate::timings::Timings;
 
 /// Why a request, or the reading of its response, failed.
@@ -264,17 +263,20 @@ impl Error {
     pub fn connect_kind(&self) -> Option<ConnectErrorKind> {
         match &self.0.cause {
             Cause::Connect(error) => Some(error.kind()),
+            Cause::DialElapsed(_, error) => Some(error.kind()),
             Cause::Read(error) | Cause::Write(error) => tls_error(error).map(ConnectErrorKind::Tls),
             _ => None,
         }
     }
 
     /// The addresses that were tried, each with its own failure and duration,
-    /// where no connection could be made.
+    /// where no connection could be made, or none before the request's time was
+    /// over.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
         match &self.0.cause {
             Cause::Connect(error) => error.attempts(),
+            Cause::DialElapsed(_, error) => error.attempts(),
             _ => &[],
         }
     }
@@ -300,10 +302,10 @@ impl Error {
         self.0.timings.as_ref()
     }
 
-    /// Whether the limit on the whole request was reached, which says nothing
-    /// of the phase.
-    fn is_total(&self) -> bool {
-        matches!(&self.0.cause, Cause::Elapsed(elapsed) if elapsed.scope == Scope::Total)
+    /// Whether a limit of the request's own was reached, which says nothing of
+    /// what was done meanwhile.
+    fn is_elapsed(&self) -> bool {
+        matches!(self.0.cause, Cause::Elapsed(_) | Cause::DialElapsed(..))
     }
 }
 

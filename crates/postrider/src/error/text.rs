@@ -41,7 +41,9 @@ impl fmt::Display for Error {
             write!(f, "{request}: ")?;
         }
         let doing = match self.0.phase {
-            Phase::Connect if self.is_total() => Some("connecting"),
+            Phase::Resolve if self.is_elapsed() => Some("looking up the host"),
+            Phase::Connect if self.is_elapsed() => Some("connecting"),
+            Phase::Tls if self.is_elapsed() => Some("securing the connection"),
             // Here the cause says it all: there is no peer yet, or it names it.
             Phase::Prepare | Phase::Resolve | Phase::Connect | Phase::Tls => None,
             Phase::Acquire => Some("waiting for a connection"),
