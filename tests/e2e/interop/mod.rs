@@ -5,8 +5,10 @@
 mod apache;
 mod differential;
 mod gibibyte;
+mod networks;
 mod nginx;
 mod posts;
 mod program;
 mod requests;
 mod servers;
+mod slow_names;

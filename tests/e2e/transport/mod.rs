@@ -29,7 +29,7 @@ impl<F: Fn(&str) -> Answers + Send + Sync + 'static> Resolve for Asking<F> {
     }
 }
 
-fn always(body: &str) -> [Script; 1] {
+pub(crate) fn always(body: &str) -> [Script; 1] {
     [Script::respond_always(ok(body))]
 }
 
