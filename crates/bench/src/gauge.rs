@@ -1,7 +1,9 @@
 //! What a gauge is.
 
 use crate::Failure;
-use crate::gauges::{compile, idle_memory, pool_scale, tracing_cost};
+#[cfg(feature = "peers")]
+use crate::gauges::idle_memory;
+use crate::gauges::{compile, pool_scale, tracing_cost};
 
 /// A question whose answer is a figure or two a row, where a [`Scenario`](crate::scenario::Scenario)
 /// asks what requests cost.
@@ -43,7 +45,9 @@ impl Gauge {
 pub(crate) fn all() -> Vec<Gauge> {
     vec![
         pool_scale::gauge(),
+        #[cfg(feature = "peers")]
         idle_memory::gauge(),
+        #[cfg(feature = "peers")]
         idle_memory::tls_gauge(),
         compile::gauge(),
         tracing_cost::gauge(),

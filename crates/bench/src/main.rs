@@ -9,7 +9,7 @@
 //! cargo run --release -p bench -- small-get --peers go,curl,isahc
 //! cargo run --release -p bench -- small-get --server nginx
 //! cargo run --release -p bench -- idle-memory     a gauge; --json, --rounds N, --count N, --rows A,B
-//! cargo run --release -p bench -- budgets         what CI asks; --write sets the budgets anew
+//! .ci/budgets                                     what CI asks; --write sets the budgets anew
 //! cargo run --release -p bench -- help            the names of all
 //! ```
 //!
@@ -33,6 +33,11 @@
 //! To add a client, write a module in `clients/` and name it in `clients::ALL`; to add a scenario,
 //! write a module in `scenarios/` and name it in `scenario::all`; a gauge likewise in `gauges/` and
 //! `gauge::all`. Each comes as a [`Part`](part::Part) to the report.
+
+#![cfg_attr(
+    not(feature = "peers"),
+    expect(dead_code, reason = "some of it is for the peers alone")
+)]
 
 mod answer;
 mod budgets;
@@ -59,6 +64,7 @@ mod report;
 mod rounds;
 mod scenario;
 mod scenarios;
+mod seeds;
 mod server;
 mod spread;
 mod syscalls;
@@ -102,7 +108,10 @@ fn run() -> Result<(), Failure> {
         Command::Gauge(plan) => readings::part(&plan, &readings::take(&plan)?).print(plan.output),
         Command::CheckBudgets => budgets::check(),
         Command::WriteBudgets => budgets::write(),
-        Command::Walk(path, count) => path.walk(count),
+        Command::Walk(path, count) => {
+            seeds::fix();
+            path.walk(count)
+        }
         Command::Read { row, count } => {
             println!("{}", serde_json::to_string(&(row.read)(count)?)?);
             Ok(())

@@ -90,7 +90,7 @@ pub(crate) fn usage() -> String {
          bench SCENARIO [--json] [--case WORD] [--rounds N] [--requests N] [--in-flight N]\n\
          \x20              [--threads N] [--clients NAME,NAME] [--cores apart|free]\n\
          bench GAUGE [--json] [--rounds N] [--count N] [--rows NAME,NAME]\n\
-         bench budgets [--write]: what the hot paths may cost, or from now on may\n\nscenarios:\n",
+         bench budgets [--write]: what the hot paths may cost, or from now on may; by .ci/budgets\n\nscenarios:\n",
     );
     let mut tell = |name: &str, about: &str| text += &format!("  {name:<18} {about}\n");
     for scenario in scenario::all() {

@@ -7,7 +7,8 @@ use hyper_util::rt::TokioIo;
 
 use super::Client;
 use super::connect::{Connect, Tcp, Tls};
-use super::outgoing::{Outgoing, read, request};
+use super::incoming::{read, request};
+use super::outgoing::Outgoing;
 use crate::Failure;
 use crate::drive::{Turn, Worker};
 use crate::load::{Keeping, Load, Road};

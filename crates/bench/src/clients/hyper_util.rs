@@ -7,7 +7,8 @@ use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::rt::TokioExecutor;
 
 use super::Client;
-use super::outgoing::{Outgoing, read, request};
+use super::incoming::{read, request};
+use super::outgoing::Outgoing;
 use crate::Failure;
 use crate::drive::{Turn, Worker};
 use crate::load::{Action, Load, Road};

@@ -4,12 +4,18 @@
 mod bare;
 pub(crate) mod connect;
 mod framing;
+#[cfg(feature = "peers")]
 mod hyper;
+#[cfg(feature = "peers")]
 pub(crate) mod hyper_util;
+#[cfg(feature = "peers")]
+mod incoming;
 mod outgoing;
 pub(crate) mod outside;
 pub(crate) mod postrider;
+#[cfg(feature = "peers")]
 pub(crate) mod reqwest;
+#[cfg(feature = "peers")]
 mod ureq;
 
 use crate::Failure;
@@ -29,9 +35,13 @@ pub(crate) struct Client {
 pub(crate) const ALL: &[Client] = &[
     bare::CLIENT,
     postrider::CLIENT,
+    #[cfg(feature = "peers")]
     hyper::CLIENT,
+    #[cfg(feature = "peers")]
     hyper_util::CLIENT,
+    #[cfg(feature = "peers")]
     reqwest::CLIENT,
+    #[cfg(feature = "peers")]
     ureq::CLIENT,
 ];
 

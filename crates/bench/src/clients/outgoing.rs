@@ -1,4 +1,4 @@
-//! What all clients send, and how those on hyper's types read.
+//! What all clients send.
 
 use std::convert::Infallible;
 use std::io::{self, Read};
@@ -6,14 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Uri};
+use http::{HeaderValue, Method};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
-use crate::Failure;
-use crate::drive::Turn;
 use crate::load::Action;
 
 /// A small order, as a service might place it.
@@ -107,35 +102,7 @@ pub(crate) fn method(action: Action) -> Method {
     }
 }
 
-/// What both of hyper's clients are given.
-pub(crate) fn request(action: Action, uri: Uri) -> Result<Request<Outgoing>, Failure> {
-    let mut request = Request::builder().method(method(action)).uri(uri);
-    request = request.header(ACCEPT, HeaderValue::from_static("*/*"));
-    if action == Action::Post {
-        request = request.header(CONTENT_TYPE, JSON_TYPE);
-    }
-    Ok(request.body(Outgoing::of(action))?)
-}
-
 pub(crate) const JSON_TYPE: HeaderValue = HeaderValue::from_static("application/json");
-
-/// What both of hyper's clients give.
-pub(crate) async fn read(
-    mut body: Incoming,
-    action: Action,
-    turn: Turn<'_>,
-) -> Result<u64, Failure> {
-    if !action.is_piecewise() {
-        return Ok(body.collect().await?.to_bytes().len() as u64);
-    }
-    let mut tally = turn.tally();
-    while let Some(frame) = body.frame().await {
-        if let Ok(piece) = frame?.into_data() {
-            tally.take(&piece);
-        }
-    }
-    Ok(tally.bytes())
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! The gauges, a module each.
 
 pub(crate) mod compile;
+#[cfg(feature = "peers")]
 pub(crate) mod idle_memory;
 pub(crate) mod pool_scale;
 mod program;
