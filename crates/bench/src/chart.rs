@@ -2,9 +2,12 @@
 
 use std::fmt::Write;
 
+use serde::{Deserialize, Serialize};
+
 use crate::spread::Spread;
 
 /// Bars that are compared with each other.
+#[derive(Clone, Deserialize, Serialize)]
 pub(crate) struct Chart {
     pub(crate) title: String,
     /// What the bars' lengths mean.
@@ -12,6 +15,7 @@ pub(crate) struct Chart {
     pub(crate) bars: Vec<Bar>,
 }
 
+#[derive(Clone, Deserialize, Serialize)]
 pub(crate) struct Bar {
     pub(crate) label: String,
     /// The length, and around it the whisker.
@@ -64,20 +68,28 @@ impl Picture {
         self.bottom += 8.0;
         let ends = chart.bars.iter().map(|bar| bar.value.high);
         let longest = ends.fold(0.0, f64::max).max(f64::MIN_POSITIVE);
+        let (top, scale) = (self.bottom, BAR_ROOM / longest);
         for bar in &chart.bars {
-            self.bar(bar, BAR_ROOM / longest);
+            self.bar(bar, scale);
         }
+        if let Some(bare) = chart.bars.iter().find(|bar| Kind::of(bar) == Kind::Limit) {
+            self.limit(bare.value.median * scale, top);
+        }
+    }
+
+    /// A line through all bars where the limit is.
+    fn limit(&mut self, length: f64, top: f64) {
+        let (x, bottom) = (BARS + length, self.bottom);
+        self.shape(format_args!(
+            "<path class=\"line\" d=\"M{x:.1} {top:.1}V{bottom:.1}\"/>"
+        ));
     }
 
     fn bar(&mut self, bar: &Bar, scale: f64) {
         let (top, middle) = (self.bottom + 2.0, self.bottom + ROW / 2.0);
         let length = |value: f64| (value * scale).clamp(0.0, BAR_ROOM);
         let Spread { low, median, high } = bar.value;
-        let kind = match bar.label.as_str() {
-            label if label.starts_with("bare") => "limit",
-            label if label.starts_with("postrider") => "ours",
-            _ => "peer",
-        };
+        let kind = Kind::of(bar).class();
         self.shape(format_args!(
             "<rect class=\"{kind}\" x=\"{BARS}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\"/>",
             length(median).max(1.0),
@@ -104,6 +116,32 @@ impl Picture {
     fn shape(&mut self, shape: std::fmt::Arguments<'_>) {
         // Writing to a String cannot fail.
         let _ = writeln!(self.body, "{shape}");
+    }
+}
+
+/// Whose bar it is.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Kind {
+    Limit,
+    Ours,
+    Peer,
+}
+
+impl Kind {
+    fn of(bar: &Bar) -> Self {
+        match bar.label.as_str() {
+            label if label.starts_with("bare") => Self::Limit,
+            label if label.starts_with("postrider") => Self::Ours,
+            _ => Self::Peer,
+        }
+    }
+
+    fn class(self) -> &'static str {
+        match self {
+            Self::Limit => "limit",
+            Self::Ours => "ours",
+            Self::Peer => "peer",
+        }
     }
 }
 
@@ -143,9 +181,10 @@ const STYLE: &str = "<style>
   .page { fill: #ffffff; }
   .limit { fill: #9ca3af; } .ours { fill: #c2410c; } .peer { fill: #6b8fb5; }
   .whisker { stroke: #1f2937; stroke-width: 1.5; }
+  .line { stroke: #6b7280; stroke-width: 1; stroke-dasharray: 3 3; }
   @media (prefers-color-scheme: dark) {
     text { fill: #e5e7eb; } .page { fill: #0d1117; } .whisker { stroke: #e5e7eb; }
-    .limit { fill: #6b7280; } .ours { fill: #f97316; }
+    .limit { fill: #6b7280; } .ours { fill: #f97316; } .line { stroke: #9ca3af; }
   }
 </style>";
 

@@ -26,8 +26,8 @@ pub(crate) fn measure() -> Result<Vec<Finding>, Failure> {
 pub(crate) fn part(findings: &[Finding]) -> Part {
     let counted = findings.iter().filter(|finding| finding.ratio().is_some());
     Part {
-        name: NAME,
-        about: ABOUT,
+        name: NAME.to_owned(),
+        about: ABOUT.to_owned(),
         text: table(findings),
         document: document(findings),
         charts: counted.map(Finding::chart).collect(),

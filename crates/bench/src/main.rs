@@ -3,6 +3,9 @@
 //! ```text
 //! cargo run --release -p bench                    everything; report.md, report.json and pictures
 //!                                                 in target/bench, or with --out elsewhere
+//! cargo run --release -p bench -- --publish       the same with all peers, and BENCHMARKS.md,
+//!                                                 README.md and charts/ show it afterwards
+//! cargo run --release -p bench -- publish         they show the last run, as target/bench has it
 //! cargo run --release -p bench -- small-get       one question; --json, --case WORD, --rounds N,
 //!                                                 --requests N, --in-flight N, --threads N,
 //!                                                 --clients A,B, --cores apart|free
@@ -59,7 +62,9 @@ mod options;
 mod part;
 mod places;
 mod probe;
+mod publish;
 mod readings;
+mod record;
 mod report;
 mod rounds;
 mod scenario;
@@ -106,6 +111,7 @@ fn run() -> Result<(), Failure> {
             stale_drops::part(&plan, &stale_drops::measure(&plan)?).print(plan.output)
         }
         Command::Gauge(plan) => readings::part(&plan, &readings::take(&plan)?).print(plan.output),
+        Command::Publish(folder) => publish::publish(&record::Record::load(&folder)?),
         Command::CheckBudgets => budgets::check(),
         Command::WriteBudgets => budgets::write(),
         Command::Walk(path, count) => {

@@ -7,12 +7,15 @@ mod gauge;
 mod plan;
 mod words;
 
+use std::path::PathBuf;
+
 use crate::Failure;
 use crate::budgets::HotPath;
 use crate::clients::{self, Client};
 use crate::cpu::Cores;
 use crate::gauge::Row;
 use crate::load::Load;
+use crate::places;
 use crate::scenario;
 use crate::scenarios::head_parse::{self, Heads};
 use crate::scenarios::stale_drops;
@@ -43,6 +46,8 @@ pub(crate) enum Command {
         row: Row,
         count: usize,
     },
+    /// Shows the run that was written to this folder.
+    Publish(PathBuf),
     CheckBudgets,
     WriteBudgets,
     /// A child: heads are read.
@@ -68,9 +73,12 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
             Some("--write") => Ok(Command::WriteBudgets),
             Some(other) => Err(words::unknown(other)),
         },
+        Some("publish") => Ok(Command::Publish(
+            words.next().map_or_else(places::output, Into::into),
+        )),
         Some(head_parse::NAME) => heads_output(words).map(Command::CountHeads),
         Some(stale_drops::NAME) => DropsPlan::parse(words).map(Command::CountFailures),
-        None | Some("--out" | "--rounds" | "--peers" | "--only") => {
+        None | Some("--out" | "--rounds" | "--peers" | "--only" | "--publish") => {
             EverythingPlan::parse(first, words).map(Command::Everything)
         }
         Some(name) => {
@@ -86,7 +94,9 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
 
 pub(crate) fn usage() -> String {
     let mut text = String::from(
-        "bench [--out FOLDER] [--rounds N] [--peers NAME,NAME] [--only NAME,NAME]: everything, and a report\n\
+        "bench [--publish] [--out FOLDER] [--rounds N] [--peers NAME,NAME] [--only NAME,NAME]:\n\
+         \x20              everything, and a report\n\
+         bench publish [FOLDER]: the last run's report into BENCHMARKS.md, README.md and charts\n\
          bench SCENARIO [--json] [--case WORD] [--rounds N] [--requests N] [--in-flight N]\n\
          \x20              [--threads N] [--clients NAME,NAME] [--cores apart|free]\n\
          bench GAUGE [--json] [--rounds N] [--count N] [--rows NAME,NAME]\n\

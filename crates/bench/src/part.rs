@@ -1,16 +1,19 @@
 //! What one question has shown, in every form in which it is told.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Failure;
 use crate::chart::Chart;
 use crate::options::Output;
 
+#[derive(Deserialize, Serialize)]
 pub(crate) struct Part {
-    pub(crate) name: &'static str,
-    pub(crate) about: &'static str,
+    pub(crate) name: String,
+    pub(crate) about: String,
     /// A table in plain text.
     pub(crate) text: String,
+    /// Figures for machines.
     pub(crate) document: Value,
     pub(crate) charts: Vec<Chart>,
 }

@@ -57,8 +57,8 @@ pub(crate) fn part(plan: &GaugePlan, readings: &[Reading]) -> Part {
             .collect(),
     });
     Part {
-        name: plan.gauge.name,
-        about: plan.gauge.about,
+        name: plan.gauge.name.to_owned(),
+        about: plan.gauge.about.to_owned(),
         text: table(plan, readings),
         document: document(plan, readings),
         charts: charts.collect(),

@@ -1,5 +1,6 @@
 //! What the rounds have shown.
 
+mod difference;
 mod document;
 mod figures;
 mod table;
@@ -7,27 +8,30 @@ mod table;
 use crate::chart::{Bar, Chart};
 use crate::options::Plan;
 use crate::part::Part;
+use crate::report::difference::Rest;
 use crate::report::figures::{Comparison, Figures};
 use crate::rounds::Finding;
 use crate::scenario::Shown;
-use crate::spread::Spread;
 
 pub(crate) use crate::report::table::or_dash;
 
 pub(crate) fn part(plan: &Plan, findings: &[Finding]) -> Part {
-    let tables = findings.iter().map(|finding| table::table(plan, finding));
-    let comparisons = findings
+    let findings = findings.iter();
+    let comparisons: Vec<_> = findings
+        .map(|finding| Comparison::new(plan, finding))
+        .collect();
+    let rests = difference::rests(&plan.scenario, &comparisons);
+    let tables = comparisons.iter().map(|case| table::table(plan, case));
+    let tables: Vec<_> = tables.chain(rests.iter().map(Rest::table)).collect();
+    let charts = comparisons
         .iter()
-        .map(|finding| Comparison::new(plan, finding));
-    let shown = plan.scenario.shown;
+        .map(|case| chart(plan.scenario.shown, case));
     Part {
-        name: plan.scenario.name,
-        about: plan.scenario.about,
-        text: tables.collect::<Vec<_>>().join("\n") + "\n" + table::LEGEND,
-        document: document::document(plan, findings),
-        charts: comparisons
-            .map(|comparison| chart(shown, &comparison))
-            .collect(),
+        name: plan.scenario.name.to_owned(),
+        about: plan.scenario.about.to_owned(),
+        text: tables.join("\n") + "\n" + table::LEGEND,
+        document: document::document(plan, &comparisons, &rests),
+        charts: charts.chain(rests.iter().map(Rest::chart)).collect(),
     }
 }
 
@@ -43,16 +47,15 @@ fn chart(shown: Shown, comparison: &Comparison<'_>) -> Chart {
         bars: comparison
             .figures
             .iter()
-            .map(|figures| bar(shown, comparison, figures, scale))
+            .filter_map(|figures| bar(shown, comparison, figures, scale))
             .collect(),
     }
 }
 
-fn bar(shown: Shown, comparison: &Comparison<'_>, figures: &Figures, scale: f64) -> Bar {
-    let latency = || figures.latency.map_or(Spread::NONE, |[_, p99, _]| p99);
+fn bar(shown: Shown, comparison: &Comparison<'_>, figures: &Figures, scale: f64) -> Option<Bar> {
     let value = match shown {
         Shown::Cpu => figures.cpu,
-        Shown::Latency => latency(),
+        Shown::Latency => figures.latency?[1],
     };
     let value = value.scaled(scale);
     let ratio = |to: &str| match shown {
@@ -63,9 +66,9 @@ fn bar(shown: Shown, comparison: &Comparison<'_>, figures: &Figures, scale: f64)
         Some(ratio) if figures.name != name => format!(", {ratio:.2} of {name}"),
         _ => String::new(),
     };
-    Bar {
+    Some(Bar {
         label: figures.name.to_owned(),
         value,
         note: format!("{:.2}{}{}", value.median, to("bare"), to("hyper-util")),
-    }
+    })
 }

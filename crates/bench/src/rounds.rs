@@ -125,6 +125,7 @@ pub(crate) fn load(plan: &Plan, case: &Case, server: &Server) -> Load {
 mod tests {
     use super::is_as_intended;
     use crate::drive::tests::load;
+    use crate::load::Keeping;
     use crate::scenario::{self, Door};
     use crate::server::doors::Arrivals;
 
@@ -135,7 +136,7 @@ mod tests {
             scenario
                 .cases
                 .iter()
-                .find(|case| case.door == door)
+                .find(|case| case.door == door && case.keeping == Keeping::Fresh)
                 .unwrap()
         };
         let arrivals = |accepted, full, resumed| Arrivals {

@@ -16,6 +16,17 @@ pub(crate) struct Scenario {
     /// Who takes no part unless asked for by name, and why.
     pub(crate) left_out: Option<LeftOut>,
     pub(crate) cases: Vec<Case>,
+    /// What is told beside the cases' own figures.
+    pub(crate) differences: Vec<Difference>,
+}
+
+/// What one case costs more than another, which is the same but for one thing: the price of that.
+#[derive(Debug)]
+pub(crate) struct Difference {
+    pub(crate) name: &'static str,
+    /// The cases, by name.
+    pub(crate) of: &'static str,
+    pub(crate) less: &'static str,
 }
 
 /// Which figure the picture shows.
@@ -86,6 +97,7 @@ impl Scenario {
             shown: Shown::Cpu,
             left_out: None,
             cases,
+            differences: Vec::new(),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What is told of the rounds' figures.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// The median and the quartiles around it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Spread {
     pub(crate) low: f64,
     pub(crate) median: f64,
@@ -11,13 +12,6 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// Of no value at all.
-    pub(crate) const NONE: Self = Self {
-        low: f64::NAN,
-        median: f64::NAN,
-        high: f64::NAN,
-    };
-
     /// Of one value that is always the same.
     pub(crate) fn exactly(value: f64) -> Self {
         Self {
@@ -43,6 +37,15 @@ impl Spread {
             low: self.low * by,
             median: self.median * by,
             high: self.high * by,
+        }
+    }
+
+    /// With a part taken away that is known well.
+    pub(crate) fn less(self, part: f64) -> Self {
+        Self {
+            low: self.low - part,
+            median: self.median - part,
+            high: self.high - part,
         }
     }
 

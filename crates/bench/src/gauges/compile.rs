@@ -36,6 +36,18 @@ pub(crate) fn gauge() -> Gauge {
                            net",
                 read: |_| build(&REQWEST),
             },
+            Row {
+                name: "reqwest-lean",
+                settings: "no default features (no h2, no platform verifier but roots given), \
+                           rustls-no-provider; rustls with ring; webpki-roots; tokio with rt and \
+                           net",
+                read: |_| build(&REQWEST_LEAN),
+            },
+            Row {
+                name: "ureq",
+                settings: "default features (ring, webpki-roots, gzip); blocking, without tokio",
+                read: |_| build(&UREQ),
+            },
         ],
     }
 }
@@ -59,6 +71,22 @@ const REQWEST: Program = Program {
     name: "reqwest",
     dependencies: "reqwest = \"0.13.5\"",
     files: &[("main.rs", include_str!("programs/reqwest.rs"))],
+};
+
+/// As small as its features let it be without another way of writing the program.
+const REQWEST_LEAN: Program = Program {
+    name: "reqwest-lean",
+    dependencies: "reqwest = { version = \"0.13.5\", default-features = false, \
+                   features = [\"rustls-no-provider\"] }
+rustls = { version = \"0.23.46\", default-features = false, features = [\"ring\", \"std\", \"tls12\"] }
+webpki-roots = \"1.0.7\"",
+    files: &[("main.rs", include_str!("programs/reqwest_lean.rs"))],
+};
+
+const UREQ: Program = Program {
+    name: "ureq",
+    dependencies: "ureq = \"3.5.2\"",
+    files: &[("main.rs", include_str!("programs/ureq.rs"))],
 };
 
 /// Builds it from nothing. What is fetched and locked before is no part of the build.

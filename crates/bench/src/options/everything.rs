@@ -14,6 +14,8 @@ pub(crate) struct EverythingPlan {
     pub(crate) rounds: usize,
     /// Clients that are programs of their own, for small-get.
     pub(crate) peers: Option<String>,
+    /// Whether the repository's pages and pictures are to show it.
+    pub(crate) is_to_publish: bool,
     /// Names of questions; none means all.
     only: Vec<String>,
 }
@@ -28,6 +30,7 @@ impl EverythingPlan {
             out: places::output(),
             rounds: ROUNDS,
             peers: None,
+            is_to_publish: false,
             only: Vec::new(),
         };
         let mut next = first;
@@ -36,6 +39,10 @@ impl EverythingPlan {
                 "--out" => plan.out = words.word()?.into(),
                 "--rounds" => plan.rounds = words.positive()?,
                 "--peers" => plan.peers = Some(words.word()?),
+                "--publish" => {
+                    plan.is_to_publish = true;
+                    plan.peers.get_or_insert_with(|| ALL_PEERS.to_owned());
+                }
                 "--only" => plan.only = words.word()?.split(',').map(str::to_owned).collect(),
                 other => return Err(unknown(other)),
             }
@@ -50,6 +57,9 @@ impl EverythingPlan {
 }
 
 const ROUNDS: usize = 5;
+
+/// Those that are not installed are skipped with a word.
+const ALL_PEERS: &str = "go,curl,isahc";
 
 #[cfg(test)]
 mod tests {

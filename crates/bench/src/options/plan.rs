@@ -7,6 +7,7 @@ use crate::child::{Make, Server};
 use crate::clients::{self, Client};
 use crate::cpu::Cores;
 use crate::scenario::{Case, Scenario};
+use crate::scenarios::small_get;
 
 /// What was asked for.
 pub(crate) struct Plan {
@@ -35,6 +36,13 @@ impl Plan {
             threads: None,
             rounds: None,
             server: Make::Ours,
+        }
+    }
+
+    pub(crate) fn at_nginx() -> Self {
+        Self {
+            server: Make::Nginx,
+            ..Self::new(small_get::outside_scenario())
         }
     }
 
@@ -79,6 +87,7 @@ impl Plan {
             let mut named = outside.filter(|outside| outside.client.name == name);
             let outside = named.next();
             let outside = outside.ok_or_else(|| format!("no peer is called {name}"))?;
+            eprintln!("{name} is built");
             match outside.prepare() {
                 Ok(client) => self.clients.push(client),
                 Err(failure) => eprintln!("{name} is skipped: {failure}"),

@@ -2,17 +2,16 @@
 
 use serde_json::{Value, json};
 
+use super::difference::Rest;
 use super::figures::{Comparison, Figures};
 use crate::options::Plan;
-use crate::rounds::Finding;
 use crate::spread::Spread;
 use crate::syscalls::Syscalls;
 
-pub(super) fn document(plan: &Plan, findings: &[Finding]) -> Value {
-    let cases: Vec<Value> = findings
+pub(super) fn document(plan: &Plan, comparisons: &[Comparison<'_>], rests: &[Rest]) -> Value {
+    let cases: Vec<Value> = comparisons
         .iter()
-        .map(|finding| {
-            let comparison = Comparison::new(plan, finding);
+        .map(|comparison| {
             let case = comparison.case;
             let figures = comparison.figures.iter();
             json!({
@@ -23,7 +22,7 @@ pub(super) fn document(plan: &Plan, findings: &[Finding]) -> Value {
                 "rounds": plan.rounds(case),
                 "requests": plan.requests(case),
                 "clients": figures
-                    .map(|figures| client_document(&comparison, figures))
+                    .map(|figures| client_document(comparison, figures))
                     .collect::<Vec<_>>(),
             })
         })
@@ -33,6 +32,7 @@ pub(super) fn document(plan: &Plan, findings: &[Finding]) -> Value {
         "about": plan.scenario.about,
         "server": plan.server_name(),
         "cases": cases,
+        "differences": rests.iter().map(Rest::document).collect::<Vec<_>>(),
     })
 }
 

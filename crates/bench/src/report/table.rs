@@ -2,10 +2,8 @@
 
 use super::figures::Comparison;
 use crate::options::Plan;
-use crate::rounds::Finding;
 
-pub(super) fn table(plan: &Plan, finding: &Finding) -> String {
-    let comparison = Comparison::new(plan, finding);
+pub(super) fn table(plan: &Plan, comparison: &Comparison<'_>) -> String {
     let case = comparison.case;
     let (unit, _) = comparison.unit();
     let threads = plan.threads(case);
@@ -29,7 +27,7 @@ pub(super) fn table(plan: &Plan, finding: &Finding) -> String {
         .map_or_else(String::new, |left_out| {
             format!("without {}: {}\n", left_out.client, left_out.because)
         });
-    let (costs, waits) = (costs(&comparison), waits(&comparison));
+    let (costs, waits) = (costs(comparison), waits(comparison));
     format!("{head}{left_out}\n{costs}\n{waits}")
 }
 

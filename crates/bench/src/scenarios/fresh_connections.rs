@@ -1,30 +1,54 @@
 use crate::answer::Answer;
 use crate::load::Keeping;
-use crate::scenario::{Case, Door, Scenario};
+use crate::scenario::{Case, Difference, Door, Scenario};
 
-/// What a connection costs beside the request on it. Each case fails unless the server has seen the
-/// connections and handshakes that it asks for.
+/// What a connection costs beside the request on it. The same exchange over kept connections is
+/// measured in the same rounds: what is left without it is the connection's own share. Each case
+/// fails unless the server has seen the connections and handshakes that it asks for.
 pub(crate) fn scenario() -> Scenario {
-    let case = |name, door, requests| Case {
+    Scenario {
+        differences: vec![
+            share("a TCP connection", "TCP", "TCP, kept"),
+            share("a full TLS handshake", "TLS, full handshake", "TLS, kept"),
+            share("a resumed TLS session", "TLS, resumed", "TLS, kept"),
+        ],
+        ..Scenario::new(
+            "fresh-connections",
+            "a new connection for every GET: made, asked once and closed",
+            vec![
+                fresh("TCP", Door::Plain, 4000),
+                kept("TCP, kept", Door::Plain),
+                fresh("TLS, full handshake", Door::Forgetful, 1000),
+                fresh("TLS, resumed", Door::Tls, 1500),
+                kept("TLS, kept", Door::Tls),
+            ],
+        )
+    }
+}
+
+fn fresh(name: &'static str, door: Door, requests: usize) -> Case {
+    let last = || Answer::last("text/plain", BODY);
+    Case {
         door,
         keeping: Keeping::Fresh,
         in_flight: 8,
         requests,
-        ..Case::get(name, "/last", answer, BODY.len() as u64)
-    };
-    Scenario::new(
-        "fresh-connections",
-        "a new connection for every GET; bare is connect and the same exchange",
-        vec![
-            case("TCP", Door::Plain, 4000),
-            case("TLS, full handshake", Door::Forgetful, 1000),
-            case("TLS, resumed", Door::Tls, 1500),
-        ],
-    )
+        ..Case::get(name, "/last", last, BODY.len() as u64)
+    }
 }
 
-fn answer() -> Answer {
-    Answer::last("text/plain", BODY)
+fn kept(name: &'static str, door: Door) -> Case {
+    let whole = || Answer::whole("text/plain", BODY);
+    Case {
+        door,
+        in_flight: 8,
+        requests: 20_000,
+        ..Case::get(name, "/not-last", whole, BODY.len() as u64)
+    }
+}
+
+fn share(name: &'static str, of: &'static str, less: &'static str) -> Difference {
+    Difference { name, of, less }
 }
 
 const BODY: &[u8] = b"ok";

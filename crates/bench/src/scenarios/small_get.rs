@@ -23,6 +23,19 @@ pub(crate) fn scenario() -> Scenario {
     )
 }
 
+/// The first case alone. It is for a server of others.
+pub(crate) fn outside_scenario() -> Scenario {
+    let mut scenario = scenario();
+    scenario.cases.truncate(1);
+    Scenario {
+        name: AT_NGINX,
+        about: "small-get asked at nginx: a check that our own server flatters nobody",
+        ..scenario
+    }
+}
+
+pub(crate) const AT_NGINX: &str = "small-get-nginx";
+
 /// The same inside TLS.
 pub(crate) fn tls_scenario() -> Scenario {
     let case = |name, in_flight| Case {

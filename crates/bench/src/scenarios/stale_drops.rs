@@ -44,8 +44,8 @@ pub(crate) fn measure(plan: &DropsPlan) -> Result<Vec<Finding>, Failure> {
 pub(crate) fn part(plan: &DropsPlan, findings: &[Finding]) -> Part {
     let ways = Departure::ALL.into_iter().enumerate();
     Part {
-        name: NAME,
-        about: ABOUT,
+        name: NAME.to_owned(),
+        about: ABOUT.to_owned(),
         text: table(plan, findings),
         document: document(plan, findings),
         charts: ways

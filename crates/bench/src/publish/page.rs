@@ -1,0 +1,87 @@
+//! The whole report as one page.
+
+use super::pictures::pictures;
+use super::promises;
+use crate::clients::{self, Client};
+use crate::record::{Answer, Record};
+
+/// `charts` is the folder of the pictures, as seen from the page.
+pub(super) fn page(record: &Record, charts: &str) -> String {
+    let parts = [
+        "# Benchmarks\n".to_owned(),
+        about(record),
+        METHOD.to_owned(),
+        promises::section(record),
+        shown(record, charts),
+        "## All figures\n".to_owned(),
+    ];
+    let answers = record.answers.iter().map(answer);
+    let all: Vec<_> = parts
+        .into_iter()
+        .chain(answers)
+        .chain([settings()])
+        .collect();
+    all.join("\n")
+}
+
+fn about(record: &Record) -> String {
+    let about = &record.about;
+    format!(
+        "- date: {}\n- machine: {}; load when it began: {}\n- system: {}\n- compiler: {}\n\
+         - versions: {}\n- one run of {} minutes; to repeat it:\n  \
+         `cargo run --release -p bench -- --publish`, which writes this page and its pictures\n",
+        about.date,
+        about.machine,
+        about.load,
+        about.system,
+        about.compiler,
+        about.versions,
+        record.seconds().div_ceil(60),
+    )
+}
+
+fn shown(record: &Record, charts: &str) -> String {
+    let pictures = pictures(record);
+    let links = pictures.iter().map(|picture| {
+        let (title, file) = (picture.title, picture.file);
+        format!("![{title}]({charts}{file})\n")
+    });
+    links.collect::<Vec<_>>().join("\n")
+}
+
+fn answer(answer: &Answer) -> String {
+    match answer {
+        Answer::Answered { part, seconds } => {
+            let (name, text) = (&part.name, part.text.trim_end());
+            format!("### {name}\n\nIt took {seconds} s.\n\n```text\n{text}\n```\n")
+        }
+        Answer::Skipped { name, because } => format!("### {name}\n\nSkipped: {because}\n"),
+    }
+}
+
+fn settings() -> String {
+    let outside = clients::outside::ALL.iter().map(|outside| &outside.client);
+    let all = clients::ALL.iter().chain(outside);
+    let line = |client: &Client| format!("- **{}**: {}\n", client.name, client.settings);
+    format!(
+        "## Settings of the clients\n\n{}",
+        all.map(line).collect::<String>()
+    )
+}
+
+const METHOD: &str = "\
+## How it is measured
+
+The server is a process of its own, and so is each client in each round. Rounds are
+interleaved: every client once, then every client again, beginning with another one
+each time; what is told are medians of the rounds, and beside them half of what the
+middle half of the rounds spans. With one worker thread the client is kept on the
+first core and the server on the last (\"cores apart\"); with two the system places
+both. CPU is `getrusage` of the client's process around the measured requests, after
+a warm-up that has opened the connections. Heap and system calls are counted in runs
+of their own, so that counting does not cost time. Every client sends the same fields
+and reads the whole body into the same form. Over TLS all have one certificate,
+AES-256-GCM and X25519, and the server counts handshakes: a case fails where they are
+not those that it is about. The bare socket is no client but the limit: fixed bytes
+out, and the least scan that finds the end of the answer.
+";
