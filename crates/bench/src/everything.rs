@@ -19,6 +19,9 @@ pub(crate) fn run(plan: &EverythingPlan) -> Result<(), Failure> {
     let begun = Instant::now();
     let mut questions = Question::all();
     questions.retain(|question| plan.wants(question.name()));
+    if plan.peers.is_none() {
+        questions.retain(|question| !matches!(question, Question::Peers));
+    }
     let all = questions.len();
     let mut record = Record::begin();
     for (number, question) in questions.into_iter().enumerate() {
@@ -41,8 +44,10 @@ pub(crate) fn run(plan: &EverythingPlan) -> Result<(), Failure> {
 
 enum Question {
     Scenario(Scenario),
-    /// `small-get`'s first case, asked at nginx.
+    /// `small-get`'s first case, asked at nginx, ...
     Nginx,
+    /// ... and asked by clients that are programs of their own, too.
+    Peers,
     Gauge(Gauge),
     StaleDrops,
     HeadParse,
@@ -52,7 +57,7 @@ impl Question {
     fn all() -> Vec<Self> {
         let scenarios = scenario::all().into_iter().map(Self::Scenario);
         let gauges = gauge::all().into_iter().map(Self::Gauge);
-        let apart = [Self::Nginx, Self::StaleDrops, Self::HeadParse];
+        let apart = [Self::Nginx, Self::Peers, Self::StaleDrops, Self::HeadParse];
         scenarios.chain(apart).chain(gauges).collect()
     }
 
@@ -60,6 +65,7 @@ impl Question {
         match self {
             Self::Scenario(scenario) => scenario.name,
             Self::Nginx => small_get::AT_NGINX,
+            Self::Peers => small_get::WITH_PEERS,
             Self::Gauge(gauge) => gauge.name,
             Self::StaleDrops => stale_drops::NAME,
             Self::HeadParse => head_parse::NAME,
@@ -87,14 +93,16 @@ impl Question {
         let rounds = all.rounds;
         match self {
             Self::Scenario(scenario) => {
-                let mut plan = Plan::new(scenario).at_most(rounds);
-                if let (Some(peers), "small-get") = (&all.peers, plan.scenario.name) {
-                    plan.invite(peers)?;
-                }
+                let plan = Plan::new(scenario).at_most(rounds);
                 Ok(report::part(&plan, &rounds::measure(&plan)?))
             }
             Self::Nginx => {
                 let plan = Plan::at_nginx().at_most(rounds);
+                Ok(report::part(&plan, &rounds::measure(&plan)?))
+            }
+            Self::Peers => {
+                let mut plan = Plan::new(small_get::scenario_with_peers()).at_most(rounds);
+                plan.invite(all.peers.as_deref().unwrap_or_default())?;
                 Ok(report::part(&plan, &rounds::measure(&plan)?))
             }
             Self::Gauge(gauge) => {

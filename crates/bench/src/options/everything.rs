@@ -12,7 +12,7 @@ pub(crate) struct EverythingPlan {
     pub(crate) out: PathBuf,
     /// No question gets more.
     pub(crate) rounds: usize,
-    /// Clients that are programs of their own, for small-get.
+    /// Clients that are programs of their own, for a question of theirs.
     pub(crate) peers: Option<String>,
     /// Whether the repository's pages and pictures are to show it.
     pub(crate) is_to_publish: bool,

@@ -42,7 +42,7 @@ impl Plan {
     pub(crate) fn at_nginx() -> Self {
         Self {
             server: Make::Nginx,
-            ..Self::new(small_get::outside_scenario())
+            ..Self::new(small_get::scenario_at_nginx())
         }
     }
 
@@ -107,7 +107,7 @@ impl Plan {
 
     fn is_small_get(&self, option: &str) -> Result<(), Failure> {
         match self.scenario.name {
-            "small-get" => Ok(()),
+            "small-get" | small_get::WITH_PEERS => Ok(()),
             name => Err(format!("{name} knows no {option}, only small-get does").into()),
         }
     }

@@ -177,3 +177,36 @@ const SELECTIONS: &[Selection] = &[
         ],
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::SELECTIONS;
+    use crate::scenarios::stale_drops;
+    use crate::server::drops::Departure;
+    use crate::{gauge, scenario};
+
+    /// As the parts of a report call their charts.
+    fn charts(part: &str) -> Vec<String> {
+        if let Some(scenario) = scenario::find(part) {
+            let cases = scenario.cases.iter().map(|case| case.name.to_owned());
+            let differences = scenario.differences.iter();
+            let alone = differences.map(|difference| format!("{} alone", difference.name));
+            return cases.chain(alone).collect();
+        }
+        if let Some(gauge) = gauge::find(part) {
+            return vec![format!("{} {}", gauge.count, gauge.counted); gauge.units.len()];
+        }
+        assert_eq!(part, stale_drops::NAME);
+        let ways = Departure::ALL.into_iter();
+        ways.map(|how| how.name().to_owned()).collect()
+    }
+
+    #[test]
+    fn every_chart_that_is_picked_exists() {
+        for pick in SELECTIONS.iter().flat_map(|selection| selection.picks) {
+            let charts = charts(pick.part);
+            let named = charts.iter().filter(|chart| *chart == pick.chart);
+            assert!(named.count() > pick.which, "{}: {}", pick.part, pick.chart);
+        }
+    }
+}

@@ -23,18 +23,31 @@ pub(crate) fn scenario() -> Scenario {
     )
 }
 
-/// The first case alone. It is for a server of others.
-pub(crate) fn outside_scenario() -> Scenario {
+/// The first case, for a server of others.
+pub(crate) fn scenario_at_nginx() -> Scenario {
+    let about = "small-get asked at nginx: a check that our own server flatters nobody";
+    first_case(AT_NGINX, about)
+}
+
+/// The first case, for clients that are programs of their own.
+pub(crate) fn scenario_with_peers() -> Scenario {
+    let about = "small-get with clients that are programs of their own: heap and system calls \
+                 beside CPU only where they can be counted";
+    first_case(WITH_PEERS, about)
+}
+
+fn first_case(name: &'static str, about: &'static str) -> Scenario {
     let mut scenario = scenario();
     scenario.cases.truncate(1);
     Scenario {
-        name: AT_NGINX,
-        about: "small-get asked at nginx: a check that our own server flatters nobody",
+        name,
+        about,
         ..scenario
     }
 }
 
 pub(crate) const AT_NGINX: &str = "small-get-nginx";
+pub(crate) const WITH_PEERS: &str = "small-get-peers";
 
 /// The same inside TLS.
 pub(crate) fn tls_scenario() -> Scenario {
