@@ -79,7 +79,8 @@ async fn give_up(
     }
 }
 
-fn in_memory(echo: &Echo) -> impl Fn() -> Faulty<DuplexStream> + Send + Sync + 'static {
+/// Connections to the server in pieces of every size, with many a pause.
+pub(crate) fn in_memory(echo: &Echo) -> impl Fn() -> Faulty<DuplexStream> + Send + Sync + 'static {
     let echo = echo.clone();
     let seed = AtomicUsize::new(1);
     move || {

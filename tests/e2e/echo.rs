@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use http::{Request, Response};
+use http::header::{CONNECTION, TRAILER, UPGRADE};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use testing::Identity;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -26,6 +27,9 @@ use tokio_rustls::TlsAcceptor;
 /// | `/chunked/N` | N bytes, chunked |
 /// | `/count` | how many bytes the request's body had |
 /// | `/back` | the request's body, while it comes |
+/// | `/json` | a list of three numbers, byte by byte |
+/// | `/trailers` | six bytes, one by one, and a trailer field |
+/// | `/upgrade` | another protocol, by which every byte comes back |
 /// | `/slow/..` | as below, byte by byte |
 /// | other | the method, the path and the request's body |
 #[derive(Clone)]
@@ -75,11 +79,12 @@ impl Echo {
         self.tally.open.fetch_add(1, Ordering::SeqCst);
         let server = self.clone();
         tokio::spawn(async move {
+            let tally = Arc::clone(&server.tally);
             match &server.tls {
-                None => converse(stream).await,
+                None => converse(stream, tally).await,
                 Some(tls) => {
                     if let Ok(stream) = tls.accept(stream).await {
-                        converse(stream).await;
+                        converse(stream, tally).await;
                     }
                 }
             }
@@ -96,28 +101,63 @@ impl Echo {
     }
 }
 
-async fn converse(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
+async fn converse(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, tally: Arc<Tally>) {
+    let answer = service_fn(move |request| answer(request, Arc::clone(&tally)));
     // A client that goes in the middle is what these tests are about.
     let _ = hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service_fn(answer))
+        .serve_connection(TokioIo::new(stream), answer)
+        .with_upgrades()
         .await;
 }
 
 type Answer = BoxBody<Bytes, hyper::Error>;
 
-async fn answer(request: Request<Incoming>) -> Result<Response<Answer>, hyper::Error> {
+async fn answer(
+    request: Request<Incoming>,
+    tally: Arc<Tally>,
+) -> Result<Response<Answer>, hyper::Error> {
     let path = request.uri().path().to_owned();
     let (_, rest) = path.split_at(1);
     let (first, number) = rest.split_once('/').unwrap_or((rest, ""));
     let length = number.parse().unwrap_or(0);
-    Ok(Response::new(match first {
+    if first == "upgrade" {
+        return Ok(switch(request, tally));
+    }
+    let mut response = Response::new(match first {
         "bytes" => whole(vec![b'b'; length]),
         "chunked" => pieces(many(length)),
         "count" => whole(count(request.into_body()).await?.to_string()),
         "back" => request.into_body().boxed(),
+        "json" => pieces("[7, 8, 9]".bytes().map(|byte| vec![byte])),
+        "trailers" => trailed("abcdef".bytes().map(|byte| vec![byte])),
         "slow" => pieces(said(request).await?.into_iter().map(|byte| vec![byte])),
         _ => whole(said(request).await?),
-    }))
+    });
+    if first == "trailers" {
+        let name = HeaderValue::from_static("x-sum");
+        response.headers_mut().insert(TRAILER, name);
+    }
+    Ok(response)
+}
+
+/// Gives back whatever comes from here on. The connection counts as open until
+/// its end.
+fn switch(request: Request<Incoming>, tally: Arc<Tally>) -> Response<Answer> {
+    tally.open.fetch_add(1, Ordering::SeqCst);
+    tokio::spawn(async move {
+        if let Ok(upgraded) = hyper::upgrade::on(request).await {
+            let (mut from, mut to) = tokio::io::split(TokioIo::new(upgraded));
+            let _ = tokio::io::copy(&mut from, &mut to).await;
+            let _ = to.shutdown().await;
+        }
+        tally.open.fetch_sub(1, Ordering::SeqCst);
+    });
+    let mut response = Response::new(whole(""));
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("echo"));
+    response
 }
 
 async fn said(request: Request<Incoming>) -> Result<Vec<u8>, hyper::Error> {
@@ -147,6 +187,22 @@ where
     let frames = stream::iter(pieces).then(|piece| async {
         tokio::task::yield_now().await;
         Ok(Frame::data(Bytes::from(piece)))
+    });
+    BodyExt::boxed(StreamBody::new(frames))
+}
+
+/// The same, with a trailer field behind.
+fn trailed<I>(pieces: I) -> Answer
+where
+    I: IntoIterator<Item = Vec<u8>>,
+    I::IntoIter: Send + Sync + 'static,
+{
+    let mut fields = HeaderMap::new();
+    fields.insert("x-sum", HeaderValue::from_static("6"));
+    let data = pieces.into_iter().map(|it| Frame::data(Bytes::from(it)));
+    let frames = stream::iter(data.chain([Frame::trailers(fields)])).then(|frame| async {
+        tokio::task::yield_now().await;
+        Ok(frame)
     });
     BodyExt::boxed(StreamBody::new(frames))
 }

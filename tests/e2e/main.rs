@@ -4,6 +4,7 @@
 
 mod api;
 mod cancellation;
+mod cancelled_futures;
 mod chance;
 mod chaos;
 mod corpus;
