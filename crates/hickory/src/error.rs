@@ -61,11 +61,21 @@ impl fmt::Display for Failure {
             NetError::NoConnections => f.write_str("no name server can be reached"),
             NetError::Busy => f.write_str("too many questions are under way"),
             NetError::Dns(DnsError::ResponseCode(code)) => write!(f, "a name server said: {code}"),
+            NetError::Truncated => {
+                f.write_str("an answer is too long for UDP, and none came by TCP")
+            }
+            // hickory's words for a connection whose task ended before it took the question.
+            NetError::Message("receiver was canceled") => f.write_str(CLOSED),
+            NetError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                f.write_str(CLOSED)
+            }
             NetError::Io(error) => write!(f, "a name server cannot be reached: {error}"),
             other => write!(f, "the name servers failed: {other}"),
         }
     }
 }
+
+const CLOSED: &str = "a name server closed the connection without an answer";
 
 impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
@@ -91,6 +101,12 @@ mod tests {
             (
                 refused.into(),
                 "a name server cannot be reached: connection refused",
+            ),
+            (NetError::Message("receiver was canceled"), CLOSED),
+            (io::Error::from(io::ErrorKind::UnexpectedEof).into(), CLOSED),
+            (
+                NetError::Truncated,
+                "an answer is too long for UDP, and none came by TCP",
             ),
             (NetError::Message("oh"), "the name servers failed: oh"),
         ] {

@@ -10,7 +10,7 @@ use postrider_hickory::HickoryResolver;
 use tokio::net::UdpSocket;
 use transport::Resolve;
 
-use crate::server::{Answer, Says, Server};
+use crate::server::{Answer, Reception, Says, Server};
 use crate::support::{addresses, all, asking, both_families};
 
 const BOTH: [&str; 2] = ["192.0.2.1:0", "[2001:db8::1]:0"];
@@ -154,6 +154,28 @@ async fn an_answer_too_long_for_udp_comes_by_tcp() {
     });
     let addrs = addresses(&asking(&server.await), "a.test").await;
     assert_eq!(addrs.len(), 200);
+}
+
+#[tokio::test]
+async fn an_answer_too_long_for_udp_that_does_not_come_by_tcp_is_told() {
+    let too_long = "an answer is too long for UDP, and none came by TCP";
+    let silent = "no name server answered in time";
+    for (reception, kind, text) in [
+        (Reception::Closed, io::ErrorKind::Other, too_long),
+        (Reception::Reset, io::ErrorKind::Other, too_long),
+        (Reception::Ignored, io::ErrorKind::TimedOut, silent),
+    ] {
+        let server = Server::start(move |_, _| Says::TooLongAnd(reception).into()).await;
+        let resolver = asking(&server).timeout(Duration::from_millis(300));
+        for piece in all(&resolver, "a.test").await {
+            let error = piece.unwrap_err();
+            assert_eq!(
+                (error.kind(), &*error.to_string()),
+                (kind, text),
+                "{reception:?}"
+            );
+        }
+    }
 }
 
 /// What the configuration file of a cluster's machines looks like.

@@ -23,7 +23,17 @@ pub(crate) enum Says {
     Code(ResponseCode),
     /// By UDP only that the answer is too long.
     TooLong(Vec<IpAddr>),
+    /// The same, and by TCP this.
+    TooLongAnd(Reception),
     Nothing,
+}
+
+/// What becomes of a question by TCP that is not answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reception {
+    Closed,
+    Reset,
+    Ignored,
 }
 
 impl Answer {
@@ -114,7 +124,7 @@ async fn serve_udp(socket: UdpSocket, zone: Arc<Zone>) {
         let question = Message::from_vec(&room[..len]).unwrap();
         let (socket, zone) = (Arc::clone(&socket), Arc::clone(&zone));
         tokio::spawn(async move {
-            if let Some(answer) = zone.answer(&question, Road::Udp).await {
+            if let Reply::Message(answer) = zone.answer(&question, Road::Udp).await {
                 socket.send_to(&answer, client).await.unwrap();
             }
         });
@@ -132,9 +142,14 @@ async fn serve_connection(mut socket: TcpStream, zone: Arc<Zone>) -> io::Result<
         let mut question = vec![0; socket.read_u16().await?.into()];
         socket.read_exact(&mut question).await?;
         let question = Message::from_vec(&question).unwrap();
-        if let Some(answer) = zone.answer(&question, Road::Tcp).await {
-            socket.write_u16(answer.len().try_into().unwrap()).await?;
-            socket.write_all(&answer).await?;
+        match zone.answer(&question, Road::Tcp).await {
+            Reply::Message(answer) => {
+                socket.write_u16(answer.len().try_into().unwrap()).await?;
+                socket.write_all(&answer).await?;
+            }
+            Reply::None(Reception::Closed) => return Ok(()),
+            Reply::None(Reception::Reset) => return socket.set_zero_linger(),
+            Reply::None(Reception::Ignored) => {}
         }
     }
 }
@@ -145,8 +160,13 @@ enum Road {
     Tcp,
 }
 
+enum Reply {
+    Message(Vec<u8>),
+    None(Reception),
+}
+
 impl Zone {
-    async fn answer(&self, question: &Message, road: Road) -> Option<Vec<u8>> {
+    async fn answer(&self, question: &Message, road: Road) -> Reply {
         let query = &question.queries[0];
         let name = query.name().to_ascii().trim_end_matches('.').to_lowercase();
         let family = query.query_type();
@@ -158,15 +178,18 @@ impl Zone {
         answer.metadata.recursion_available = true;
         answer.add_query(query.clone());
         match told.says {
-            Says::Nothing => return None,
+            Says::Nothing => return Reply::None(Reception::Ignored),
             Says::Code(code) => answer.metadata.response_code = code,
-            Says::TooLong(_) if road == Road::Udp => answer.metadata.truncation = true,
+            Says::TooLong(_) | Says::TooLongAnd(_) if road == Road::Udp => {
+                answer.metadata.truncation = true;
+            }
+            Says::TooLongAnd(reception) => return Reply::None(reception),
             Says::Addresses(addrs) | Says::TooLong(addrs) => {
                 let record = |addr| self.record(query.name(), addr);
                 answer.add_answers(addrs.into_iter().map(record));
             }
         }
-        Some(answer.to_vec().unwrap())
+        Reply::Message(answer.to_vec().unwrap())
     }
 
     fn record(&self, name: &Name, addr: IpAddr) -> Record {
