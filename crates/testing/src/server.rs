@@ -51,7 +51,7 @@ pub struct Server {
 #[derive(Debug)]
 enum Place {
     Socket(SocketAddr),
-    Memory { capacity: usize },
+    Memory { capacity: usize, least: usize },
 }
 
 impl Server {
@@ -108,6 +108,7 @@ impl Server {
         Self {
             place: Place::Memory {
                 capacity: MEMORY_CAPACITY,
+                least: 1,
             },
             stage: Stage::new(Security::Plain, scripts),
         }
@@ -122,6 +123,7 @@ impl Server {
         Self {
             place: Place::Memory {
                 capacity: MEMORY_CAPACITY,
+                least: LEAST_FOR_TLS,
             },
             stage: Stage::new(Security::tls(&tls.into()), scripts),
         }
@@ -129,10 +131,14 @@ impl Server {
 
     /// Sets how many bytes an in-memory connection holds each way before writing has to wait, for
     /// the connections from now on. It is 64 KiB at first, and nothing to a server on a socket.
+    ///
+    /// One byte is the least; by TLS six are. In the middle of a handshake both sides write at
+    /// once, and rustls reads nothing before it has written: in less room than the shorter of the
+    /// two messages, each would wait for the other for ever.
     #[must_use]
     pub fn buffer_size(mut self, bytes: usize) -> Self {
-        if let Place::Memory { capacity } = &mut self.place {
-            *capacity = bytes;
+        if let Place::Memory { capacity, least } = &mut self.place {
+            *capacity = bytes.max(*least);
         }
         self
     }
@@ -150,7 +156,7 @@ impl Server {
     ///
     /// If the server listens on a socket.
     pub fn connect(&self) -> MemoryStream {
-        let Place::Memory { capacity } = self.place else {
+        let Place::Memory { capacity, .. } = self.place else {
             panic!("this server listens on a socket: connect to its addr()");
         };
         let (stream, peer) = memory::pair(capacity);
@@ -307,6 +313,10 @@ impl Drop for Server {
 }
 
 const MEMORY_CAPACITY: usize = 64 * 1024;
+
+/// A whole change_cipher_spec, which a client sends while the server sends its certificate
+/// (RFC 8446 §D.4).
+const LEAST_FOR_TLS: usize = 6;
 
 #[cfg(test)]
 mod tests;

@@ -444,6 +444,27 @@ async fn tls_carries_the_script_for_names_and_addresses() {
 }
 
 #[tokio::test]
+async fn tls_goes_through_the_narrowest_buffer() {
+    let identity = Identity::for_names(&["a.test"]);
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let scripts = [Script::respond(OK).close()];
+        let server = Server::in_memory_tls(identity.clone(), scripts).buffer_size(1);
+        let config = tls_client(identity.ca_der(), version);
+        let stream = server.connect();
+        let client = handshake(config, "a.test", stream).await.unwrap();
+        let (mut from, mut to) = tokio::io::split(client);
+        // The server's tickets are under way as well.
+        let asking = soon(async {
+            to.write_all(GET).await?;
+            to.flush().await
+        });
+        let (asked, answer) = tokio::join!(asking, read_all(&mut from));
+        asked.unwrap();
+        assert_eq!(answer, OK);
+    }
+}
+
+#[tokio::test]
 async fn tls_can_end_without_close_notify() {
     let identity = Identity::for_names(&["a.test"]);
     for version in [TlsVersion::Tls12, TlsVersion::Tls13] {
