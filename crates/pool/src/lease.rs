@@ -212,6 +212,7 @@ impl<K: Key, T: Reusable> Lease<K, T> {
         self.facts().key
     }
 
+    #[inline]
     fn give_back(
         self,
         now: Instant,

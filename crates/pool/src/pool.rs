@@ -67,6 +67,7 @@ impl<K: Key, T: Reusable> Pool<K, T> {
     ///
     /// Does not wait, does not allocate, and holds no lock during `check`. Gives `None` outside a
     /// runtime, and once the pool has been shut down.
+    #[inline]
     pub fn lease<Q>(
         &self,
         key: &Q,

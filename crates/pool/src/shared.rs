@@ -67,6 +67,7 @@ impl<K: Key, T: Reusable> Shared<K, T> {
     }
 
     /// Changes the ledger under the lock, then does outside of it what follows.
+    #[inline]
     pub(crate) fn update<R>(
         self: &Arc<Self>,
         change: impl FnOnce(&mut Ledger<K, T, Tokio<T>>, &mut After<T, Tokio<T>>) -> R,
@@ -88,6 +89,7 @@ impl<K: Key, T: Reusable> Shared<K, T> {
         self.now_at(Instant::now())
     }
 
+    #[inline]
     pub(crate) fn now_at(&self, now: Instant) -> Now {
         let mono = self.clocks.moment_of(now);
         Now {
@@ -101,6 +103,7 @@ impl<K: Key, T: Reusable> Shared<K, T> {
         self.moment_of(Instant::now())
     }
 
+    #[inline]
     pub(crate) fn moment_of(&self, instant: Instant) -> Moment {
         self.clocks.moment_of(instant)
     }
@@ -143,6 +146,7 @@ impl Clocks {
         }
     }
 
+    #[inline]
     fn moment_of(&self, instant: Instant) -> Moment {
         match instant.checked_duration_since(self.start) {
             Some(after) => Moment::after_start(after),
@@ -150,6 +154,7 @@ impl Clocks {
         }
     }
 
+    #[inline]
     fn wall_moment(&self) -> Moment {
         match self.wall.read().duration_since(self.wall_start) {
             Ok(after) => Moment::after_start(after),

@@ -41,7 +41,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
                 SlotState::Cancelled(_) => tally.cancelled += 1,
                 SlotState::Lent(_) => tally.lent += 1,
                 SlotState::Idle { .. } => tally.idle += 1,
-                SlotState::Looked(_) => {
+                SlotState::Looked { .. } => {
                     tally.idle += 1;
                     tally.looked += 1;
                 }
@@ -66,8 +66,8 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             let tally = lanes.remove(&index).unwrap_or_default();
             let listed = Tally {
                 dials: lane.dials.len() as usize,
-                cancelled: (lane.slots - lane.dials.len() - lane.lent - lane.idle.len()) as usize,
-                lent: lane.lent as usize,
+                cancelled: lane.cancelled as usize,
+                lent: lane.lent() as usize,
                 idle: lane.idle.len() as usize,
                 looked: lane.looked as usize,
                 doomed: lane.doomed as usize,

@@ -118,7 +118,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     ) -> bool {
         match self.slots[slot].state {
             SlotState::Idle { .. } => self.evict(slot, reason, after),
-            SlotState::Looked(_) => self.doom(slot, reason),
+            SlotState::Looked { .. } => self.doom(slot, reason),
             _ => return false,
         }
         true

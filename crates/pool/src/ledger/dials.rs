@@ -5,7 +5,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::after::{Begin, Debris, Deed};
-use super::entry::{EntryIndex, LaneIndex, Standing};
+use super::entry::{EntryIndex, LaneIndex};
 use super::line::{Ticket, WaiterIndex, WaiterState};
 use super::room::Room;
 use super::slot::{DialId, Dialling, Slot, SlotIndex, SlotState};
@@ -150,16 +150,17 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let lifetime = self.policy.lifetime_by(chance);
         let made = &mut self.slots[slot];
         made.born = now;
+        made.served = now.mono;
         made.retires = lifetime.map_or(Moment::NEVER, |lifetime| now.mono.plus(lifetime));
         let recipient = owner
             .filter(|owner| self.still_waits(*owner) == Some(Want::Fresh))
             .map(|(waiter, _)| waiter)
             .or_else(|| self.lanes[lane].line.oldest(&self.waiters));
-        self.shift(lane, Some(Standing::Dialling), None);
+        self.totals.dialling -= 1;
         if let Some(waiter) = recipient {
             self.deliver(waiter, slot, connection, Source::Dialled, now.mono, after);
         } else if self.is_open() && idle_limit != Some(Duration::ZERO) {
-            self.lay_down(slot, connection, idle_limit, now.mono, after);
+            self.lay_down(slot, connection, idle_limit, after);
         } else {
             after.discard(Debris::Connection(connection));
             self.strike(slot);
@@ -186,7 +187,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let slot = dial.slot;
         let lane = self.slots[slot].lane;
         let dialling = self.unlink_dial(slot);
-        self.shift(lane, Some(Standing::Dialling), None);
+        self.totals.dialling -= 1;
         self.strike(slot);
         match end {
             DialEnd::Cancelled => self.counters.dials_cancelled += 1,
@@ -217,7 +218,9 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let Some(dialling) = self.unlink_dial(slot) else {
             return;
         };
-        self.slots[slot].state = SlotState::Cancelled(dialling.number);
+        let cancelled = &mut self.slots[slot];
+        cancelled.state = SlotState::Cancelled(dialling.number);
+        self.lanes[cancelled.lane].cancelled += 1;
         self.cancelled.push(&mut self.slots, slot);
         if let Some(waker) = dialling.waker {
             after.push(Deed::Wake(waker));
@@ -234,7 +237,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     pub(super) fn strike_cancelled(&mut self, slot: SlotIndex, after: &mut After<T, H>) {
         let lane = self.slots[slot].lane;
         self.unlink_dial(slot);
-        self.shift(lane, Some(Standing::Dialling), None);
+        self.totals.dialling -= 1;
         self.strike(slot);
         self.counters.dials_cancelled += 1;
         self.forget_if_empty(lane, after);
@@ -305,7 +308,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         lane.dials.push(&mut self.slots, slot);
         let runtime = self.homes[lane.home].runtime.clone();
         self.note_whether_stranded(index);
-        self.shift(index, None, Some(Standing::Dialling));
+        self.totals.dialling += 1;
         after.push(Deed::Dial(Begin {
             id: DialId { slot, number },
             runtime,
@@ -316,13 +319,14 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// Takes a dial's slot out of its lane's dials, or out of the cancelled ones: `None` then.
     fn unlink_dial(&mut self, index: SlotIndex) -> Option<Box<Dialling>> {
         let slot = &mut self.slots[index];
+        let lane = &mut self.lanes[slot.lane];
         match std::mem::replace(&mut slot.state, SlotState::Cancelled(0)) {
             SlotState::Dialling(dialling) => {
-                let lane = slot.lane;
-                self.lanes[lane].dials.unlink(&mut self.slots, index);
+                lane.dials.unlink(&mut self.slots, index);
                 Some(dialling)
             }
             _ => {
+                lane.cancelled -= 1;
                 self.cancelled.unlink(&mut self.slots, index);
                 None
             }
@@ -364,7 +368,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// Whether somebody who waits in a lane may still be served without a dial of his own.
     fn has_prospects(&self, lane: LaneIndex) -> bool {
         let lane = &self.lanes[lane];
-        !lane.dials.is_empty() || lane.lent > 0 || lane.looked > 0
+        !lane.dials.is_empty() || lane.lent() > 0 || lane.looked > 0
     }
 }
 

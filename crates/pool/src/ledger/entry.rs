@@ -48,31 +48,33 @@ pub(crate) struct Place {
 
 /// A key on one runtime: connections are lent and handed on within a lane only.
 ///
-/// In this order, so that what lending and taking back need lies in one line of the cache.
+/// In this order, so that what lending and taking back need lies in one line of the cache. That is
+/// also why the need comes first: by it, the slab tells a lane from a vacant cell.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Lane<I> {
+    /// Who is to dial next here, if noted among the needs.
+    pub(crate) need: Option<Ticket>,
     pub(crate) runtime: I,
-    pub(crate) entry: EntryIndex,
     pub(crate) home: HomeIndex,
-    pub(crate) idle: List<InLane, OfSlots>,
-    /// All its slots, whatever their state.
-    pub(crate) slots: u32,
-    pub(crate) lent: u32,
     /// How many may idle here without a look at the key's other lanes: as many as the key may have
     /// if this is its only lane, else none.
     pub(crate) idle_unasked: u32,
+    pub(crate) idle: List<InLane, OfSlots>,
+    pub(crate) line: Line,
+    pub(crate) entry: EntryIndex,
+    /// All its slots, whatever their state.
+    pub(crate) slots: u32,
     /// How many of the idle ones are being looked at and will be back in a moment.
     pub(crate) looked: u32,
-    /// The dials under way, without the cancelled ones.
-    pub(crate) dials: List<InLane, OfSlots>,
-    pub(crate) line: Line,
     /// How many of the idle ones will be closed when they come back.
     pub(crate) doomed: u32,
+    /// The dials under way, without the cancelled ones.
+    pub(crate) dials: List<InLane, OfSlots>,
+    /// How many dials have been cancelled and have not ended yet.
+    pub(crate) cancelled: u32,
     /// For each dial that nobody waits for, since when that has been so.
     pub(crate) surplus: VecDeque<Moment>,
-    /// Who is to dial next here, if noted among the needs.
-    pub(crate) need: Option<Ticket>,
 }
 
 /// A runtime, as long as it has a lane or a sweeper.
@@ -84,15 +86,6 @@ pub(crate) struct Home<H: Host> {
     pub(crate) is_swept: bool,
     /// Its lanes with surplus dials, by when the first of these became surplus.
     pub(crate) surplus: BTreeSet<(Moment, LaneIndex)>,
-}
-
-/// What a connection, or who waits for one, counts as.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Standing {
-    Dialling,
-    Idle,
-    Lent,
-    Waiting,
 }
 
 impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
@@ -126,6 +119,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 
     /// The lane of a key on a runtime, if there is one.
+    #[inline]
     pub(super) fn lane_at(&self, place: Place, id: H::Id) -> Option<LaneIndex> {
         let is_there = |lane: &LaneIndex| self.lanes[*lane].runtime == id;
         if is_there(&place.first) {
@@ -138,27 +132,14 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             .find(is_there)
     }
 
-    /// Counts something out of one standing and into another.
-    pub(super) fn shift(&mut self, lane: LaneIndex, from: Option<Standing>, to: Option<Standing>) {
-        if let Some(from) = from {
-            *from.of(&mut self.totals) -= 1;
-        }
-        if let Some(to) = to {
-            *to.of(&mut self.totals) += 1;
-        }
-        let lane = &mut self.lanes[lane];
-        lane.lent += u32::from(to == Some(Standing::Lent));
-        lane.lent -= u32::from(from == Some(Standing::Lent));
-    }
-
     /// What stands under a key, over all its lanes.
     pub(super) fn counts_in(&self, entry: EntryIndex) -> Counts {
         let mut counts = Counts::default();
         for lane in &self.entries[entry].lanes {
             let lane = &self.lanes[*lane];
             counts.idle += lane.idle.len() as usize;
-            counts.lent += lane.lent as usize;
-            counts.dialling += (lane.slots - lane.lent - lane.idle.len()) as usize;
+            counts.lent += lane.lent() as usize;
+            counts.dialling += (lane.dials.len() + lane.cancelled) as usize;
             counts.waiting += lane.line.len() as usize;
         }
         counts
@@ -202,6 +183,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 
     /// Asks for a sweeper if the home has something to sweep and no sweeper.
+    #[inline]
     pub(super) fn ensure_sweeper(&mut self, index: HomeIndex, after: &mut After<T, H>) {
         let home = &mut self.homes[index];
         if !home.is_swept && home.needs_sweeping() {
@@ -220,19 +202,19 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let home = self.home_for(id, runtime, after);
         self.homes[home].lanes += 1;
         let lane = self.lanes.insert(Lane {
+            need: None,
             runtime: id,
-            entry,
             home,
-            idle: List::new(),
-            slots: 0,
-            lent: 0,
             idle_unasked: 0,
+            idle: List::new(),
+            line: Line::new(),
+            entry,
+            slots: 0,
             looked: 0,
             doomed: 0,
             dials: List::new(),
-            line: Line::new(),
+            cancelled: 0,
             surplus: VecDeque::new(),
-            need: None,
         });
         self.entries[entry].lanes.push(lane);
         self.share_idle(entry);
@@ -267,19 +249,32 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 }
 
+impl<I> Lane<I> {
+    /// How many slots are lent: those that stand nowhere else.
+    pub(super) fn lent(&self) -> u32 {
+        self.slots - self.idle.len() - self.dials.len() - self.cancelled
+    }
+}
+
 impl<H: Host> Home<H> {
     pub(super) fn needs_sweeping(&self) -> bool {
         !self.idle.is_empty() || !self.surplus.is_empty()
     }
 }
 
-impl Standing {
-    fn of(self, counts: &mut Counts) -> &mut usize {
-        match self {
-            Self::Dialling => &mut counts.dialling,
-            Self::Idle => &mut counts.idle,
-            Self::Lent => &mut counts.lent,
-            Self::Waiting => &mut counts.waiting,
-        }
+#[cfg(test)]
+mod tests {
+    use std::mem::offset_of;
+
+    use super::*;
+
+    #[test]
+    fn what_lending_and_taking_back_need_lies_in_one_line_of_the_cache() {
+        // Who waits for a used connection is the first thing in a line.
+        let end = offset_of!(Lane<u64>, line) + size_of::<List<InLane, OfSlots>>();
+        assert_eq!((end, align_of::<Lane<u64>>()), (64, 64));
+        assert_eq!(size_of::<Lane<u64>>(), 192);
+        // The mark of a vacant cell takes no room of its own.
+        assert_eq!(size_of::<Option<Lane<u64>>>(), 192);
     }
 }

@@ -5,9 +5,9 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use super::after::Debris;
-use super::entry::{LaneIndex, Standing};
+use super::entry::LaneIndex;
 use super::line::Ticket;
-use super::slot::{Loan, Rest, SlotIndex, SlotState};
+use super::slot::{Slot, SlotIndex, SlotState};
 use super::{After, Host, Ledger, Moment, Now};
 use crate::lease::Source;
 use crate::reusable::{Key, Reusable};
@@ -32,6 +32,7 @@ pub(crate) struct LentFacts<K, R> {
 
 impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// The most recently used idle connection of a key on a runtime.
+    #[inline]
     pub(crate) fn take_idle<Q>(
         &mut self,
         key: &Q,
@@ -56,6 +57,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// Takes a connection back after use: to the first who waits for it, else it idles, unless it
     /// has come to its end. `idle_limit` is how long its peer keeps it.
+    #[inline]
     pub(crate) fn give_back(
         &mut self,
         slot: SlotIndex,
@@ -64,9 +66,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         now: Moment,
         after: &mut After<T, H>,
     ) {
-        if let SlotState::Lent(loan) = &mut self.slots[slot].state {
-            loan.served = now;
-        }
+        self.slots[slot].served = now;
         self.take_back(slot, connection, idle_limit, now, after);
     }
 
@@ -92,7 +92,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         after: &mut After<T, H>,
     ) {
         let lane = self.slots[slot].lane;
-        self.retire(slot, Standing::Lent, reason);
+        self.retire(slot, reason);
         self.settle(lane, now, after);
     }
 
@@ -126,6 +126,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// Lends the idle slot used last, after closing those whose time is over. The caller settles
     /// the lane.
+    #[inline]
     pub(super) fn pop_idle(
         &mut self,
         lane: LaneIndex,
@@ -134,26 +135,26 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         after: &mut After<T, H>,
     ) -> Option<Taken<T>> {
         loop {
-            let idle = self.lanes[lane].idle.newest_first(&self.slots);
-            let (slot, rest) = idle
-                .filter_map(|index| match self.slots[index].state {
-                    SlotState::Idle { rest, .. } => Some((index, rest)),
-                    _ => None,
-                })
-                .next()?;
-            if let Some(reason) = self.slots[slot].fate(rest, now) {
+            let idle = &self.lanes[lane].idle;
+            let newest = idle.pick_newest(&self.slots, |slot| match slot.state {
+                SlotState::Idle { until, .. } => Some((slot.served, slot.fate(until, now))),
+                _ => None,
+            });
+            let (slot, (served, fate)) = newest?;
+            if let Some(reason) = fate {
                 self.evict(slot, reason, after);
                 continue;
             }
             let connection = self.take_up(slot)?;
             let source = Source::Idle {
-                idle_for: now.mono.since(rest.since),
+                idle_for: now.mono.since(served),
             };
             return Some(self.lend(slot, ticket, connection, source));
         }
     }
 
     /// Counts a slot, that stands nowhere, as lent.
+    #[inline]
     pub(super) fn lend(
         &mut self,
         slot: SlotIndex,
@@ -162,15 +163,9 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         source: Source,
     ) -> Taken<T> {
         let lent = &mut self.slots[slot];
-        let served = match lent.state {
-            SlotState::Lent(loan) => loan.served,
-            // It has just been made.
-            _ => lent.born.mono,
-        };
-        lent.state = SlotState::Lent(Loan { ticket, served });
+        lent.state = SlotState::Lent(ticket);
         lent.uses = lent.uses.saturating_add(1);
-        let lane = lent.lane;
-        self.shift(lane, None, Some(Standing::Lent));
+        self.totals.lent += 1;
         match source {
             Source::Idle { .. } => self.counters.reuses += 1,
             Source::HandedOn => self.counters.handed_on += 1,
@@ -183,57 +178,52 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         }
     }
 
-    /// Makes a slot, that stands nowhere, idle since a moment; the oldest idle one goes if there are
-    /// too many.
+    /// Makes a slot, that stands nowhere, idle since it last served; the oldest idle one goes if
+    /// there are too many.
+    #[inline]
     pub(super) fn lay_down(
         &mut self,
-        slot: SlotIndex,
+        index: SlotIndex,
         connection: T,
         idle_limit: Option<Duration>,
-        since: Moment,
         after: &mut After<T, H>,
     ) {
+        let slot = &mut self.slots[index];
+        let since = slot.served;
         let until =
             |limit: Option<Duration>| limit.map_or(Moment::NEVER, |limit| since.plus(limit));
-        let rest = Rest {
-            since,
+        slot.state = SlotState::Idle {
+            connection,
             until: until(self.policy.idle_timeout).min(until(idle_limit)),
         };
-        self.slots[slot].state = SlotState::Idle { connection, rest };
-        let lane = self.slots[slot].lane;
-        let home = self.lanes[lane].home;
-        self.lanes[lane].idle.push(&mut self.slots, slot);
-        self.homes[home].idle.push(&mut self.slots, slot);
-        self.shift(lane, None, Some(Standing::Idle));
+        let lane = slot.lane;
+        let here = &mut self.lanes[lane];
+        let home = &mut self.homes[here.home];
+        here.idle.push(&mut self.slots, index);
+        home.idle.push(&mut self.slots, index);
+        let home = here.home;
+        self.totals.idle += 1;
         self.ensure_sweeper(home, after);
         self.trim_idle(lane, after);
     }
 
     /// Takes an idle slot out of the idle set; `None` if its connection is not there to take.
+    #[inline]
     pub(super) fn take_up(&mut self, slot: SlotIndex) -> Option<T> {
-        let state = &mut self.slots[slot].state;
-        let SlotState::Idle { rest, .. } = *state else {
-            return None;
-        };
-        let loan = Loan {
-            ticket: Ticket::default(),
-            served: rest.since,
-        };
-        let SlotState::Idle { connection, .. } = std::mem::replace(state, SlotState::Lent(loan))
-        else {
-            return None;
-        };
-        self.unlink_idle(slot);
+        let idle = &mut self.slots[slot];
+        let connection = idle.take_up()?;
+        let lane = idle.lane;
+        self.unlink_idle(lane, slot);
         Some(connection)
     }
 
     /// Takes a slot out of the lists of idle ones and out of their count.
-    pub(super) fn unlink_idle(&mut self, slot: SlotIndex) {
-        let lane = self.slots[slot].lane;
-        let home = self.lanes[lane].home;
-        self.lanes[lane].idle.unlink(&mut self.slots, slot);
-        self.homes[home].idle.unlink(&mut self.slots, slot);
-        self.shift(lane, Some(Standing::Idle), None);
+    #[inline]
+    pub(super) fn unlink_idle(&mut self, lane: LaneIndex, slot: SlotIndex) {
+        let here = &mut self.lanes[lane];
+        here.idle.unlink(&mut self.slots, slot);
+        self.homes[here.home].idle.unlink(&mut self.slots, slot);
+        self.totals.idle -= 1;
     }
 
     /// Closes an idle connection. The caller settles the lane, or forgets it.
@@ -252,10 +242,9 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         }
     }
 
-    /// Counts a slot's connection as closed and strikes the slot.
-    pub(super) fn retire(&mut self, slot: SlotIndex, standing: Standing, reason: Retirement) {
-        let lane = self.slots[slot].lane;
-        self.shift(lane, Some(standing), None);
+    /// Counts a lent slot's connection as closed and strikes the slot.
+    pub(super) fn retire(&mut self, slot: SlotIndex, reason: Retirement) {
+        self.totals.lent -= 1;
         self.strike(slot);
         self.counters.closes.add(reason);
     }
@@ -268,6 +257,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         }
     }
 
+    #[inline]
     fn take_back(
         &mut self,
         slot: SlotIndex,
@@ -276,26 +266,25 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         now: Moment,
         after: &mut After<T, H>,
     ) {
-        let lane = self.slots[slot].lane;
-        let served = match self.slots[slot].state {
-            SlotState::Lent(loan) => loan.served,
-            _ => now,
+        let (lane, fate) = {
+            let slot = &self.slots[slot];
+            (slot.lane, self.fate_at_return(slot, idle_limit, now))
         };
         let waiter = self.lanes[lane].line.oldest_for_any();
-        if let Some(reason) = self.fate_at_return(slot, served, idle_limit, now) {
+        if let Some(reason) = fate {
             after.discard(Debris::Connection(connection));
-            self.retire(slot, Standing::Lent, reason);
+            self.retire(slot, reason);
         } else if waiter.is_some_and(|waiter| self.owes_room(lane, waiter)) {
             after.discard(Debris::Connection(connection));
-            self.retire(slot, Standing::Lent, Retirement::MadeRoom);
+            self.retire(slot, Retirement::MadeRoom);
         } else if let Some(waiter) = waiter {
             self.deliver(waiter, slot, connection, Source::HandedOn, now, after);
         } else if !self.is_open() {
             after.discard(Debris::Connection(connection));
-            self.retire(slot, Standing::Lent, Retirement::ShutDown);
+            self.retire(slot, Retirement::ShutDown);
         } else {
-            self.shift(lane, Some(Standing::Lent), None);
-            self.lay_down(slot, connection, idle_limit, served, after);
+            self.totals.lent -= 1;
+            self.lay_down(slot, connection, idle_limit, after);
             if self.totals.waiting == 0 && after.is_empty() {
                 // Nobody is served by it and nothing had to make room: nothing follows.
                 return;
@@ -305,20 +294,19 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 
     /// Why a returned connection is neither handed on nor kept, if so.
+    #[inline]
     fn fate_at_return(
         &self,
-        slot: SlotIndex,
-        served: Moment,
+        slot: &Slot<T>,
         idle_limit: Option<Duration>,
         now: Moment,
     ) -> Option<Retirement> {
-        let slot = &self.slots[slot];
         let max_uses = self.policy.max_uses;
         if slot.is_too_old(now) {
             Some(Retirement::Lifetime)
         } else if max_uses.is_some_and(|max| u64::from(slot.uses) >= max) {
             Some(Retirement::MaxUses)
-        } else if idle_limit.is_some_and(|limit| served.plus(limit) <= now) {
+        } else if idle_limit.is_some_and(|limit| slot.served.plus(limit) <= now) {
             Some(Retirement::IdleTimeout)
         } else {
             None

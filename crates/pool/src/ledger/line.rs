@@ -54,7 +54,10 @@ pub(crate) struct Waiting<D> {
 ///
 /// Dials are begun in the order of coming. Those whose dial has begun are therefore always the
 /// first of the line, and each list's mark stands at the first whose dial has not.
+///
+/// Who takes a used connection is asked for whenever one is taken back, hence the order.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Line {
     any: List<InLine, OfWaiters>,
     fresh: List<InLine, OfWaiters>,

@@ -43,12 +43,14 @@ impl<C, M: Copy + Eq> List<C, M> {
     }
 
     /// Adds a value at the newest end. If everything had been passed, the mark stands at it.
+    #[inline]
     pub(crate) fn push<V: Chained<C, M>>(&mut self, slab: &mut Slab<M, V>, index: Index<M>) {
         self.insert(slab, index, None);
         self.mark = self.mark.or(Some(index));
     }
 
     /// Adds a value right before a newer one, or at the newest end. The mark stays where it is.
+    #[inline]
     pub(crate) fn insert<V: Chained<C, M>>(
         &mut self,
         slab: &mut Slab<M, V>,
@@ -66,6 +68,7 @@ impl<C, M: Copy + Eq> List<C, M> {
     }
 
     /// Takes a value of this list out of it. The mark moves on if it stood there.
+    #[inline]
     pub(crate) fn unlink<V: Chained<C, M>>(&mut self, slab: &mut Slab<M, V>, index: Index<M>) {
         let Links { older, newer } = std::mem::take(slab[index].links_mut());
         match older {
@@ -130,6 +133,23 @@ impl<C, M: Copy + Eq> List<C, M> {
         slab: &'a Slab<M, V>,
     ) -> impl Iterator<Item = Index<M>> + use<'a, C, M, V> {
         std::iter::successors(self.oldest, |index| slab[*index].links().newer)
+    }
+
+    /// The newest value for which `pick` gives something, and that.
+    pub(crate) fn pick_newest<V: Chained<C, M>, R>(
+        &self,
+        slab: &Slab<M, V>,
+        pick: impl Fn(&V) -> Option<R>,
+    ) -> Option<(Index<M>, R)> {
+        let mut next = self.newest;
+        while let Some(index) = next {
+            let value = &slab[index];
+            if let Some(picked) = pick(value) {
+                return Some((index, picked));
+            }
+            next = value.links().older;
+        }
+        None
     }
 
     pub(crate) fn newest_first<'a, V: Chained<C, M>>(

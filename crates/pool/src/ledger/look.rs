@@ -41,10 +41,10 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             let Some(slot) = idle.pass(&self.slots) else {
                 return step;
             };
-            let SlotState::Idle { rest, .. } = self.slots[slot].state else {
+            let SlotState::Idle { until, .. } = self.slots[slot].state else {
                 continue;
             };
-            match self.slots[slot].fate(rest, now) {
+            match self.slots[slot].fate(until, now) {
                 None => sights.extend(self.hand_out(slot, now.mono)),
                 Some(reason) => {
                     let lane = self.slots[slot].lane;
@@ -100,7 +100,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             .collect();
         slots.retain(|index| {
             let slot = self.slots.get(*index);
-            slot.is_some_and(|slot| matches!(slot.state, SlotState::Looked(_)))
+            slot.is_some_and(|slot| matches!(slot.state, SlotState::Looked { .. }))
         });
         idle.into_iter()
             .filter_map(|(slot, key)| Some((key, self.hand_out(slot, now)?)))
@@ -117,15 +117,15 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     ) {
         let lane = self.slots[slot].lane;
         match self.slots[slot].state {
-            SlotState::Looked(rest) => {
+            SlotState::Looked { until } => {
                 self.lanes[lane].looked -= 1;
-                self.slots[slot].state = SlotState::Idle { connection, rest };
+                self.slots[slot].state = SlotState::Idle { connection, until };
                 let waiter = self.lanes[lane].line.oldest_for_any();
                 if let Some(waiter) = waiter
                     && let Some(connection) = self.take_up(slot)
                 {
                     let source = Source::Idle {
-                        idle_for: now.since(rest.since),
+                        idle_for: now.since(self.slots[slot].served),
                     };
                     self.deliver(waiter, slot, connection, source, now, after);
                 } else {
@@ -151,12 +151,12 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         after: &mut After<T, H>,
     ) {
         let lane = self.slots[slot].lane;
-        if let SlotState::Looked(_) = self.slots[slot].state {
+        if let SlotState::Looked { .. } = self.slots[slot].state {
             self.doom(slot, reason);
         }
         self.lanes[lane].doomed -= 1;
         self.doomed -= 1;
-        self.unlink_idle(slot);
+        self.unlink_idle(lane, slot);
         self.strike(slot);
         self.counters.closes.add(reason);
         self.settle(lane, now, after);
@@ -190,10 +190,10 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     fn hand_out(&mut self, index: SlotIndex, now: Moment) -> Option<Sight<T>> {
         let slot = &mut self.slots[index];
-        let SlotState::Idle { rest, .. } = slot.state else {
+        let SlotState::Idle { until, .. } = slot.state else {
             return None;
         };
-        let state = std::mem::replace(&mut slot.state, SlotState::Looked(rest));
+        let state = std::mem::replace(&mut slot.state, SlotState::Looked { until });
         let SlotState::Idle { connection, .. } = state else {
             return None;
         };
@@ -202,7 +202,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             slot: index,
             connection,
             age: now.since(slot.born.mono),
-            idle_for: now.since(rest.since),
+            idle_for: now.since(slot.served),
             uses: slot.uses.into(),
         })
     }

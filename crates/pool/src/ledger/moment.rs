@@ -38,6 +38,7 @@ impl Moment {
     }
 
     /// How long it is since an earlier moment; nothing if that is not earlier.
+    #[inline]
     pub(crate) fn since(self, earlier: Self) -> Duration {
         let passed = self.0.saturating_sub(earlier.0);
         Duration::from_nanos(u64::try_from(passed).unwrap_or_default())
@@ -64,17 +65,23 @@ impl Now {
 impl Lead {
     /// Whether the wall clock has run ahead since then, by more than clocks drift apart. One that
     /// was set back tells nothing.
+    #[inline]
     pub(crate) fn has_grown_since(self, then: Self) -> bool {
         self.0.saturating_sub(then.0) > TOLERATED
     }
 }
 
 fn nanoseconds(duration: Duration) -> i64 {
-    let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
-    seconds
-        .saturating_mul(1_000_000_000)
-        .saturating_add(duration.subsec_nanos().into())
+    match duration.as_secs() {
+        seconds @ ..CENTURIES => {
+            seconds as i64 * 1_000_000_000 + i64::from(duration.subsec_nanos())
+        }
+        _ => i64::MAX,
+    }
 }
+
+/// Seconds whose nanoseconds still fit into an `i64`: some 285 years.
+const CENTURIES: u64 = 9_000_000_000;
 
 /// A second: how far the clocks may drift apart before a suspend is suspected.
 const TOLERATED: i64 = 1_000_000_000;

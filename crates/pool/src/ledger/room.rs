@@ -3,7 +3,7 @@
 use super::entry::{EntryIndex, HomeIndex, LaneIndex};
 use super::list::{Chained, List};
 use super::slot::{OfSlots, Slot, SlotIndex, SlotState};
-use super::{After, Host, Ledger, Moment};
+use super::{After, Host, Ledger};
 use crate::reusable::{Key, Reusable};
 use crate::stats::Retirement;
 
@@ -51,17 +51,29 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// Closes the oldest idle connections beyond the limits. One that is being looked at is closed
     /// when it comes back, rather than a fresher one instead of it.
+    #[inline]
     pub(super) fn trim_idle(&mut self, lane: LaneIndex, after: &mut After<T, H>) {
         let here = &self.lanes[lane];
-        let (entry, home) = (here.entry, here.home);
         if here.idle.len() > here.idle_unasked {
-            let max = self.entries[entry].limits.max_idle;
-            while self.staying_in(entry) > max
-                && let Some(victim) = self.oldest_idle_of_key(entry, lane, Self::is_spare)
-            {
-                self.trim(victim, lane, after);
-            }
+            self.trim_idle_of_key(lane, after);
         }
+        if self.totals.idle - self.doomed > self.policy.max_idle {
+            self.trim_idle_of_all(lane, after);
+        }
+    }
+
+    fn trim_idle_of_key(&mut self, lane: LaneIndex, after: &mut After<T, H>) {
+        let entry = self.lanes[lane].entry;
+        let max = self.entries[entry].limits.max_idle;
+        while self.staying_in(entry) > max
+            && let Some(victim) = self.oldest_idle_of_key(entry, lane, Self::is_spare)
+        {
+            self.trim(victim, lane, after);
+        }
+    }
+
+    fn trim_idle_of_all(&mut self, lane: LaneIndex, after: &mut After<T, H>) {
+        let home = self.lanes[lane].home;
         while self.totals.idle - self.doomed > self.policy.max_idle
             && let Some(victim) = self.oldest_idle(home, Self::is_spare)
         {
@@ -81,7 +93,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         others
             .filter(|other| **other != lane)
             .filter_map(|other| self.oldest_in(&self.lanes[*other].idle, may_be))
-            .min_by_key(|slot| self.idle_since(*slot))
+            .min_by_key(|slot| self.slots[*slot].served)
             .or_else(|| self.oldest_in(&self.lanes[lane].idle, may_be))
     }
 
@@ -96,7 +108,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         homes
             .filter(|(other, _)| *other != home)
             .filter_map(|(_, other)| self.oldest_in(&other.idle, may_be))
-            .min_by_key(|slot| self.idle_since(*slot))
+            .min_by_key(|slot| self.slots[*slot].served)
             .or_else(|| self.oldest_in(&self.homes[home].idle, may_be))
     }
 
@@ -122,15 +134,8 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     fn is_spare(&self, slot: SlotIndex) -> bool {
         match self.slots[slot].state {
             SlotState::Idle { .. } => true,
-            SlotState::Looked(_) => self.returning(self.slots[slot].lane) == 0,
+            SlotState::Looked { .. } => self.returning(self.slots[slot].lane) == 0,
             _ => false,
-        }
-    }
-
-    fn idle_since(&self, slot: SlotIndex) -> Option<Moment> {
-        match &self.slots[slot].state {
-            SlotState::Idle { rest, .. } | SlotState::Looked(rest) => Some(rest.since),
-            _ => None,
         }
     }
 

@@ -105,6 +105,7 @@ impl<M: Copy + Ord, V> Slab<M, V> {
 impl<M: Copy, V> ops::Index<Index<M>> for Slab<M, V> {
     type Output = V;
 
+    #[inline]
     fn index(&self, index: Index<M>) -> &V {
         match &self.cells[index.position()] {
             Cell::Vacant => unreachable!("a vacant cell was asked for"),
@@ -114,6 +115,7 @@ impl<M: Copy, V> ops::Index<Index<M>> for Slab<M, V> {
 }
 
 impl<M: Copy, V> ops::IndexMut<Index<M>> for Slab<M, V> {
+    #[inline]
     fn index_mut(&mut self, index: Index<M>) -> &mut V {
         match &mut self.cells[index.position()] {
             Cell::Vacant => unreachable!("a vacant cell was asked for"),

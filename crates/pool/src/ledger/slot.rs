@@ -37,6 +37,9 @@ pub(crate) struct Slot<T> {
     pub(crate) state: SlotState<T>,
     /// When its connection was made.
     pub(crate) born: Now,
+    /// When its connection last served, or was made. A lease that did not use it does not count, as
+    /// its peer has not noticed.
+    pub(crate) served: Moment,
     /// When it is too old to be lent again.
     pub(crate) retires: Moment,
     pub(crate) uses: u32,
@@ -50,14 +53,12 @@ pub(crate) enum SlotState<T> {
     Dialling(Box<Dialling>),
     /// A dial, by its number, that nobody wants any more and that has been told so.
     Cancelled(u64),
-    Lent(Loan),
+    /// With the place in the line that its holder has, or had.
+    Lent(Ticket),
     /// Stands among its lane's and its home's idle slots, and so do the two below.
-    Idle {
-        connection: T,
-        rest: Rest,
-    },
+    Idle { connection: T, until: Moment },
     /// Somebody looks at the connection outside the lock, and brings it back.
-    Looked(Rest),
+    Looked { until: Moment },
     /// Somebody looks at it, and it is to be closed when it comes back.
     Doomed(Retirement),
 }
@@ -75,31 +76,14 @@ pub(crate) struct Dialling {
     pub(crate) waker: Option<Waker>,
 }
 
-/// What is to be known of a connection when its lease ends.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Loan {
-    /// The place in the line that its holder has, or had.
-    pub(crate) ticket: Ticket,
-    /// When it last served, or was made.
-    pub(crate) served: Moment,
-}
-
-/// Since when a slot idles, and until when it may.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rest {
-    /// When it last served, or was made. A lease in between that did not use it does not count, as
-    /// its peer has not noticed.
-    pub(crate) since: Moment,
-    pub(crate) until: Moment,
-}
-
 impl<T> Slot<T> {
     pub(crate) fn dialling(lane: LaneIndex, dialling: Dialling) -> Self {
         Self {
             lane,
             state: SlotState::Dialling(Box::new(dialling)),
-            // These two are set when the connection is made.
+            // These three are set when the connection is made.
             born: Now::START,
+            served: Now::START.mono,
             retires: Moment::NEVER,
             uses: 0,
             in_lane: Links::default(),
@@ -107,9 +91,23 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Why it must not be lent any more, if so.
-    pub(crate) fn fate(&self, rest: Rest, now: Now) -> Option<Retirement> {
-        if rest.until <= now.mono {
+    /// Takes the connection out of an idle slot that nobody looks at, and leaves the slot lent, to
+    /// whom is still to be said.
+    #[inline]
+    pub(crate) fn take_up(&mut self) -> Option<T> {
+        let SlotState::Idle { .. } = self.state else {
+            return None;
+        };
+        match std::mem::replace(&mut self.state, SlotState::Lent(Ticket::default())) {
+            SlotState::Idle { connection, .. } => Some(connection),
+            _ => None,
+        }
+    }
+
+    /// Why it must not be lent any more, if so. It idles, and may until a moment.
+    #[inline]
+    pub(crate) fn fate(&self, until: Moment, now: Now) -> Option<Retirement> {
+        if until <= now.mono {
             Some(Retirement::IdleTimeout)
         } else if self.is_too_old(now.mono) {
             Some(Retirement::Lifetime)
@@ -161,7 +159,7 @@ mod tests {
     use super::super::slab::Slab;
     use super::*;
 
-    /// A slot born at zero, idle since 10 s, until 60 s, retiring at 100 s.
+    /// A slot born at zero, which may idle until 60 s, retiring at 100 s.
     fn fate(mono: u64, wall: i64) -> Option<Retirement> {
         let second = |second| Moment::after_start(Duration::from_secs(second));
         let now = |mono, wall: i64| Now {
@@ -182,11 +180,7 @@ mod tests {
         };
         let mut slot: Slot<()> = Slot::dialling(lanes.insert(()), dialling);
         slot.retires = second(100);
-        let rest = Rest {
-            since: second(10),
-            until: second(60),
-        };
-        slot.fate(rest, now(mono, wall))
+        slot.fate(second(60), now(mono, wall))
     }
 
     #[test]

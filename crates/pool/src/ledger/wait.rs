@@ -3,7 +3,7 @@
 use std::task::{Poll, Waker};
 
 use super::after::{Debris, Deed};
-use super::entry::{LaneIndex, Standing};
+use super::entry::LaneIndex;
 use super::lend::Taken;
 use super::line::{Ticket, Waiter, WaiterIndex, WaiterState, Waiting};
 use super::slot::{SlotIndex, SlotState};
@@ -81,10 +81,10 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     ) -> Joined<T> {
         let lane = self.slots[slot].lane;
         let ticket = match self.slots[slot].state {
-            SlotState::Lent(loan) => loan.ticket,
+            SlotState::Lent(ticket) => ticket,
             _ => self.next_ticket(),
         };
-        self.retire(slot, Standing::Lent, asking.reason);
+        self.retire(slot, asking.reason);
         // It counts as anybody's by now: who comes back does so with a dial of its own.
         self.change_owner(lane, ticket, None);
         if self.service == Service::Nobody {
@@ -163,8 +163,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         after: &mut After<T, H>,
     ) {
         if source == Source::HandedOn {
-            let lane = self.slots[slot].lane;
-            self.shift(lane, Some(Standing::Lent), None);
+            self.totals.lent -= 1;
         }
         let ticket = self.waiters[waiter].ticket;
         let taken = self.lend(slot, ticket, connection, source);
@@ -210,7 +209,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         };
         let line = &mut self.lanes[lane].line;
         line.unlink(&mut self.waiters, index, &waiting);
-        self.shift(lane, Some(Standing::Waiting), None);
+        self.totals.waiting -= 1;
         if let Some(dial) = waiting.dial {
             after.discard(Debris::Dial(dial));
         }
@@ -253,7 +252,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let (lane, want) = (waiting.lane, waiting.want);
         let waiter = self.waiters.insert(Waiter::new(ticket, now, waiting));
         let ousted = self.lanes[lane].line.add(&mut self.waiters, waiter, want);
-        self.shift(lane, None, Some(Standing::Waiting));
+        self.totals.waiting += 1;
         if let Some(ousted) = ousted {
             self.exchange_dials(lane, waiter, ousted);
         }
