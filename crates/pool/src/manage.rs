@@ -157,8 +157,9 @@ impl<K: Key, T: Reusable> Pool<K, T> {
     fn missing(&self, key: &K, count: usize, runtime: &Handle) -> usize {
         let shared = self.shared();
         let limits = shared.limits.of(key);
+        let sought = shared.seek(key);
         shared.update(|ledger, _| {
-            let missing = count.saturating_sub(ledger.idle_of(key, runtime.id()));
+            let missing = count.saturating_sub(ledger.idle_of(&sought, runtime.id()));
             missing.min(ledger.room_to_warm(key, limits))
         })
     }

@@ -81,9 +81,10 @@ impl<K: Key, T: Reusable> Pool<K, T> {
         let runtime = Handle::try_current().ok()?.id();
         let shared = &self.handle.shared;
         let now = shared.now_at(now);
+        let key = shared.seek(key);
         loop {
             let taken =
-                shared.update(|ledger, after| ledger.take_idle(key, runtime, now, after))?;
+                shared.update(|ledger, after| ledger.take_idle(&key, runtime, now, after))?;
             let mut lease = Lease::new(Arc::clone(shared), taken);
             let idle_for = match lease.source() {
                 Source::Idle { idle_for } => idle_for,
@@ -136,7 +137,8 @@ impl<K: Key, T: Reusable> Pool<K, T> {
         };
         let id = runtime.id();
         let shared = &self.handle.shared;
-        shared.update(|ledger, _| ledger.idle_of(key, id))
+        let key = shared.seek(key);
+        shared.update(|ledger, _| ledger.idle_of(&key, id))
     }
 
     /// What the pool holds now and what it has done so far.

@@ -1,5 +1,6 @@
 //! The ledger under its lock, and what is done after unlocking.
 
+use std::hash::{Hash, RandomState};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, Weak};
@@ -7,7 +8,7 @@ use std::time::SystemTime;
 
 use crate::dial::{Dial, Errand};
 use crate::host::{Handle, Id, Instant, Mutex, Notify};
-use crate::ledger::{After, Deed, Host, Ledger, Moment, Now};
+use crate::ledger::{After, Deed, Host, Ledger, Moment, Now, Sought};
 use crate::policy::KeyLimits;
 use crate::pool::LastHandle;
 use crate::reusable::{Key, Reusable};
@@ -17,6 +18,7 @@ use crate::sweep::{Watch, sweep};
 pub(crate) struct Shared<K: Key, T: Reusable> {
     ledger: Mutex<Ledger<K, T, Tokio<T>>>,
     clocks: Clocks,
+    hashing: RandomState,
     pub(crate) limits: Limits<K>,
     /// By which who returns to the line holds the pool open. A lease alone does not.
     pub(crate) handle: Weak<LastHandle<K, T>>,
@@ -57,6 +59,7 @@ impl<K: Key, T: Reusable> Shared<K, T> {
         handle: Weak<LastHandle<K, T>>,
     ) -> Self {
         Self {
+            hashing: ledger.hashing().clone(),
             ledger: Mutex::new(ledger),
             clocks: Clocks::start(wall_clock),
             limits,
@@ -85,6 +88,12 @@ impl<K: Key, T: Reusable> Shared<K, T> {
         result
     }
 
+    /// A key to be looked up under the lock.
+    #[inline]
+    pub(crate) fn seek<'a, Q: ?Sized + Hash>(&self, key: &'a Q) -> Sought<'a, Q> {
+        Sought::new(key, &self.hashing)
+    }
+
     pub(crate) fn now(&self) -> Now {
         self.now_at(Instant::now())
     }
@@ -103,7 +112,6 @@ impl<K: Key, T: Reusable> Shared<K, T> {
         self.moment_of(Instant::now())
     }
 
-    #[inline]
     pub(crate) fn moment_of(&self, instant: Instant) -> Moment {
         self.clocks.moment_of(instant)
     }
@@ -154,7 +162,6 @@ impl Clocks {
         }
     }
 
-    #[inline]
     fn wall_moment(&self) -> Moment {
         match self.wall.read().duration_since(self.wall_start) {
             Ok(after) => Moment::after_start(after),

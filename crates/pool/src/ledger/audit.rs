@@ -28,7 +28,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         assert_eq!(self.lanes.len(), 0, "lanes");
         assert_eq!(self.entries.len(), 0, "entries");
         assert_eq!(self.homes.len(), 0, "homes");
-        assert!(self.keys.is_empty());
+        assert!(self.keys.len() == 0);
         assert!(self.needs.is_empty() && self.stranded.is_empty());
     }
 

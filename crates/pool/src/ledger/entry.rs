@@ -6,7 +6,7 @@ use super::after::{Debris, Deed};
 use super::line::{Line, Ticket};
 use super::list::List;
 use super::moment::Moment;
-use super::slab::{Index, SMALL};
+use super::slab::Index;
 use super::slot::{InHome, InLane, OfSlots};
 use super::{After, Host, Ledger};
 use crate::policy::KeyLimits;
@@ -119,7 +119,6 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 
     /// The lane of a key on a runtime, if there is one.
-    #[inline]
     pub(super) fn lane_at(&self, place: Place, id: H::Id) -> Option<LaneIndex> {
         let is_there = |lane: &LaneIndex| self.lanes[*lane].runtime == id;
         if is_there(&place.first) {
@@ -166,10 +165,6 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             self.share_idle(lane.entry);
         } else if let Some(entry) = self.entries.remove(lane.entry) {
             self.keys.remove(&entry.key);
-            let len = self.keys.len();
-            if self.keys.capacity() > SMALL.max(len * 4) {
-                self.keys.shrink_to(len * 2);
-            }
         }
     }
 

@@ -1,14 +1,13 @@
 //! Lending a connection and taking it back.
 
 use std::borrow::Borrow;
-use std::hash::Hash;
 use std::time::Duration;
 
 use super::after::Debris;
 use super::entry::LaneIndex;
 use super::line::Ticket;
 use super::slot::{Slot, SlotIndex, SlotState};
-use super::{After, Host, Ledger, Moment, Now};
+use super::{After, Host, Ledger, Moment, Now, Sought};
 use crate::lease::Source;
 use crate::reusable::{Key, Reusable};
 use crate::stats::Retirement;
@@ -35,16 +34,16 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     #[inline]
     pub(crate) fn take_idle<Q>(
         &mut self,
-        key: &Q,
+        key: &Sought<'_, Q>,
         runtime: H::Id,
         now: Now,
         after: &mut After<T, H>,
     ) -> Option<Taken<T>>
     where
         K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq,
+        Q: ?Sized + Eq,
     {
-        let place = *self.keys.get(key)?;
+        let place = *self.keys.find(key)?;
         let lane = self.lane_at(place, runtime)?;
         let ticket = self.next_ticket();
         let taken = self.pop_idle(lane, ticket, now, after);

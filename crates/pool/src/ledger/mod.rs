@@ -16,9 +16,10 @@
 //! ```
 
 use std::borrow::Borrow;
-use std::collections::{BTreeSet, HashMap};
-use std::hash::Hash;
+use std::collections::BTreeSet;
+use std::hash::RandomState;
 
+use self::directory::Directory;
 use self::entry::{Entry, Home, Lane, LaneIndex, OfEntries, OfHomes, OfLanes, Place};
 use self::line::{OfWaiters, Ticket, Waiter};
 use self::list::List;
@@ -31,6 +32,7 @@ use crate::stats::{Counters, Counts, Stats};
 mod after;
 mod close;
 mod dials;
+mod directory;
 mod entry;
 mod lend;
 mod line;
@@ -52,6 +54,7 @@ mod tests;
 pub(crate) use self::after::{After, Deed};
 pub(crate) use self::close::Among;
 pub(crate) use self::dials::{DialEnd, DialState};
+pub(crate) use self::directory::Sought;
 pub(crate) use self::entry::HomeIndex;
 pub(crate) use self::lend::{LentFacts, Taken};
 pub(crate) use self::line::WaiterIndex;
@@ -72,7 +75,7 @@ pub(crate) trait Host {
 
 pub(crate) struct Ledger<K, T: Reusable, H: Host> {
     policy: Policy,
-    keys: HashMap<K, Place>,
+    keys: Directory<K, Place>,
     entries: Slab<OfEntries, Entry<K>>,
     lanes: Slab<OfLanes, Lane<H::Id>>,
     homes: Slab<OfHomes, Home<H>>,
@@ -107,7 +110,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     pub(crate) fn new(policy: Policy, seed: u64) -> Self {
         Self {
             policy,
-            keys: HashMap::new(),
+            keys: Directory::new(),
             entries: Slab::new(),
             lanes: Slab::new(),
             homes: Slab::new(),
@@ -123,6 +126,11 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             next_ticket: 0,
             chance: seed,
         }
+    }
+
+    /// By what keys are hashed before they are looked up.
+    pub(crate) fn hashing(&self) -> &RandomState {
+        self.keys.hashing()
     }
 
     fn is_open(&self) -> bool {
@@ -153,12 +161,12 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 
     /// How many connections of a key idle on a runtime.
-    pub(crate) fn idle_of<Q>(&self, key: &Q, runtime: H::Id) -> usize
+    pub(crate) fn idle_of<Q>(&self, key: &Sought<'_, Q>, runtime: H::Id) -> usize
     where
         K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq,
+        Q: ?Sized + Eq,
     {
-        let place = self.keys.get(key);
+        let place = self.keys.find(key);
         let lane = place.and_then(|place| self.lane_at(*place, runtime));
         lane.map_or(0, |lane| self.lanes[lane].idle.len() as usize)
     }

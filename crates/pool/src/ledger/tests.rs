@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::look::Sight;
 use super::{
     After, Among, Asking, AskingAgain, Deed, DialEnd, DialId, DialState, Host, Joined, Ledger,
-    Moment, Now, Taken,
+    Moment, Now, Sought, Taken,
 };
 use super::{HomeIndex, SlotIndex, WaiterIndex};
 use crate::Want;
@@ -133,7 +133,10 @@ impl World {
 
     fn take_idle(&mut self) {
         let (key, runtime) = (self.below(3), self.below(3));
-        let taken = self.update(|ledger, now, after| ledger.take_idle(&key, runtime, now, after));
+        let taken = self.update(|ledger, now, after| {
+            let hashing = ledger.hashing().clone();
+            ledger.take_idle(&Sought::new(&key, &hashing), runtime, now, after)
+        });
         self.lend(taken);
     }
 
