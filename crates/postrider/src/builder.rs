@@ -315,6 +315,18 @@ impl ClientBuilder {
 
     /// Changes how connections are made: resolving, racing, sockets.
     ///
+    /// What is set here is asked when a connection is made, and an idle one is
+    /// used again unasked. That matters for an
+    /// [`address_filter`](ConnectorBuilder::address_filter): its rule holds for
+    /// every connection and every retry, as it was when the connection was made.
+    /// Where it changes, [`Client::evict`] closes those that idle against it:
+    ///
+    /// ```
+    /// # fn f(client: postrider::Client, now_refused: std::net::IpAddr) {
+    /// client.evict(|idle| idle.remote_addr().is_some_and(|it| it.ip() == now_refused));
+    /// # }
+    /// ```
+    ///
     /// ```
     /// let client = postrider::Client::builder()
     ///     .connector(|connector| connector.only_ipv4().nodelay(false))

@@ -128,6 +128,11 @@ impl ConnectorBuilder {
     /// address that is mapped into IPv6 (`::ffff:127.0.0.1`) is shown to it as IPv4, since that is
     /// how it would be reached. A panic becomes an error.
     ///
+    /// It is asked whenever a connection is made, of the very addresses that are then dialled, and
+    /// not again while that connection lives: what a name leads to later is no matter to a
+    /// connection that already leads somewhere. Whoever keeps connections, and has a rule of which
+    /// the answers change, has to close those that the new answer is against.
+    ///
     /// [`is_public`](crate::is_public) is a ready-made rule.
     pub fn address_filter(
         mut self,

@@ -161,12 +161,20 @@ pub(crate) fn in_words(error: io::Error, addr: SocketAddr) -> io::Error {
         return error;
     };
     let is_without_zone = six.ip().is_unicast_link_local() && six.scope_id() == 0;
-    if is_without_zone && error.kind() == io::ErrorKind::InvalidInput {
+    if is_without_zone && ZONE_MISSING.contains(&error.kind()) {
         let words = "a link-local address needs a zone, as in [fe80::1%eth0]";
         return io::Error::new(error.kind(), words);
     }
     error
 }
+
+/// What Linux says, and what other systems do, who look for a route first.
+const ZONE_MISSING: [io::ErrorKind; 4] = [
+    io::ErrorKind::InvalidInput,
+    io::ErrorKind::HostUnreachable,
+    io::ErrorKind::NetworkUnreachable,
+    io::ErrorKind::AddrNotAvailable,
+];
 
 #[cfg(any(target_os = "android", target_os = "linux"))]
 fn set_user_timeout(socket: &TcpSocket, timeout: Duration) -> io::Result<()> {
@@ -217,5 +225,34 @@ impl fmt::Debug for SocketOptions {
             .field("local_address", &self.local_address)
             .field("interface", &self.interface)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(addr: &str, kind: io::ErrorKind) -> String {
+        in_words(kind.into(), addr.parse().unwrap()).to_string()
+    }
+
+    #[test]
+    fn a_missing_zone_is_told_whatever_the_system_makes_of_it() {
+        for kind in ZONE_MISSING {
+            assert_eq!(
+                words("[fe80::1]:80", kind),
+                "a link-local address needs a zone, as in [fe80::1%eth0]"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_for_want_of_a_zone_keeps_its_words() {
+        let unreachable = io::ErrorKind::HostUnreachable;
+        for addr in ["[fe80::1%7]:80", "[2001:db8::1]:80", "192.0.2.1:80"] {
+            assert_eq!(words(addr, unreachable), "host unreachable");
+        }
+        let refused = io::ErrorKind::ConnectionRefused;
+        assert_eq!(words("[fe80::1]:80", refused), "connection refused");
     }
 }

@@ -49,3 +49,4 @@ mod tls_steps;
 mod tls_verifier;
 #[cfg(all(feature = "interop", feature = "tls-ring"))]
 mod vanishing;
+mod warnings;

@@ -8,7 +8,8 @@ use postrider_transport::{Answers, ConnectErrorKind, Connector, Families, Phase,
 
 use crate::support::{failure, listen, plain};
 
-struct By<F>(F);
+/// A resolver that is a function.
+pub(crate) struct By<F>(pub(crate) F);
 
 impl<F: Fn(&str) -> Answers + Send + Sync + 'static> Resolve for By<F> {
     fn resolve(&self, name: &str) -> Answers {
