@@ -184,7 +184,9 @@ impl<K: Key, T: Reusable> Pool<K, T> {
 
 impl<K: Key, T: Reusable> Builder<K, T> {
     /// Gives each key limits of its own, instead of [`Policy::per_key`]. Asked, without a lock,
-    /// whenever somebody joins the key's line; the latest answer holds.
+    /// whenever somebody joins the key's line; the latest answer holds. If it is lower than what
+    /// there is, idle connections close at once, and lent ones when they come back until it is
+    /// reached.
     #[must_use]
     pub fn limits_of(self, limits: impl Fn(&K) -> KeyLimits + Send + Sync + 'static) -> Self {
         Self {

@@ -79,6 +79,8 @@ pub enum Retirement {
     Suspended,
     /// More connections idled than may.
     OverIdleLimit,
+    /// Its key had more connections than it may since its limit was lowered.
+    OverLimit,
     /// It made room for a connection that was waited for.
     MadeRoom,
     /// The pool was asked to close it.
@@ -157,6 +159,7 @@ impl Retirement {
         Self::MaxUses,
         Self::Suspended,
         Self::OverIdleLimit,
+        Self::OverLimit,
         Self::MadeRoom,
         Self::Evicted,
         Self::RuntimeEnded,
@@ -181,7 +184,7 @@ mod tests {
             assert_eq!(count, position as u64 + 1);
             assert_eq!(closes.of(reason), count);
         }
-        assert_eq!(closes.total(), 91);
+        assert_eq!(closes.total(), 105);
     }
 
     #[test]

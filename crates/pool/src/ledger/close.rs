@@ -75,6 +75,8 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         for lane in self.all_lanes() {
             let last = Ticket(u64::MAX);
             self.fail_line(lane, last, &WaitError::ShutDown, after);
+            // Nor does any dial make room for them.
+            self.forget_need(lane);
         }
         // Nobody takes the room of those who have failed.
         for lane in self.all_lanes() {

@@ -57,8 +57,8 @@ pub(crate) struct Lane<I> {
     pub(crate) need: Option<Ticket>,
     pub(crate) runtime: I,
     pub(crate) home: HomeIndex,
-    /// How many may idle here without a look at the key's other lanes: as many as the key may have
-    /// if this is its only lane, else none.
+    /// How many may idle here without a look at the key: as many as it may have, but none if it has
+    /// other lanes, or had more connections than it may when somebody last came.
     pub(crate) idle_unasked: u32,
     pub(crate) idle: List<InLane, OfSlots>,
     pub(crate) line: Line,
@@ -109,13 +109,17 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             self.keys.insert(key, Place { entry, first });
             return first;
         };
-        self.entries[place.entry].limits = limits;
-        if let Some(lane) = self.lane_at(place, id) {
-            after.discard(Debris::Runtime(runtime));
-            self.share_idle(place.entry);
-            return lane;
-        }
-        self.open_lane(place.entry, id, runtime, after)
+        self.change_limits(place.entry, limits);
+        let lane = match self.lane_at(place, id) {
+            Some(lane) => {
+                after.discard(Debris::Runtime(runtime));
+                lane
+            }
+            None => self.open_lane(place.entry, id, runtime, after),
+        };
+        // The limits may have been lowered.
+        self.trim_idle_of_key(lane, after);
+        lane
     }
 
     /// The lane of a key on a runtime, if there is one.
@@ -129,6 +133,12 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             .iter()
             .copied()
             .find(is_there)
+    }
+
+    /// What idles beyond them the caller sees to.
+    pub(super) fn change_limits(&mut self, entry: EntryIndex, limits: KeyLimits) {
+        self.entries[entry].limits = limits;
+        self.share_idle(entry);
     }
 
     /// What stands under a key, over all its lanes.
@@ -216,10 +226,12 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         lane
     }
 
-    fn share_idle(&mut self, entry: EntryIndex) {
-        let entry = &self.entries[entry];
+    fn share_idle(&mut self, index: EntryIndex) {
+        let entry = &self.entries[index];
         let unasked = match entry.lanes.len() {
-            1 => u32::try_from(entry.limits.max_idle).unwrap_or(u32::MAX),
+            1 if !self.is_beyond_limit(index) => {
+                u32::try_from(entry.limits.max_idle).unwrap_or(u32::MAX)
+            }
             _ => 0,
         };
         for lane in &entry.lanes {
@@ -252,6 +264,11 @@ impl<I> Lane<I> {
 }
 
 impl<H: Host> Home<H> {
+    #[cfg(test)]
+    pub(super) fn is(&self, id: H::Id) -> bool {
+        self.id == id
+    }
+
     pub(super) fn needs_sweeping(&self) -> bool {
         !self.idle.is_empty() || !self.surplus.is_empty()
     }

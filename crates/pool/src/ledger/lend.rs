@@ -273,6 +273,9 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         if let Some(reason) = fate {
             after.discard(Debris::Connection(connection));
             self.retire(slot, reason);
+        } else if waiter.is_some() && self.is_beyond_limit(self.lanes[lane].entry) {
+            after.discard(Debris::Connection(connection));
+            self.retire(slot, Retirement::OverLimit);
         } else if waiter.is_some_and(|waiter| self.owes_room(lane, waiter)) {
             after.discard(Debris::Connection(connection));
             self.retire(slot, Retirement::MadeRoom);

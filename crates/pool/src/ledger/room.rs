@@ -21,7 +21,8 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// zero counts as one.
     pub(super) fn make_room(&mut self, lane: LaneIndex, after: &mut After<T, H>) -> Room {
         let entry = self.lanes[lane].entry;
-        if self.is_full(entry) {
+        // More than once if the limit has been lowered.
+        while self.is_full(entry) {
             if let Some(victim) = self.oldest_idle_of_key(entry, lane, Self::is_there) {
                 self.make_way(victim, after);
             } else if let Some(dial) = self.unwanted_dial_of_key(entry) {
@@ -49,6 +50,14 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         self.counts_in(entry).connections() >= max
     }
 
+    /// Whether a key has more connections than it may, as its limit has been lowered. Those that are
+    /// to be closed when they come back from being looked at do not count.
+    pub(super) fn is_beyond_limit(&self, entry: EntryIndex) -> bool {
+        let counts = self.counts_in(entry);
+        let staying = counts.connections() - counts.idle + self.staying_in(entry);
+        staying > self.entries[entry].limits.max_connections.max(1)
+    }
+
     /// Closes the oldest idle connections beyond the limits. One that is being looked at is closed
     /// when it comes back, rather than a fresher one instead of it.
     #[inline]
@@ -62,13 +71,20 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         }
     }
 
-    fn trim_idle_of_key(&mut self, lane: LaneIndex, after: &mut After<T, H>) {
+    /// The same beyond the limits of a lane's key, the one of its connections among them, which may
+    /// have been lowered.
+    pub(super) fn trim_idle_of_key(&mut self, lane: LaneIndex, after: &mut After<T, H>) {
         let entry = self.lanes[lane].entry;
         let max = self.entries[entry].limits.max_idle;
         while self.staying_in(entry) > max
             && let Some(victim) = self.oldest_idle_of_key(entry, lane, Self::is_spare)
         {
-            self.trim(victim, lane, after);
+            self.trim(victim, lane, Retirement::OverIdleLimit, after);
+        }
+        while self.is_beyond_limit(entry)
+            && let Some(victim) = self.oldest_idle_of_key(entry, lane, Self::is_spare)
+        {
+            self.trim(victim, lane, Retirement::OverLimit, after);
         }
     }
 
@@ -77,7 +93,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         while self.totals.idle - self.doomed > self.policy.max_idle
             && let Some(victim) = self.oldest_idle(home, Self::is_spare)
         {
-            self.trim(victim, lane, after);
+            self.trim(victim, lane, Retirement::OverIdleLimit, after);
         }
     }
 
@@ -154,9 +170,15 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// Parts with an idle connection of any lane, and forgets that lane unless it is the one at
     /// hand.
-    fn trim(&mut self, victim: SlotIndex, at_hand: LaneIndex, after: &mut After<T, H>) {
+    fn trim(
+        &mut self,
+        victim: SlotIndex,
+        at_hand: LaneIndex,
+        reason: Retirement,
+        after: &mut After<T, H>,
+    ) {
         let lane = self.slots[victim].lane;
-        self.part_with(victim, Retirement::OverIdleLimit, after);
+        self.part_with(victim, reason, after);
         if lane != at_hand {
             self.forget_if_empty(lane, after);
         }

@@ -6,7 +6,8 @@ use crate::policy::KeyLimits;
 use crate::reusable::{Key, Reusable};
 
 impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
-    /// How many more connections of a key could be made, and idle, without another having to go.
+    /// How many more connections of a key could be made, and idle, without another having to go,
+    /// once those have dialled who wait under the key for lower limits than these.
     pub(crate) fn room_to_warm(&self, key: &K, limits: KeyLimits) -> usize {
         let counts = self.counts_of(key);
         let left = [
@@ -19,7 +20,8 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             (self.policy.max_idle, self.totals.idle),
         ];
         let left = left.map(|(max, taken)| max.saturating_sub(taken));
-        left.into_iter().min().unwrap_or_default()
+        let left = left.into_iter().min().unwrap_or_default();
+        left.saturating_sub(self.held_back(key))
     }
 
     /// Joins the line only where there is room to warm. The dial then begins at once: nobody else
@@ -36,5 +38,14 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         after.discard(Debris::Dial(asking.dial));
         after.discard(Debris::Runtime(asking.runtime));
         None
+    }
+
+    /// How many wait under a key for whom no dial is under way.
+    fn held_back(&self, key: &K) -> usize {
+        let place = self.keys.get(key);
+        let lanes = place.map_or(&[][..], |place| &self.entries[place.entry].lanes);
+        let lanes = lanes.iter().map(|lane| &self.lanes[*lane]);
+        let held_back = lanes.map(|it| it.line.len().saturating_sub(it.dials.len()) as usize);
+        held_back.sum()
     }
 }

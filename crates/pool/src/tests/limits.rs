@@ -1,29 +1,8 @@
 //! Limits: who may dial, who makes room, who is refused.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use super::stage::{Ask, Outcome, Stage, per_key, settled};
+use super::by_hand::Ask;
+use super::stage::{Outcome, Stage, per_key, settled};
 use crate::{KeyLimits, Lease, Policy, Pool, Retirement, WaitError, Want};
-
-#[tokio::test(start_paused = true)]
-async fn the_latest_limits_of_a_key_hold() {
-    let max_idle = Arc::new(AtomicUsize::new(2));
-    let latest = Arc::clone(&max_idle);
-    let limits = move |_: &_| KeyLimits::default().with_max_idle(latest.load(Ordering::SeqCst));
-    let pool = Pool::builder(Policy::default()).limits_of(limits).build();
-    let stage = Stage::of(pool);
-    stage.idle("a", 3).await;
-    assert_eq!(stage.pool.idle("a"), 2);
-    max_idle.store(3, Ordering::SeqCst);
-    stage.idle("a", 1).await;
-    assert_eq!(stage.pool.idle("a"), 3);
-    max_idle.store(1, Ordering::SeqCst);
-    let _lent = [stage.lease("a"), stage.lease("a")];
-    stage.idle("a", 1).await;
-    assert_eq!(stage.pool.idle("a"), 1);
-    stage.audit();
-}
 
 #[tokio::test(start_paused = true)]
 async fn connections_of_a_key_are_limited_dials_included() {
@@ -262,21 +241,6 @@ async fn beyond_the_idle_limits_the_oldest_goes_never_the_freshest() {
     assert_eq!(stage.lease("b").map(|it| it.number), Some(b[1]));
     let closes = stage.pool.stats().counters.closes;
     assert_eq!(closes.of(Retirement::OverIdleLimit), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_limit_of_idle_connections_that_has_been_lowered_holds_from_the_next_return_on() {
-    let max_idle = Arc::new(AtomicUsize::new(5));
-    let latest = Arc::clone(&max_idle);
-    let limits = move |_: &_| KeyLimits::default().with_max_idle(latest.load(Ordering::SeqCst));
-    let pool = Pool::builder(Policy::default()).limits_of(limits).build();
-    let stage = Stage::of(pool);
-    stage.idle("a", 5).await;
-    max_idle.store(2, Ordering::SeqCst);
-    let number = stage.idle("a", 1).await[0];
-    assert_eq!(stage.closed(), [1, 2, 3, 4]);
-    assert_eq!(stage.lease("a").map(|it| it.number), Some(number));
-    stage.audit();
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,8 @@
 //! The pool as its users see it, on virtual time.
 
+mod by_hand;
 mod cancel;
+mod changing;
 mod dialling;
 mod evicting;
 mod lending;

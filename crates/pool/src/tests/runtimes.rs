@@ -219,6 +219,25 @@ fn an_abandoned_dial_makes_room_while_its_runtime_sleeps() {
 }
 
 #[test]
+fn a_shutdown_that_runs_out_of_time_takes_no_room_for_those_who_have_failed() {
+    let stage = Stage::with(Policy::default().with_max_connections(1));
+    let (one, two) = (runtime(), runtime());
+    let waiting = one.block_on(async {
+        let waiting = [stage.ask("a"), stage.ask("b")];
+        settled().await;
+        waiting
+    });
+    let left = two.block_on(stage.pool.shutdown(Duration::ZERO));
+    assert_eq!((left.dialling, left.waiting), (1, 2));
+    // Its task hears that it is cancelled when its runtime goes on.
+    assert_eq!(stage.counts(), [0, 0, 1, 0]);
+    one.block_on(settled());
+    drop(waiting);
+    assert_eq!(stage.counts(), [0; 4]);
+    stage.audit();
+}
+
+#[test]
 fn a_runtime_that_ends_takes_its_idle_connections_and_dials_along() {
     let stage = Stage::with(per_key(KeyLimits::default().with_max_connections(3)));
     let one = runtime();

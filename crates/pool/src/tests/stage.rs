@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, SystemTime};
 
+use tokio::runtime::Id;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::{Lease, Policy, Pool, Retirement, Reusable, Wait, WaitError, Want};
+use super::by_hand::Ask;
+use crate::{Lease, Policy, Pool, Retirement, Reusable, WaitError, Want};
 
 pub(super) type Answer = Result<Lease<Station, Horse>, WaitError<Fall>>;
 pub(super) type Station = &'static str;
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A pool of horses, and everything that a test can do to it from outside.
 #[derive(Clone)]
@@ -42,6 +44,8 @@ pub(super) struct Stable(Arc<Mutex<Records>>);
 pub(super) struct Records {
     /// The dials under way, by number in the order of their beginning.
     pub(super) dials: BTreeMap<u32, oneshot::Sender<Outcome>>,
+    /// The exchanges that tasks of the pool are to finish, by the number of the horse.
+    pub(super) jobs: BTreeMap<u32, oneshot::Sender<Outcome>>,
     /// Horses whose peer has ended them.
     pub(super) ended: BTreeSet<u32>,
     /// Horses that must serve no more.
@@ -166,6 +170,23 @@ impl Stage {
         self.pool.shared().update(|ledger, _| ledger.audit());
     }
 
+    /// See [`Ledger::dials_in_order`](crate::ledger::Ledger).
+    pub(super) fn dials_in_order(&self) -> [Vec<(Station, Id)>; 2] {
+        let shared = self.pool.shared();
+        shared.update(|ledger, _| ledger.dials_in_order())
+    }
+
+    /// Where somebody waits.
+    pub(super) fn lines(&self) -> Vec<(Station, Id)> {
+        let shared = self.pool.shared();
+        shared.update(|ledger, _| ledger.lines())
+    }
+
+    pub(super) fn is_swept(&self, runtime: Id) -> bool {
+        let shared = self.pool.shared();
+        shared.update(|ledger, _| ledger.is_swept(runtime))
+    }
+
     pub(super) fn audit_empty(&self) {
         self.pool.shared().update(|ledger, _| ledger.audit_empty());
     }
@@ -181,15 +202,11 @@ impl Stable {
     /// A dial that ends when it is told to.
     pub(super) fn dial(
         &self,
-    ) -> impl FnOnce() -> Pin<Box<dyn Future<Output = Result<Horse, Fall>> + Send>>
-    + Clone
-    + Send
-    + 'static
-    + use<> {
+    ) -> impl FnOnce() -> BoxFuture<Result<Horse, Fall>> + Clone + Send + 'static + use<> {
         let stable = self.clone();
         move || {
             let number = stable.number();
-            Box::pin(async move { stable.dial_as(number)().await })
+            stable.dial_as(number)()
         }
     }
 
@@ -197,10 +214,7 @@ impl Stable {
     pub(super) fn dial_as(
         &self,
         number: u32,
-    ) -> impl FnOnce() -> Pin<Box<dyn Future<Output = Result<Horse, Fall>> + Send>>
-    + Send
-    + 'static
-    + use<> {
+    ) -> impl FnOnce() -> BoxFuture<Result<Horse, Fall>> + Send + 'static + use<> {
         let stable = self.clone();
         move || {
             let (sender, outcome) = oneshot::channel();
@@ -213,6 +227,41 @@ impl Stable {
                     Err(_) => Err(Fall("the test forgot the dial")),
                 }
             })
+        }
+    }
+
+    /// Finishes an exchange when it is told to.
+    pub(super) fn job(
+        &self,
+    ) -> impl FnOnce(Horse) -> BoxFuture<Option<Horse>> + Send + 'static + use<> {
+        let stable = self.clone();
+        move |horse| {
+            let (sender, outcome) = oneshot::channel();
+            stable.records().jobs.insert(horse.number, sender);
+            Box::pin(async move {
+                match outcome.await {
+                    Ok(Outcome::Arrive) => Some(horse),
+                    Ok(Outcome::Fall(_)) | Err(_) => None,
+                    Ok(Outcome::Panic) => std::panic::resume_unwind(Box::new("a job panics")),
+                }
+            })
+        }
+    }
+
+    /// Dials that end when they are told to, each clone with the next number after `before`.
+    pub(super) fn dials_after(
+        &self,
+        before: u32,
+    ) -> impl FnOnce() -> BoxFuture<Result<Horse, Fall>> + Clone + Send + 'static + use<> {
+        let stable = self.clone();
+        let number = Numbered {
+            number: before,
+            last: Arc::new(AtomicU32::new(before)),
+        };
+        move || {
+            // As a whole, so that it is the whole that is cloned.
+            let number = number;
+            stable.dial_as(number.number)()
         }
     }
 
@@ -238,6 +287,21 @@ impl Stable {
     }
 }
 
+/// Its clones are numbered in the order in which they are made.
+struct Numbered {
+    number: u32,
+    last: Arc<AtomicU32>,
+}
+
+impl Clone for Numbered {
+    fn clone(&self) -> Self {
+        Self {
+            number: self.last.fetch_add(1, Ordering::SeqCst) + 1,
+            last: Arc::clone(&self.last),
+        }
+    }
+}
+
 impl Reusable for Horse {
     type Error = Fall;
 
@@ -259,55 +323,6 @@ impl Reusable for Horse {
 impl Drop for Horse {
     fn drop(&mut self) {
         self.stable.records().closed.push(self.number);
-    }
-}
-
-/// A wait that is polled by hand, and only once it has been woken: a lost wake-up shows.
-pub(super) struct Ask {
-    wait: Wait<Station, Horse>,
-    flag: Arc<Flag>,
-}
-
-struct Flag(AtomicBool);
-
-impl Wake for Flag {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-}
-
-impl Ask {
-    fn new(wait: Wait<Station, Horse>) -> Self {
-        let flag = Arc::new(Flag(AtomicBool::new(true)));
-        Self { wait, flag }
-    }
-
-    /// The answer, if the wait has been woken for one.
-    pub(super) fn answer(&mut self) -> Option<Answer> {
-        if !self.flag.0.swap(false, Ordering::SeqCst) {
-            return None;
-        }
-        let waker = Waker::from(Arc::clone(&self.flag));
-        match Pin::new(&mut self.wait).poll(&mut Context::from_waker(&waker)) {
-            Poll::Pending => None,
-            Poll::Ready(answer) => Some(answer),
-        }
-    }
-
-    pub(super) fn is_woken(&self) -> bool {
-        self.flag.0.load(Ordering::SeqCst)
-    }
-
-    pub(super) fn lease(&mut self) -> Lease<Station, Horse> {
-        self.answer().expect("an answer").expect("a connection")
-    }
-
-    pub(super) fn error(&mut self) -> WaitError<Fall> {
-        self.answer().expect("an answer").expect_err("an error")
-    }
-
-    pub(super) fn is_pending(&mut self) -> bool {
-        self.answer().is_none()
     }
 }
 
