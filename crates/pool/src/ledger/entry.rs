@@ -79,7 +79,7 @@ pub(crate) struct Lane<I> {
 
 /// A runtime, as long as it has a lane or a sweeper.
 pub(crate) struct Home<H: Host> {
-    id: H::Id,
+    pub(crate) id: H::Id,
     pub(crate) runtime: H::Runtime,
     pub(crate) lanes: usize,
     pub(crate) idle: List<InHome, OfSlots>,
@@ -264,11 +264,6 @@ impl<I> Lane<I> {
 }
 
 impl<H: Host> Home<H> {
-    #[cfg(test)]
-    pub(super) fn is(&self, id: H::Id) -> bool {
-        self.id == id
-    }
-
     pub(super) fn needs_sweeping(&self) -> bool {
         !self.idle.is_empty() || !self.surplus.is_empty()
     }

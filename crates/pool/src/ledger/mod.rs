@@ -49,6 +49,9 @@ mod warm;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+#[cfg(not(postrider_loom))]
+mod shown;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use self::after::{After, Deed};
