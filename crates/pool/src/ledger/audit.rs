@@ -130,7 +130,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             assert!(home.is_swept || !needs_sweeping, "nobody sweeps");
             assert!(home.is_swept || lanes > 0, "an unused home");
             for (since, lane) in &home.surplus {
-                assert_eq!(self.lanes[*lane].surplus.front(), Some(since));
+                assert_eq!(self.lanes[*lane].surplus.first(), Some(*since));
             }
         }
         assert!(homes.is_empty());

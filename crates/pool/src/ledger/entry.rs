@@ -1,6 +1,6 @@
 //! Keys, their lanes, and the runtimes that lanes belong to.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use super::after::{Debris, Deed};
 use super::line::{Line, Ticket};
@@ -8,6 +8,7 @@ use super::list::List;
 use super::moment::Moment;
 use super::slab::Index;
 use super::slot::{InHome, InLane, OfSlots};
+use super::surplus::Surplus;
 use super::{After, Host, Ledger};
 use crate::policy::KeyLimits;
 use crate::reusable::{Key, Reusable};
@@ -73,8 +74,7 @@ pub(crate) struct Lane<I> {
     pub(crate) dials: List<InLane, OfSlots>,
     /// How many dials have been cancelled and have not ended yet.
     pub(crate) cancelled: u32,
-    /// For each dial that nobody waits for, since when that has been so.
-    pub(crate) surplus: VecDeque<Moment>,
+    pub(crate) surplus: Surplus,
 }
 
 /// A runtime, as long as it has a lane or a sweeper.
@@ -219,7 +219,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             doomed: 0,
             dials: List::new(),
             cancelled: 0,
-            surplus: VecDeque::new(),
+            surplus: Surplus::default(),
         });
         self.entries[entry].lanes.push(lane);
         self.share_idle(entry);
@@ -280,8 +280,8 @@ mod tests {
         // Who waits for a used connection is the first thing in a line.
         let end = offset_of!(Lane<u64>, line) + size_of::<List<InLane, OfSlots>>();
         assert_eq!((end, align_of::<Lane<u64>>()), (64, 64));
-        assert_eq!(size_of::<Lane<u64>>(), 192);
+        assert_eq!(size_of::<Lane<u64>>(), 128);
         // The mark of a vacant cell takes no room of its own.
-        assert_eq!(size_of::<Option<Lane<u64>>>(), 192);
+        assert_eq!(size_of::<Option<Lane<u64>>>(), 128);
     }
 }

@@ -3,10 +3,17 @@
 use std::collections::VecDeque;
 
 use super::entry::{EntryIndex, HomeIndex, LaneIndex};
-use super::slab::SMALL;
 use super::slot::{SlotIndex, SlotState};
 use super::{After, Host, Ledger, Moment};
 use crate::reusable::{Key, Reusable};
+
+/// For each of a lane's dials that nobody waits for, since when that has been so.
+#[derive(Debug, Default)]
+#[expect(
+    clippy::box_collection,
+    reason = "mostly there is none, and then this takes 8 bytes of a lane instead of 32"
+)]
+pub(crate) struct Surplus(Option<Box<VecDeque<Moment>>>);
 
 impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// Brings a lane's surplus up to date: one date for each dial beyond the waiters.
@@ -23,15 +30,12 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         }
         let lane = &mut self.lanes[index];
         let home = &mut self.homes[lane.home];
-        if let Some(first) = lane.surplus.front() {
-            home.surplus.remove(&(*first, index));
+        if let Some(first) = lane.surplus.first() {
+            home.surplus.remove(&(first, index));
         }
         lane.surplus.resize(surplus, now);
-        if surplus == 0 && lane.surplus.capacity() > SMALL {
-            lane.surplus = VecDeque::new();
-        }
-        if let Some(first) = lane.surplus.front() {
-            home.surplus.insert((*first, index));
+        if let Some(first) = lane.surplus.first() {
+            home.surplus.insert((first, index));
         }
         let home = lane.home;
         self.ensure_sweeper(home, after);
@@ -90,7 +94,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         if let SlotState::Dialling(_) = self.slots[slot].state {
             // The youngest date goes, as if one more waited.
             let lane = &mut self.lanes[index];
-            if let Some(youngest) = lane.surplus.pop_back()
+            if let Some(youngest) = lane.surplus.pop_last()
                 && lane.surplus.is_empty()
             {
                 self.homes[lane.home].surplus.remove(&(youngest, index));
@@ -112,14 +116,52 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     fn cancel_youngest(&mut self, index: LaneIndex, after: &mut After<T, H>) {
         let lane = &mut self.lanes[index];
         let home = &mut self.homes[lane.home];
-        if let Some(first) = lane.surplus.pop_front() {
+        if let Some(first) = lane.surplus.pop_first() {
             home.surplus.remove(&(first, index));
         }
-        if let Some(next) = lane.surplus.front() {
-            home.surplus.insert((*next, index));
+        if let Some(next) = lane.surplus.first() {
+            home.surplus.insert((next, index));
         }
         if let Some(youngest) = lane.dials.newest() {
             self.cancel_dial(youngest, after);
+        }
+    }
+}
+
+impl Surplus {
+    /// Takes the youngest dates away, or adds some that are `now`.
+    fn resize(&mut self, len: usize, now: Moment) {
+        self.0.get_or_insert_default().resize(len, now);
+        self.give_back();
+    }
+
+    fn pop_first(&mut self) -> Option<Moment> {
+        let first = self.0.as_mut()?.pop_front();
+        self.give_back();
+        first
+    }
+
+    fn pop_last(&mut self) -> Option<Moment> {
+        let last = self.0.as_mut()?.pop_back();
+        self.give_back();
+        last
+    }
+
+    pub(super) fn first(&self) -> Option<Moment> {
+        self.0.as_ref()?.front().copied()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |dates| dates.len())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn give_back(&mut self) {
+        if self.is_empty() {
+            self.0 = None;
         }
     }
 }
