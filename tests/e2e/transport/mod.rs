@@ -10,6 +10,7 @@ mod identities;
 mod kernel;
 mod names;
 mod out_of_time;
+mod racing;
 mod sockets;
 mod trust;
 

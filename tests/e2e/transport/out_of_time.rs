@@ -22,13 +22,13 @@ fn unconnected() -> ClientBuilder {
 
 /// A listener that nobody accepts from and whose queue is full: what comes next
 /// is never answered.
-struct BlackHole {
-    addr: SocketAddr,
+pub(super) struct BlackHole {
+    pub(super) addr: SocketAddr,
     _sockets: Vec<Socket>,
 }
 
 impl BlackHole {
-    fn dig() -> Self {
+    pub(super) fn dig() -> Self {
         let socket = || Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         let listener = socket();
         let any = SockAddr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));

@@ -26,6 +26,8 @@ mod tls_broken;
 #[cfg(feature = "tls-ring")]
 mod tls_connect;
 #[cfg(feature = "tls-ring")]
+mod tls_count;
+#[cfg(feature = "tls-ring")]
 mod tls_failures;
 #[cfg(feature = "tls-ring")]
 mod tls_identity;
