@@ -12,3 +12,4 @@ mod program;
 mod requests;
 mod servers;
 mod slow_names;
+mod vanishing;

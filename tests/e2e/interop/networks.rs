@@ -30,7 +30,7 @@ fn a_slow_record_type_holds_a_request_up_only_by_the_systems_resolver() {
 
 /// Runs an ignored test of this program on a network of its own, where the
 /// system is told to ask a name server of the test's.
-fn run_apart(test: &str) {
+pub(super) fn run_apart(test: &str) {
     let inside = Command::new("unshare")
         .args(["--net", "--mount", "sh", "-c", IN_HERE, "sh"])
         .arg(std::env::current_exe().unwrap())
@@ -63,7 +63,7 @@ const IPV6_BLACKHOLE_ROUTE: &str = "[2001:db8:2::1]:80";
 
 /// A cable of which nobody holds the other end.
 fn lay_network() {
-    for line in [
+    ip_each(&[
         "link add veth0 type veth peer name veth1",
         "link set veth0 up",
         "link set veth1 up",
@@ -74,7 +74,11 @@ fn lay_network() {
         "neigh add 2001:db8::9 lladdr 02:00:00:00:00:01 dev veth0 nud permanent",
         "route add blackhole 203.0.113.0/24",
         "route add blackhole 2001:db8:2::/48",
-    ] {
+    ]);
+}
+
+pub(super) fn ip_each(lines: &[&str]) {
+    for line in lines {
         let status = Command::new("ip").args(line.split(' ')).status();
         assert!(status.unwrap().success(), "ip {line}");
     }
