@@ -15,6 +15,7 @@ use crate::policy::retry;
 use crate::special::{Expectation, Special};
 use crate::timeouts::Watch;
 use crate::timings::Timings;
+use crate::wire::Transfer;
 
 /// What a request is and what became of it so far. It is made once, on the
 /// heap, and passed on as one pointer: builder, future, response. It holds no
@@ -35,6 +36,9 @@ pub(crate) struct Call {
     pub(crate) sent: Sent,
     pub(crate) watch: Watch,
     pub(crate) timings: Timings,
+    /// The exchange under way. It has its place here from the beginning, so that
+    /// future, response and body pass it on without moving it.
+    pub(crate) transfer: Option<Transfer>,
 }
 
 /// What retries have been made, and may be.
@@ -61,6 +65,7 @@ impl Call {
             sent: Sent::Nothing,
             watch: Watch::default(),
             timings: Timings::default(),
+            transfer: None,
         })
     }
 

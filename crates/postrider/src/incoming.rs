@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::call::Call;
 use crate::connection::ConnectionInfo;
 use crate::error::{Cause, Error, Phase, Sent};
-use crate::timeouts::{Awaited, Watch};
+use crate::timeouts::Awaited;
 use crate::timings::Timings;
 use crate::upgrade::Upgraded;
 use crate::wire::Transfer;
@@ -41,20 +41,15 @@ enum State {
         data: Bytes,
         trailers: Option<Box<HeaderMap>>,
     },
-    /// Still coming.
-    Live(Box<Live>),
+    /// Still coming: the call's transfer goes on behind this, which came with
+    /// the head and had to be decoded to see how it goes on.
+    Live(Bytes),
     /// What came with the head is not valid behind this data. The connection
     /// has been closed.
     Broken(Box<Broken>),
-    /// No body, but a connection of another protocol.
-    Upgraded(Box<Transfer>),
+    /// No body: the call's transfer is a connection of another protocol.
+    Upgraded,
     Ended,
-}
-
-struct Live {
-    transfer: Transfer,
-    /// What came with the head and had to be decoded to see how it goes on.
-    first: Bytes,
 }
 
 struct Broken {
@@ -74,33 +69,8 @@ impl ResponseBody {
     ///
     /// The head counts even if the body is already known to be wrong: what a
     /// caller sees of a response does not depend on how it came in pieces.
-    pub(crate) fn start(
-        mut call: Box<Call>,
-        mut transfer: Transfer,
-        connection: ConnectionInfo,
-        now: Instant,
-    ) -> Self {
-        if transfer.is_upgraded() {
-            call.timings.mark_body(now);
-            let state = State::Upgraded(Box::new(transfer));
-            return Self {
-                state,
-                call,
-                connection,
-            };
-        }
-        let state = match read_buffered(&mut transfer) {
-            Buffered::Whole { data, trailers } => {
-                call.timings.mark_body(now);
-                transfer.finish(now);
-                State::Whole { data, trailers }
-            }
-            Buffered::Part(first) => State::Live(Box::new(Live { transfer, first })),
-            Buffered::Broken { data, cause } => {
-                let sent = transfer.sent();
-                State::Broken(Box::new(Broken { data, cause, sent }))
-            }
-        };
+    pub(crate) fn start(mut call: Box<Call>, connection: ConnectionInfo, now: Instant) -> Self {
+        let state = State::behind_head(&mut call, now);
         Self {
             state,
             call,
@@ -125,10 +95,11 @@ impl ResponseBody {
         if self.remaining().is_some_and(|length| length > limit as u64) {
             return Err(self.too_large(limit));
         }
-        if let State::Live(live) = &mut self.state
-            && live.first.is_empty()
+        if let State::Live(first) = &self.state
+            && first.is_empty()
+            && let Some(transfer) = &mut self.call.transfer
         {
-            live.transfer.hold_whole_body();
+            transfer.hold_whole_body();
         }
         let Some(first) = poll_fn(|cx| self.poll_data(cx)).await? else {
             return Ok(Bytes::new());
@@ -156,10 +127,12 @@ impl ResponseBody {
 
     /// The connection, if it speaks another protocol from here on.
     pub(crate) fn into_upgraded(mut self) -> Result<Upgraded, Error> {
-        match mem::replace(&mut self.state, State::Ended) {
-            State::Upgraded(transfer) => Ok(transfer.into_upgraded(self.connection.clone())),
-            state => {
-                self.state = state;
+        match self.call.transfer.take() {
+            Some(transfer) if matches!(self.state, State::Upgraded) => {
+                Ok(transfer.into_upgraded(self.connection.clone()))
+            }
+            transfer => {
+                self.call.transfer = transfer;
                 Err(self.error(Cause::NotUpgraded, Phase::Head))
             }
         }
@@ -169,13 +142,13 @@ impl ResponseBody {
     pub(crate) fn remaining(&self) -> Option<u64> {
         match &self.state {
             State::Whole { data, .. } => Some(data.len() as u64),
-            State::Live(live) => match live.transfer.body_remaining() {
-                Remaining::Known(length) => Some(length + live.first.len() as u64),
-                Remaining::Nothing => Some(live.first.len() as u64),
+            State::Live(first) => match self.call.transfer.as_ref()?.body_remaining() {
+                Remaining::Known(length) => Some(length + first.len() as u64),
+                Remaining::Nothing => Some(first.len() as u64),
                 Remaining::Unknown => None,
             },
             State::Broken(_) => None,
-            State::Upgraded(_) | State::Ended => Some(0),
+            State::Upgraded | State::Ended => Some(0),
         }
     }
 
@@ -206,37 +179,37 @@ impl ResponseBody {
                 self.state = State::Ended;
                 Poll::Ready(Ok(trailers.map(|trailers| Piece::Trailers(*trailers))))
             }
-            State::Live(live) => match ready!(live.poll_event(&mut self.call.watch, cx)) {
+            State::Live(first) if !first.is_empty() => {
+                Poll::Ready(Ok(Some(Piece::Data(mem::take(first)))))
+            }
+            State::Live(_) => match ready!(poll_event(&mut self.call, cx)) {
                 Ok(Some(piece)) => Poll::Ready(Ok(Some(piece))),
                 Ok(None) => {
-                    self.finish();
+                    self.state = State::Ended;
+                    finish(&mut self.call, Instant::now());
                     Poll::Ready(Ok(None))
                 }
-                Err(cause) => {
-                    let sent = live.transfer.sent();
-                    if matches!(cause, Cause::Elapsed(_)) {
-                        live.transfer.count_timeout();
-                    }
-                    self.state = State::Ended;
-                    Poll::Ready(Err(self.lost(cause, Phase::Body, sent)))
-                }
+                Err(cause) => Poll::Ready(Err(self.fail(cause))),
             },
             State::Broken(broken) if !broken.data.is_empty() => {
                 Poll::Ready(Ok(Some(Piece::Data(mem::take(&mut broken.data)))))
             }
             State::Broken(_) => Poll::Ready(self.break_off()),
-            State::Upgraded(_) | State::Ended => Poll::Ready(Ok(None)),
+            State::Upgraded | State::Ended => Poll::Ready(Ok(None)),
         }
     }
 
-    /// The last byte has come: the connection goes back before it is told.
-    fn finish(&mut self) {
-        if let State::Live(live) = mem::replace(&mut self.state, State::Ended) {
-            let now = Instant::now();
-            self.call.timings.mark_sent(live.transfer.sent_at());
-            self.call.timings.mark_body(now);
-            live.transfer.finish(now);
+    /// The connection closes.
+    fn fail(&mut self, cause: Cause) -> Error {
+        self.state = State::Ended;
+        let mut sent = Sent::Wholly;
+        if let Some(transfer) = self.call.transfer.take() {
+            sent = transfer.sent();
+            if matches!(cause, Cause::Elapsed(_)) {
+                transfer.count_timeout();
+            }
         }
+        self.lost(cause, Phase::Body, sent)
     }
 
     fn break_off(&mut self) -> Result<Option<Piece>, Error> {
@@ -255,46 +228,80 @@ impl ResponseBody {
     /// The rest is not worth reading: it would be thrown away.
     fn too_large(&mut self, limit: usize) -> Error {
         self.state = State::Ended;
+        self.call.transfer = None;
         self.error(Cause::TooLarge { limit }, Phase::Body)
     }
 }
 
-impl Live {
-    fn poll_event(
-        &mut self,
-        watch: &mut Watch,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<Piece>, Cause>> {
-        if !self.first.is_empty() {
-            return Poll::Ready(Ok(Some(Piece::Data(mem::take(&mut self.first)))));
+impl State {
+    /// What of the body is here already.
+    fn behind_head(call: &mut Call, now: Instant) -> Self {
+        let Some(transfer) = &mut call.transfer else {
+            return Self::Ended;
+        };
+        if transfer.is_upgraded() {
+            call.timings.mark_body(now);
+            return Self::Upgraded;
         }
-        // A body that never pauses must not outrun the total limit.
-        if let Some(elapsed) = watch.total_elapsed() {
-            return Poll::Ready(Err(Cause::Elapsed(elapsed)));
+        match read_buffered(transfer) {
+            Buffered::Whole { data, trailers } => {
+                finish(call, now);
+                Self::Whole { data, trailers }
+            }
+            Buffered::Part(first) => Self::Live(first),
+            Buffered::Broken { data, cause } => {
+                let sent = transfer.sent();
+                call.transfer = None;
+                Self::Broken(Box::new(Broken { data, cause, sent }))
+            }
         }
-        loop {
-            match self.transfer.poll_event(cx) {
-                Poll::Ready(Ok(Event::Data(data))) => {
-                    return Poll::Ready(Ok(Some(Piece::Data(data))));
-                }
-                Poll::Ready(Ok(Event::Trailers(trailers))) => {
-                    return Poll::Ready(Ok(Some(Piece::Trailers(trailers))));
-                }
-                Poll::Ready(Ok(Event::End)) => return Poll::Ready(Ok(None)),
-                // There is no head behind the final one.
-                Poll::Ready(Ok(Event::Informational(_) | Event::Head(_))) => {}
-                Poll::Ready(Err(cause)) => return Poll::Ready(Err(cause)),
-                Poll::Pending => {
-                    // What is left of the upload may be what holds it up.
-                    let phase = if self.transfer.is_blocked() {
-                        Phase::Send
-                    } else {
-                        Phase::Body
-                    };
-                    let progress = self.transfer.progress();
-                    let elapsed = ready!(watch.poll_elapsed(cx, phase, Awaited::Peer, progress));
-                    return Poll::Ready(Err(Cause::Elapsed(elapsed)));
-                }
+    }
+}
+
+/// The last byte has come: the connection goes back before it is told.
+fn finish(call: &mut Call, now: Instant) {
+    if let Some(transfer) = call.transfer.take() {
+        call.timings.mark_sent(transfer.sent_at());
+        call.timings.mark_body(now);
+        transfer.finish(now);
+    }
+}
+
+fn poll_event(call: &mut Call, cx: &mut Context<'_>) -> Poll<Result<Option<Piece>, Cause>> {
+    let Call {
+        transfer: Some(transfer),
+        watch,
+        ..
+    } = call
+    else {
+        return Poll::Ready(Ok(None));
+    };
+    // A body that never pauses must not outrun the total limit.
+    if let Some(elapsed) = watch.total_elapsed() {
+        return Poll::Ready(Err(Cause::Elapsed(elapsed)));
+    }
+    loop {
+        match transfer.poll_event(cx) {
+            Poll::Ready(Ok(Event::Data(data))) => {
+                return Poll::Ready(Ok(Some(Piece::Data(data))));
+            }
+            Poll::Ready(Ok(Event::Trailers(trailers))) => {
+                return Poll::Ready(Ok(Some(Piece::Trailers(trailers))));
+            }
+            Poll::Ready(Ok(Event::End)) => return Poll::Ready(Ok(None)),
+            // There is no head behind the final one.
+            Poll::Ready(Ok(Event::Informational(_) | Event::Head(_))) => {}
+            Poll::Ready(Err(cause)) => return Poll::Ready(Err(cause)),
+            Poll::Pending => {
+                // What is left of the upload may be what holds it up.
+                let phase = if transfer.is_blocked() {
+                    Phase::Send
+                } else {
+                    Phase::Body
+                };
+                let progress = transfer.progress();
+                let elapsed = ready!(watch.poll_elapsed(cx, phase, Awaited::Peer, progress));
+                return Poll::Ready(Err(Cause::Elapsed(elapsed)));
             }
         }
     }
@@ -336,8 +343,10 @@ fn read_buffered(transfer: &mut Transfer) -> Buffered {
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
-        if let State::Live(live) = mem::replace(&mut self.state, State::Ended) {
-            live.transfer.discard();
+        if let State::Live(_) = self.state
+            && let Some(transfer) = self.call.transfer.take()
+        {
+            transfer.discard();
         }
     }
 }
@@ -362,7 +371,7 @@ impl HttpBody for ResponseBody {
         match &self.state {
             State::Whole { data, trailers } => data.is_empty() && trailers.is_none(),
             State::Live(_) | State::Broken(_) => false,
-            State::Upgraded(_) | State::Ended => true,
+            State::Upgraded | State::Ended => true,
         }
     }
 
@@ -378,7 +387,7 @@ impl fmt::Debug for ResponseBody {
             State::Whole { .. } => "whole",
             State::Live(_) => "live",
             State::Broken(_) => "broken",
-            State::Upgraded(_) => "upgraded",
+            State::Upgraded => "upgraded",
             State::Ended => "ended",
         };
         f.debug_struct("ResponseBody")

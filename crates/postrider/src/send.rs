@@ -30,6 +30,7 @@ use crate::incoming::ResponseBody;
 use crate::policy::retry::Seen;
 use crate::response::Response;
 use crate::route::Key;
+use crate::special::Special;
 use crate::turn::Turn;
 use crate::wire::Transfer;
 
@@ -56,19 +57,22 @@ enum Stage {
         call: Box<Call>,
         now: Instant,
     },
-    Waiting {
-        call: Box<Call>,
-        attempt: Attempt,
-        wait: Wait<Key, Box<Connection>>,
-        turn: Turn,
-    },
+    Waiting(Box<Waiting>),
+    /// The call's transfer goes on.
     Moving {
         call: Box<Call>,
-        transfer: Transfer,
         connection: ConnectionInfo,
     },
     Failed(Error),
     Done,
+}
+
+/// A request that stands in line.
+struct Waiting {
+    call: Box<Call>,
+    attempt: Attempt,
+    wait: Wait<Key, Box<Connection>>,
+    turn: Turn,
 }
 
 /// What a stage was waiting for.
@@ -107,17 +111,12 @@ impl Future for Pending {
             let ready = ready!(stage.poll_ready(cx));
             let step = match (mem::replace(stage, Stage::Done), ready) {
                 (Stage::Begin { call, now }, _) => begin(client, call, now),
-                (Stage::Waiting { call, attempt, .. }, Ready::Leased(lease)) => {
-                    receive(client, call, attempt, lease)
+                (Stage::Waiting(waiting), Ready::Leased(lease)) => {
+                    receive(client, waiting.call, waiting.attempt, lease)
                 }
-                (
-                    Stage::Moving {
-                        call,
-                        transfer,
-                        connection,
-                    },
-                    Ready::Headed(head),
-                ) => conclude(client, call, transfer, connection, head),
+                (Stage::Moving { call, connection }, Ready::Headed(head)) => {
+                    conclude(client, call, connection, head)
+                }
                 (Stage::Failed(error), _) => Step::End(Err(error)),
                 // It was polled after it had ended: there is nothing to come.
                 _ => return Poll::Pending,
@@ -139,19 +138,21 @@ impl Stage {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Ready> {
         match self {
             Self::Begin { .. } | Self::Failed(_) | Self::Done => Poll::Ready(Ready::Now),
-            Self::Waiting {
-                call, wait, turn, ..
-            } => poll_lease(call, wait, turn, cx).map(Ready::Leased),
-            Self::Moving { call, transfer, .. } => poll_head(call, transfer, cx).map(Ready::Headed),
+            Self::Waiting(waiting) => {
+                let Waiting {
+                    call, wait, turn, ..
+                } = &mut **waiting;
+                poll_lease(call, wait, turn, cx).map(Ready::Leased)
+            }
+            Self::Moving { call, .. } => poll_head(call, cx).map(Ready::Headed),
         }
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        // Looked at first, since taking it moves it, and nearly always it is over.
-        if matches!(self.stage, Stage::Moving { .. })
-            && let Stage::Moving { transfer, .. } = mem::replace(&mut self.stage, Stage::Done)
+        if let Stage::Moving { call, .. } = &mut self.stage
+            && let Some(transfer) = call.transfer.take()
         {
             transfer.cancel();
         }
@@ -162,12 +163,7 @@ impl Drop for Pending {
 fn begin(client: &Inner, mut call: Box<Call>, now: Instant) -> Step {
     match acquire(client, &mut call, now) {
         Ok(Acquired::Lease(lease, attempt)) => Step::Go(ride(call, lease, attempt, now)),
-        Ok(Acquired::Wait(wait, turn, attempt)) => Step::Go(Stage::Waiting {
-            call,
-            attempt,
-            wait,
-            turn,
-        }),
+        Ok(Acquired::Wait(wait, turn, attempt)) => line_up(call, attempt, (wait, turn)),
         Err(cause) => Step::End(Err(call.error(cause, Phase::Prepare))),
     }
 }
@@ -190,16 +186,25 @@ fn receive(
             }
             // It was handed on, and has been closed on the way. The request
             // keeps its place in the line.
-            let (wait, turn) = exchange_lease(client, lease, Retirement::Stale, Want::Any);
-            Step::Go(Stage::Waiting {
-                call,
-                attempt,
-                wait,
-                turn,
-            })
+            let place = exchange_lease(client, lease, Retirement::Stale, Want::Any);
+            line_up(call, attempt, place)
         }
         Err(error) => Step::End(Err(error)),
     }
+}
+
+/// Waits in line.
+fn line_up(
+    call: Box<Call>,
+    attempt: Attempt,
+    (wait, turn): (Wait<Key, Box<Connection>>, Turn),
+) -> Step {
+    Step::Go(Stage::Waiting(Box::new(Waiting {
+        call,
+        attempt,
+        wait,
+        turn,
+    })))
 }
 
 /// Sets out on a connection.
@@ -213,32 +218,32 @@ fn ride(
     let dial = matches!(source, Source::Dialled).then(|| lease.dial_timings());
     let connection = lease.begin(source, now);
     call.timings.mark_connected(now, dial);
-    let transfer = Transfer::start(lease, attempt.exchange, attempt.upload);
-    Stage::Moving {
-        call,
-        transfer,
-        connection,
-    }
+    call.transfer = Some(Transfer::start(lease, attempt));
+    Stage::Moving { call, connection }
 }
 
 /// Writes and reads until the head of the final response is here.
-fn poll_head(
-    call: &mut Call,
-    transfer: &mut Transfer,
-    cx: &mut Context<'_>,
-) -> Poll<Result<ResponseHead, Cause>> {
+fn poll_head(call: &mut Call, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, Cause>> {
+    let Call {
+        transfer: Some(transfer),
+        special,
+        watch,
+        ..
+    } = call
+    else {
+        return Poll::Ready(Err(Cause::Closed));
+    };
     loop {
         match transfer.poll_event(cx) {
             Poll::Ready(Ok(Event::Head(head))) => return Poll::Ready(Ok(head)),
-            Poll::Ready(Ok(Event::Informational(head))) => report(call, &head),
+            Poll::Ready(Ok(Event::Informational(head))) => report(special, &head),
             // There is no body before a head.
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(cause)) => return Poll::Ready(Err(cause)),
-            Poll::Pending if transfer.is_waiting() && poll_patience(call, cx).is_ready() => {
+            Poll::Pending if transfer.is_waiting() && poll_patience(special, cx).is_ready() => {
                 transfer.proceed();
             }
             Poll::Pending => {
-                let watch = &mut call.watch;
                 return watch
                     .poll_elapsed(cx, phase(transfer), transfer.awaited(), transfer.progress())
                     .map(|elapsed| Err(Cause::Elapsed(elapsed)));
@@ -249,8 +254,8 @@ fn poll_head(
 
 /// Informational responses are passed over (RFC 9110 §15.2), unless the caller
 /// wants to hear of them.
-fn report(call: &mut Call, head: &ResponseHead) {
-    if let Some(special) = &mut call.special
+fn report(special: &mut Option<Box<Special>>, head: &ResponseHead) {
+    if let Some(special) = special
         && let Some(report) = &mut special.on_informational
     {
         report(head.status, &head.headers);
@@ -259,8 +264,8 @@ fn report(call: &mut Call, head: &ResponseHead) {
 
 /// Whether the body has waited for 100 (Continue) for long enough. Without a
 /// limit of the caller's own it does not wait.
-fn poll_patience(call: &mut Call, cx: &mut Context<'_>) -> Poll<()> {
-    match &mut call.special {
+fn poll_patience(special: &mut Option<Box<Special>>, cx: &mut Context<'_>) -> Poll<()> {
+    match special {
         Some(special) => special.expectation.poll_over(cx),
         None => Poll::Ready(()),
     }
@@ -270,24 +275,27 @@ fn poll_patience(call: &mut Call, cx: &mut Context<'_>) -> Poll<()> {
 fn conclude(
     client: &Inner,
     mut call: Box<Call>,
-    transfer: Transfer,
     connection: ConnectionInfo,
     head: Result<ResponseHead, Cause>,
 ) -> Step {
-    let (cause, seen) = match head {
-        Ok(head) if is_idle_timeout(&head, &transfer, &connection) => {
-            (Cause::Closed, Seen::Nothing)
+    let failed = match (head, &call.transfer) {
+        (Ok(head), Some(transfer)) if is_idle_timeout(&head, transfer, &connection) => {
+            Some((Cause::Closed, Seen::Nothing))
         }
-        Ok(head) if is_unexpected(&head, &call, &transfer) => {
-            call.sent = call.sent.max(transfer.sent());
-            let (lease, upload) = transfer.into_parts();
-            restore(&mut call, upload);
-            call.drop_expectation();
-            return begin_again(client, call, lease, Want::Any);
-        }
-        Ok(head) => return Step::End(Ok(respond(call, transfer, connection, head))),
-        Err(cause) if transfer.received() == 0 => (cause, Seen::Nothing),
-        Err(cause) => (cause, Seen::Something),
+        (Ok(head), Some(transfer)) if is_unexpected(&head, &call, transfer) => None,
+        (Ok(head), _) => return Step::End(Ok(respond(call, connection, head))),
+        (Err(cause), Some(transfer)) if transfer.received() == 0 => Some((cause, Seen::Nothing)),
+        (Err(cause), _) => Some((cause, Seen::Something)),
+    };
+    let Some(transfer) = call.transfer.take() else {
+        return Step::Go(Stage::Done);
+    };
+    let Some((cause, seen)) = failed else {
+        call.sent = call.sent.max(transfer.sent());
+        let (lease, upload) = transfer.into_parts();
+        restore(&mut call, upload);
+        call.drop_expectation();
+        return begin_again(client, call, lease, Want::Any);
     };
     match after_failure(client, &mut call, transfer, connection, cause, seen) {
         Ok((lease, want)) => begin_again(client, call, lease, want),
@@ -305,29 +313,21 @@ fn begin_again(
 ) -> Step {
     match encode_again(client, &mut call) {
         Ok(attempt) => {
-            let (wait, turn) = exchange_lease(client, lease, Retirement::Dropped, want);
-            Step::Go(Stage::Waiting {
-                call,
-                attempt,
-                wait,
-                turn,
-            })
+            let place = exchange_lease(client, lease, Retirement::Dropped, want);
+            line_up(call, attempt, place)
         }
         Err(cause) => Step::End(Err(call.error(cause, Phase::Prepare))),
     }
 }
 
-fn respond(
-    mut call: Box<Call>,
-    mut transfer: Transfer,
-    connection: ConnectionInfo,
-    head: ResponseHead,
-) -> Response {
+fn respond(mut call: Box<Call>, connection: ConnectionInfo, head: ResponseHead) -> Response {
     let now = Instant::now();
-    call.timings.mark_sent(transfer.sent_at());
+    if let Some(transfer) = &mut call.transfer {
+        call.timings.mark_sent(transfer.sent_at());
+        transfer.heed(&head);
+    }
     call.timings.mark_head(now);
-    transfer.heed(&head);
-    let body = ResponseBody::start(call, transfer, connection, now);
+    let body = ResponseBody::start(call, connection, now);
     Response::new(head, body)
 }
 
@@ -335,7 +335,7 @@ impl fmt::Debug for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stage = match self.stage {
             Stage::Begin { .. } => "begin",
-            Stage::Waiting { .. } => "waiting",
+            Stage::Waiting(_) => "waiting",
             Stage::Moving { .. } => "moving",
             Stage::Failed(_) => "failed",
             Stage::Done => "done",

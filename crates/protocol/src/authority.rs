@@ -325,12 +325,17 @@ fn lower_case(text: &str) -> Cow<'_, str> {
 /// As `Display` writes it, without the price of its formatting: it is in every
 /// request to an address.
 fn write_ipv4(addr: Ipv4Addr, out: &mut Vec<u8>) {
-    let mut octets = itoa::Buffer::new();
     for (position, octet) in addr.octets().into_iter().enumerate() {
         if position > 0 {
             out.push(b'.');
         }
-        out.extend_from_slice(octets.format(octet).as_bytes());
+        if octet >= 100 {
+            out.push(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            out.push(b'0' + octet / 10 % 10);
+        }
+        out.push(b'0' + octet % 10);
     }
 }
 

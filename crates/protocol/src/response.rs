@@ -130,12 +130,27 @@ impl HeadReader {
 fn parse(input: &mut BytesMut, room: usize, limits: &Limits) -> Result<Option<Head>, Error> {
     let text = input.get(..room).unwrap_or(input);
     let allowed = limits.fields as usize;
+    let mut spans = [Span::EMPTY; shape::MOST_FIELDS];
+    let few = allowed.min(shape::MOST_FIELDS);
+    match shape::recognise(text, &mut spans[..few]) {
+        Some((layout, headers)) => {
+            let spans = &spans[..layout.fields];
+            build_recognised(input, &layout, spans, headers, limits).map(Some)
+        }
+        None => parse_unknown(input, room, limits),
+    }
+}
+
+/// The same for a head whose names are not known.
+fn parse_unknown(
+    input: &mut BytesMut,
+    room: usize,
+    limits: &Limits,
+) -> Result<Option<Head>, Error> {
+    let text = input.get(..room).unwrap_or(input);
+    let allowed = limits.fields as usize;
     let usual = allowed.min(USUAL_FIELDS);
     let mut spans = [Span::EMPTY; USUAL_FIELDS];
-    if let Some((layout, headers)) = shape::recognise(text, &mut spans[..usual]) {
-        let spans = &spans[..layout.fields];
-        return build_recognised(input, &layout, spans, headers, limits).map(Some);
-    }
     let mut fields = [const { MaybeUninit::uninit() }; USUAL_FIELDS];
     match scan(text, &mut fields[..usual], &mut spans) {
         Ok(None) => Ok(None),
@@ -148,7 +163,7 @@ fn parse(input: &mut BytesMut, room: usize, limits: &Limits) -> Result<Option<He
     }
 }
 
-/// As [`parse`], for heads of unusually many fields.
+/// The same for heads of unusually many fields.
 #[cold]
 fn parse_many(input: &mut BytesMut, room: usize, limits: &Limits) -> Result<Option<Head>, Error> {
     let text = input.get(..room).unwrap_or(input);

@@ -37,6 +37,8 @@ struct Memory {
 
 /// Names that are longer in sum are not remembered.
 const MOST_BYTES: usize = 512;
+/// Heads of more fields are not remembered, so that room for few is enough.
+pub(crate) const MOST_FIELDS: usize = 32;
 /// Shapes that each thread remembers: some 15 KiB at most.
 const SHAPES: usize = 6;
 /// Where more shapes than can be remembered take turns, only one in so many
@@ -135,7 +137,8 @@ impl StatusLine {
 impl Shape {
     fn of(head: &[u8], spans: &[Span], headers: &HeaderMap) -> Option<Self> {
         let len: u32 = spans.iter().map(|span| span.name_len).sum();
-        if len as usize > MOST_BYTES || headers.len() != spans.len() {
+        let is_small = len as usize <= MOST_BYTES && spans.len() <= MOST_FIELDS;
+        if !is_small || headers.len() != spans.len() {
             return None;
         }
         let mut map = headers.clone();

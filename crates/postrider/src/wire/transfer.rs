@@ -13,6 +13,7 @@ use super::drain;
 use super::fill::{SCRATCH, poll_fill};
 use super::upload::Upload;
 use crate::connection::{Connection, ConnectionInfo};
+use crate::encode::Attempt;
 use crate::error::{Cause, Sent};
 use crate::route::Key;
 use crate::timeouts::Awaited;
@@ -37,16 +38,12 @@ pub(crate) struct Transfer {
 }
 
 impl Transfer {
-    pub(crate) fn start(
-        lease: Lease<Key, Box<Connection>>,
-        exchange: Exchange,
-        upload: Upload,
-    ) -> Self {
+    pub(crate) fn start(lease: Lease<Key, Box<Connection>>, attempt: Attempt) -> Self {
         let written_before = lease.stream.written();
         Self {
             lease,
-            exchange,
-            upload,
+            exchange: attempt.exchange,
+            upload: attempt.upload,
             written_before,
             received: 0,
             sent_at: None,

@@ -194,3 +194,14 @@ fn equal_authorities_hash_alike_and_others_do_not() {
         assert!(!hashes[at + 1..].contains(one), "{:?}", others[at]);
     }
 }
+
+#[test]
+fn every_octet_of_an_address_is_written_in_full() {
+    for octet in 0..=255 {
+        let text = format!("{octet}.0.9.{octet}:8080");
+        let (authority, _) = Authority::parse(&text, Scheme::Http).unwrap();
+        let mut written = Vec::new();
+        authority.write_host(&mut written);
+        assert_eq!(String::from_utf8(written).unwrap(), text);
+    }
+}

@@ -1,7 +1,7 @@
 use bytes::BytesMut;
 use http::HeaderMap;
 
-use super::{PATIENCE, SHAPES, Span, are_value_bytes, is_value_byte, recognise, value_len};
+use super::{MOST_FIELDS, PATIENCE, SHAPES, Span, are_value_bytes, is_value_byte, recognise, value_len};
 use crate::limits::Limits;
 use crate::response::{HeadReader, ResponseHead};
 
@@ -163,5 +163,19 @@ fn a_value_ends_at_the_first_byte_that_is_none() {
         assert_eq!(value_len(&text.as_bytes()[..len]), None);
         let text = "\t\u{e9}".repeat(len) + "\u{7f}";
         assert_eq!(value_len(text.as_bytes()), Some(3 * len));
+    }
+}
+
+#[test]
+fn a_head_of_many_fields_is_read_and_not_remembered() {
+    for (fields, is_remembered) in [(MOST_FIELDS, true), (MOST_FIELDS + 1, false)] {
+        let lines: String = (0..fields).map(|field| format!("f{field}: v\r\n")).collect();
+        let text = format!("HTTP/1.1 200 OK\r\n{lines}\r\n");
+        for _ in 0..2 {
+            assert_eq!(read(&text).headers.len(), fields);
+            let mut spans = [Span::EMPTY; 2 * MOST_FIELDS];
+            let recognised = recognise(text.as_bytes(), &mut spans);
+            assert_eq!(recognised.is_some(), is_remembered, "{fields}");
+        }
     }
 }
