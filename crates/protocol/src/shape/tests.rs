@@ -1,7 +1,9 @@
 use bytes::BytesMut;
 use http::HeaderMap;
 
-use super::{MOST_FIELDS, PATIENCE, SHAPES, Span, are_value_bytes, is_value_byte, recognise, value_len};
+use super::{
+    MOST_FIELDS, PATIENCE, SHAPES, Span, are_value_bytes, is_value_byte, recognise, value_len,
+};
 use crate::limits::Limits;
 use crate::response::{HeadReader, ResponseHead};
 
@@ -169,7 +171,9 @@ fn a_value_ends_at_the_first_byte_that_is_none() {
 #[test]
 fn a_head_of_many_fields_is_read_and_not_remembered() {
     for (fields, is_remembered) in [(MOST_FIELDS, true), (MOST_FIELDS + 1, false)] {
-        let lines: String = (0..fields).map(|field| format!("f{field}: v\r\n")).collect();
+        let lines: String = (0..fields)
+            .map(|field| format!("f{field}: v\r\n"))
+            .collect();
         let text = format!("HTTP/1.1 200 OK\r\n{lines}\r\n");
         for _ in 0..2 {
             assert_eq!(read(&text).headers.len(), fields);
