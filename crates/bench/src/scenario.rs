@@ -64,6 +64,7 @@ pub(crate) struct Case {
     pub(crate) rounds: usize,
     /// Requests in a measured loop, unless told otherwise.
     pub(crate) requests: usize,
+    pub(crate) tracing: Tracing,
 }
 
 /// Where the server is asked.
@@ -86,6 +87,14 @@ pub(crate) enum WarmUp {
     /// One for each in flight.
     Once,
     None,
+}
+
+/// Whether system calls are counted: each stops the client for strace.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Tracing {
+    Counted,
+    /// They are so many that it would take minutes, and a smaller case tells the same.
+    Spared,
 }
 
 impl Scenario {
@@ -124,6 +133,7 @@ impl Case {
             warm_up: WarmUp::Usual,
             rounds: 7,
             requests: 1,
+            tracing: Tracing::Counted,
         }
     }
 }

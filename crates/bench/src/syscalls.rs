@@ -14,15 +14,15 @@ use crate::options::load_words;
 pub(crate) enum Syscalls {
     /// Calls per request, by name; most frequent first.
     Counted(Vec<(String, f64)>),
-    /// There is no strace here.
-    NoStrace,
+    /// There is no strace here, or it was spared.
+    Unknown,
 }
 
 impl Syscalls {
     pub(crate) fn total(&self) -> Option<f64> {
         match self {
             Self::Counted(calls) => Some(calls.iter().map(|(_, count)| count).sum()),
-            Self::NoStrace => None,
+            Self::Unknown => None,
         }
     }
 }
@@ -32,7 +32,7 @@ impl Syscalls {
 pub(crate) fn count(client: &Client, load: &Load) -> Result<Syscalls, Failure> {
     let (few, many) = few_and_many(load);
     let (Some(before), Some(after)) = (trace(client, &few)?, trace(client, &many)?) else {
-        return Ok(Syscalls::NoStrace);
+        return Ok(Syscalls::Unknown);
     };
     let requests = (many.requests - few.requests) as f64;
     let mut calls: Vec<_> = after

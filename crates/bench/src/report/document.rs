@@ -39,7 +39,7 @@ pub(super) fn document(plan: &Plan, comparisons: &[Comparison<'_>], rests: &[Res
 fn client_document(comparison: &Comparison<'_>, figures: &Figures) -> Value {
     let syscalls = match &figures.syscalls {
         Syscalls::Counted(calls) => calls.iter().cloned().collect(),
-        Syscalls::NoStrace => Value::Null,
+        Syscalls::Unknown => Value::Null,
     };
     let latency = |place: usize| figures.latency.map(|all| all[place].to_json());
     json!({

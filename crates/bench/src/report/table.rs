@@ -120,7 +120,7 @@ calls: system calls under strace; /bare, /h-u: cpu
 divided by the bare socket's and by hyper-util's. All these are per request.
 p50, p99, p99.9: from asking to the body's end, for one request; medians of the
 rounds; resident, peak: bytes of memory of the process when its last request was
-answered, and at most. -: not known, or strace is not installed.";
+answered, and at most. -: not known, not counted, or strace is not installed.";
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 use super::small_get::small;
 use crate::answer::Answer;
 use crate::load::Action;
-use crate::scenario::{Case, Door, Scenario, WarmUp};
+use crate::scenario::{Case, Door, Scenario, Tracing, WarmUp};
 
 pub(crate) fn collect() -> Scenario {
     let action = Action::Collect;
@@ -35,19 +35,16 @@ pub(crate) fn tls_download() -> Scenario {
 }
 
 pub(crate) fn upload() -> Scenario {
-    let case = |name, bytes, warm_up, rounds, requests| Case {
+    let case = |bytes, like: Case| Case {
         action: Action::Upload { bytes },
-        warm_up,
-        rounds,
-        requests,
-        ..small(name)
+        ..like
     };
     Scenario::new(
         "upload",
         "PUT of a large body from pieces of 64 KiB, its length known",
         vec![
-            case("64 MiB", MANY, WarmUp::Once, 7, 8),
-            case("1 GiB", VERY_MANY, WarmUp::None, 3, 1),
+            case(MANY, large(small("64 MiB"))),
+            case(VERY_MANY, very_large(small("1 GiB"))),
         ],
     )
 }
@@ -60,20 +57,31 @@ fn streamed(case: Case) -> Case {
 }
 
 fn sizes(shape: impl Fn(Case) -> Case) -> Vec<Case> {
+    let many = || Answer::Long(MANY);
+    let very_many = || Answer::Long(VERY_MANY);
     let cases = [
-        Case {
-            requests: 8,
-            warm_up: WarmUp::Once,
-            ..Case::get("64 MiB", "/body/64MiB", || Answer::Long(MANY), MANY)
-        },
-        Case {
-            requests: 1,
-            rounds: 3,
-            warm_up: WarmUp::None,
-            ..Case::get("1 GiB", "/body/1GiB", || Answer::Long(VERY_MANY), VERY_MANY)
-        },
+        large(Case::get("64 MiB", "/body/64MiB", many, MANY)),
+        very_large(Case::get("1 GiB", "/body/1GiB", very_many, VERY_MANY)),
     ];
     cases.into_iter().map(shape).collect()
+}
+
+fn large(case: Case) -> Case {
+    Case {
+        requests: 8,
+        warm_up: WarmUp::Once,
+        ..case
+    }
+}
+
+fn very_large(case: Case) -> Case {
+    Case {
+        requests: 1,
+        rounds: 3,
+        warm_up: WarmUp::None,
+        tracing: Tracing::Spared,
+        ..case
+    }
 }
 
 const MANY: u64 = 64 << 20;
