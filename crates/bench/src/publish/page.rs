@@ -75,13 +75,14 @@ const METHOD: &str = "\
 The server is a process of its own, and so is each client in each round. Rounds are
 interleaved: every client once, then every client again, beginning with another one
 each time; what is told are medians of the rounds, and beside them half of what the
-middle half of the rounds spans. With one worker thread the client is kept on the
-first core and the server on the last (\"cores apart\"); with two the system places
-both. CPU is `getrusage` of the client's process around the measured requests, after
-a warm-up that has opened the connections. Heap and system calls are counted in runs
-of their own, so that counting does not cost time. Every client sends the same fields
-and reads the whole body into the same form. Over TLS all have one certificate,
-AES-256-GCM and X25519, and the server counts handshakes: a case fails where they are
-not those that it is about. The bare socket is no client but the limit: fixed bytes
-out, and the least scan that finds the end of the answer.
+middle half of the rounds spans (+-; of a ratio, both clients' together). With one
+worker thread the client is kept on the first core and the server on the last
+(\"cores apart\"); with two the system places both. CPU is `getrusage` of the client's
+process around the measured requests, after a warm-up that has opened the
+connections. Heap and system calls are counted in runs of their own, so that counting
+does not cost time. Every client sends the same fields and reads the whole body into
+the same form. Over TLS all have one certificate, AES-256-GCM and X25519, and the
+server counts handshakes: a case fails where they are not those that it is about. The
+bare socket is no client but the limit: fixed bytes out, and the least scan
+that finds the end of the answer.
 ";

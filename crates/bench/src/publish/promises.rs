@@ -67,6 +67,8 @@ struct Promise {
     figure: String,
     limit: Limit,
     found: Option<f64>,
+    /// Of the rounds, in percent.
+    spread: Option<f64>,
     /// Stands in the way, where it is missed.
     because: String,
 }
@@ -108,7 +110,10 @@ impl Promise {
         match self.found {
             None => "-".to_owned(),
             Some(found @ 100.0..) => format!("{found:.0}"),
-            Some(found) => format!("{found:.3}"),
+            Some(found) => match self.spread {
+                Some(spread) => format!("{found:.3} +- {spread:.0} %"),
+                None => format!("{found:.3}"),
+            },
         }
     }
 }
@@ -140,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_is_missed_is_told_with_what_stands_in_the_way() {
-        let client = |name: &str, cpu: f64| json!({ "client": name, "cpu_us": { "median": cpu } });
+        let client = |name: &str, cpu: f64| json!({ "client": name, "cpu_us": { "median": cpu, "quartiles": [cpu * 0.99, cpu * 1.01] } });
         let clients = [
             client("bare", 6.0),
             client("postrider", 8.0),
@@ -159,8 +164,8 @@ mod tests {
         });
         let text = section(&record);
         for line in [
-            "| small-get | 64 at a time: CPU to bare | at most 1.35 | 1.333 | kept |",
-            "| small-get | 64 at a time: CPU to hyper-util | at most 0.6 | 0.800 | **missed** |",
+            "| small-get | 64 at a time: CPU to bare | at most 1.35 | 1.333 +- 2 % | kept |",
+            "| small-get | 64 at a time: CPU to hyper-util | at most 0.6 | 0.800 +- 2 % | **missed** |",
             "| small-get | 64 at a time: CPU to reqwest | at most 0.42 | - | not measured |",
             "- small-get, 64 at a time: CPU to hyper-util: the bare socket itself is at 0.60 here",
         ] {

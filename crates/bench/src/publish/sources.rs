@@ -22,6 +22,14 @@ pub(super) fn cpu(record: &Record, source: Source) -> Option<f64> {
         .as_f64()
 }
 
+/// Half of what the middle half of its rounds spans, in percent of it.
+pub(super) fn cpu_spread(record: &Record, source: Source) -> Option<f64> {
+    let clients = clients(record, source.part, source.case)?;
+    let figure = &named(clients, "client", source.client)?["cpu_us"];
+    let quartile = |place: usize| figure["quartiles"][place].as_f64();
+    Some((quartile(1)? - quartile(0)?) / 2.0 / figure["median"].as_f64()? * 100.0)
+}
+
 /// A figure that is told without spread.
 pub(super) fn client_field(record: &Record, source: Source, field: &str) -> Option<f64> {
     let clients = clients(record, source.part, source.case)?;
