@@ -72,7 +72,8 @@ impl Picture {
         for bar in &chart.bars {
             self.bar(bar, scale);
         }
-        if let Some(bare) = chart.bars.iter().find(|bar| Kind::of(bar) == Kind::Limit) {
+        let mut limits = chart.bars.iter().filter(|bar| Kind::of(bar) == Kind::Limit);
+        if let Some(bare) = limits.next() {
             self.limit(bare.value.median * scale, top);
         }
     }

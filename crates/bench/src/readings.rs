@@ -73,9 +73,13 @@ impl Reading {
 
     fn bar(&self, unit: usize, first: &Self) -> Bar {
         let (value, ratio) = (self.spread(unit), self.ratio(first, unit));
+        let note = match first.row.name {
+            name if name == self.row.name => format!("{:.0}", value.median),
+            name => format!("{:.0}, {ratio:.2} of {name}", value.median),
+        };
         Bar {
             label: self.row.name.to_owned(),
-            note: format!("{:.0}, {ratio:.2} of {}", value.median, first.row.name),
+            note,
             value,
         }
     }

@@ -91,6 +91,14 @@ impl Record {
 }
 
 impl About {
+    /// A word of warning where the machine had other things to do.
+    pub(crate) fn caution(&self) -> &'static str {
+        match self.load.parse() {
+            Ok(..1.0_f64) => "",
+            _ => "**The machine did other things meanwhile: its times are rough.**\n",
+        }
+    }
+
     fn now() -> Self {
         let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         Self {

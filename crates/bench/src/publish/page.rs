@@ -29,7 +29,7 @@ fn about(record: &Record) -> String {
     format!(
         "- date: {}\n- machine: {}; load when it began: {}\n- system: {}\n- compiler: {}\n\
          - versions: {}\n- one run of {} minutes; to repeat it:\n  \
-         `cargo run --release -p bench -- --publish`, which writes this page and its pictures\n",
+         `cargo run --release -p bench -- --publish`, which writes this page and its pictures\n\n{}",
         about.date,
         about.machine,
         about.load,
@@ -37,6 +37,7 @@ fn about(record: &Record) -> String {
         about.compiler,
         about.versions,
         record.seconds().div_ceil(60),
+        about.caution(),
     )
 }
 
