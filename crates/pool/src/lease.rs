@@ -167,7 +167,10 @@ impl<K: Key, T: Reusable> Lease<K, T> {
     /// meanwhile.
     ///
     /// The task runs on the runtime the connection belongs to; if that has ended, the connection
-    /// is closed. `job` is called there, too.
+    /// is closed. `job` is called there, too. While nobody drives that runtime, as between two
+    /// calls of `block_on`, neither the job nor the deadline goes on: the connection takes up its
+    /// place under the limits until the runtime goes on or ends, and who waits for that place on
+    /// another runtime waits so long.
     pub fn settle<F>(self, deadline: Duration, job: impl FnOnce(T) -> F + Send + 'static)
     where
         F: Future<Output = Option<T>> + Send + 'static,

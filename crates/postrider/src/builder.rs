@@ -209,6 +209,11 @@ impl ClientBuilder {
     /// How many connections there may be in all, whether they are idle, in use
     /// or being made. Unlimited unless set, at least one; an idle connection to
     /// one origin makes room for a request to another.
+    ///
+    /// Several runtimes share this limit and the one for each origin. What is in
+    /// use on a runtime that nobody drives, as between two calls of `block_on`,
+    /// counts until that runtime goes on or ends: also a connection whose
+    /// response was dropped and whose last bytes are still being read.
     pub fn pool_max_connections(mut self, most: usize) -> Self {
         self.pool = self.pool.with_max_connections(most);
         self
