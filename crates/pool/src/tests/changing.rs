@@ -41,6 +41,25 @@ async fn a_limit_of_idle_connections_that_has_been_lowered_holds_from_the_next_r
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_looked_at_while_the_limit_was_lowered_closes_if_who_waited_for_it_has_left() {
+    let max_idle = Arc::new(AtomicUsize::new(1));
+    let latest = Arc::clone(&max_idle);
+    let limits = move |_: &_| KeyLimits::default().with_max_idle(latest.load(Ordering::SeqCst));
+    let pool = Pool::builder(Policy::default()).limits_of(limits).build();
+    let stage = Stage::of(pool);
+    let number = stage.idle("a", 1).await[0];
+    stage.pool.evict(|_, _, _| {
+        let waits_for_it = stage.ask("a");
+        max_idle.store(0, Ordering::SeqCst);
+        let makes_the_limit_known = stage.ask("a");
+        drop((waits_for_it, makes_the_limit_known));
+        false
+    });
+    assert_eq!(stage.closed(), [number]);
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_limit_of_connections_that_has_been_lowered_is_reached_as_they_come_back() {
     let max = Arc::new(AtomicUsize::new(4));
     let stage = changing(&max);
@@ -77,20 +96,26 @@ async fn what_idles_beyond_a_limit_of_connections_that_has_been_lowered_closes_a
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_goes_before_warming_when_a_limit_is_raised() {
-    let max = Arc::new(AtomicUsize::new(1));
-    let stage = changing(&max);
-    let _lent = stage.fresh("a").await;
-    let _waiting = [stage.ask("a"), stage.ask("a")];
-    max.store(4, Ordering::SeqCst);
-    let pool = stage.pool.clone();
-    let dial = stage.stable.dial();
-    let warming = tokio::spawn(async move { pool.warm("a", 8, dial).await });
-    settled().await;
-    assert_eq!(stage.counts(), [0, 1, 3, 3]);
-    for dial in stage.dials() {
-        stage.arrive(dial).await;
+    for (limit, warmed) in [(4, 1), (3, 0)] {
+        let max = Arc::new(AtomicUsize::new(1));
+        let stage = changing(&max);
+        let _lent = stage.fresh("a").await;
+        let mut waiting = [stage.ask("a"), stage.ask("a")];
+        max.store(limit, Ordering::SeqCst);
+        let pool = stage.pool.clone();
+        let dial = stage.stable.dial();
+        let warming = tokio::spawn(async move { pool.warm("a", 8, dial).await });
+        settled().await;
+        assert_eq!(stage.counts()[3], 2 + warmed);
+        // Where none is left for it, this is what makes the raised limit known.
+        let _another = stage.ask("a");
+        settled().await;
+        for dial in stage.dials() {
+            stage.arrive(dial).await;
+        }
+        let _leases = waiting.each_mut().map(|ask| ask.lease());
+        assert_eq!(warming.await.expect("no panic").ok(), Some(warmed));
     }
-    assert_eq!(warming.await.expect("no panic").ok(), Some(1));
 }
 
 /// A pool whose keys may have as many connections as the number says at the moment.

@@ -33,8 +33,8 @@ impl Chance {
 
     pub(super) fn key_rules(&mut self) -> KeyRules {
         KeyRules {
-            max_connections: 1 + self.below(5),
-            max_idle: self.below(5),
+            max_connections: 1 + self.below(7),
+            max_idle: self.below(7),
             max_waiting: self.below(5),
         }
     }

@@ -1,4 +1,7 @@
 //! Several runtimes, all on one virtual clock, that run only when they are told to.
+//!
+//! What a seed does not decide is in which order a runtime that ends drops its tasks: that depends
+//! on the numbers tokio has given them, and so on what else runs in the process.
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -4,15 +4,20 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::reference::{Given, KEYS, PATIENCE};
+use super::super::reference::{Given, PATIENCE};
 use super::super::stage::{Horse, Outcome, Station};
 use super::Run;
 use crate::{Lease, Retirement, Source};
 
 impl Run {
     pub(super) fn acquire(&mut self) {
-        let key = self.chance.pick(&KEYS);
-        let home = self.chance.pick(&self.homes.alive());
+        // Mostly where there is something to be had.
+        let key = self.chance.pick(&["a", "a", "a", "b", "b", "c"]);
+        let alive = self.homes.alive();
+        let home = match self.chance.below(3) {
+            0 => self.chance.pick(&alive),
+            _ => alive[0],
+        };
         if self.chance.below(10) < 7 {
             let handle = self.homes.handle(home);
             let _guard = handle.enter();

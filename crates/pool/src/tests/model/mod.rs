@@ -23,6 +23,7 @@ use crate::{KeyLimits, Lease, Policy, Pool};
 mod chance;
 mod closing;
 mod comparing;
+mod ending;
 mod homes;
 mod lending;
 mod runtimes;
@@ -66,11 +67,11 @@ impl Run {
     fn new(seed: u64) -> Self {
         let mut chance = Chance(seed);
         let rules = Rules {
-            max_connections: 1 + chance.below(8),
-            max_idle: chance.below(6),
+            max_connections: 1 + chance.below(12),
+            max_idle: chance.below(10),
             idle_timeout: 1_000 * chance.below(21) as u64,
-            lifetime: 1_000 * (5 + chance.below(100) as u64),
-            max_uses: 1 + chance.below(12) as u64,
+            lifetime: 1_000 * (2 + chance.below(40) as u64),
+            max_uses: 1 + chance.below(20) as u64,
         };
         let limits = KEYS.map(|key| (key, chance.key_rules()));
         let outside = Arc::new(Outside {
@@ -78,13 +79,15 @@ impl Run {
             wall: AtomicU64::new(0),
         });
         let mut homes = Homes::new();
-        let alive: Vec<_> = (0..1 + chance.below(3)).map(|_| homes.open()).collect();
+        let alive: Vec<_> = (0..chance.pick(&[1, 1, 2, 3]))
+            .map(|_| homes.open())
+            .collect();
         let stage = {
             let _guard = homes.enter(alive[0]);
             Stage::of(pool(rules, &outside))
         };
         Self {
-            shutdown: Shutdown::at_step(chance.below(2 * A_RUN as usize)),
+            shutdown: Shutdown::at_step(chance.below(3 * A_RUN as usize)),
             chance,
             begun: homes.now,
             homes,
@@ -112,20 +115,23 @@ impl Run {
             self.fetch();
             self.poll_warmings();
             self.compare();
+            if self.shutdown.is_over() && self.chance.below(30) == 0 {
+                break;
+            }
         }
         self.end();
     }
 
     fn step(&mut self) {
         match self.chance.below(200) {
-            0..52 => self.acquire(),
-            52..90 => self.give_back(),
-            90..97 => self.refuse(),
-            97..121 => self.end_dial(),
-            121..127 => self.end_job(),
-            127..141 => self.leave(),
-            141..149 => self.server_closes(),
-            149..174 => self.let_time_pass(),
+            0..36 => self.acquire(),
+            36..82 => self.give_back(),
+            82..86 => self.refuse(),
+            86..126 => self.end_dial(),
+            126..132 => self.end_job(),
+            132..146 => self.leave(),
+            146..151 => self.server_closes(),
+            151..174 => self.let_time_pass(),
             174..178 => self.warm(),
             178 => self.close_idle(),
             179 => self.close_idle_for_a_key(),
@@ -135,28 +141,11 @@ impl Run {
             185 => self.close_retired(),
             186..189 => self.change_limits(),
             189 => self.change_idle_limit(),
-            190 => self.suspend(),
-            191..194 => self.put_to_sleep(),
-            194..199 => self.wake_one(),
+            190..193 => self.suspend(),
+            193..195 => self.put_to_sleep(),
+            195..199 => self.wake_one(),
             _ => self.end_runtime(),
         }
-    }
-
-    /// Everything is let go of, in an open pool or in one that is shut down: nothing may be left.
-    fn end(mut self) {
-        self.wake_all();
-        let handle = self.homes.handle(self.homes.alive()[0]);
-        let _guard = handle.enter();
-        self.asks.clear();
-        self.warmings.clear();
-        std::mem::take(&mut self.leases)
-            .into_values()
-            .for_each(Lease::release);
-        self.pass_unwatched(Duration::from_secs(7));
-        self.stage.pool.close_idle();
-        self.pass_unwatched(Duration::from_secs(22));
-        self.stage.audit_empty();
-        assert_eq!(self.homes.tasks(), 0, "tasks");
     }
 
     fn limits_of(&self, key: Station) -> KeyRules {

@@ -27,13 +27,6 @@ impl Run {
         }
     }
 
-    pub(super) fn pass_unwatched(&mut self, time: Duration) {
-        for _ in 0..time.as_millis() / u128::from(A_QUARTER) {
-            self.pass(A_QUARTER);
-            self.settle();
-        }
-    }
-
     /// From now on nobody drives a runtime. One always goes on.
     pub(super) fn put_to_sleep(&mut self) {
         let mut awake = self.awake();

@@ -27,6 +27,10 @@ impl Shutdown {
         matches!(self, Self::AtStep(at) if *at == step)
     }
 
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self, Self::Over)
+    }
+
     pub(super) fn is_on(&self, home: Home) -> bool {
         matches!(self, Self::UnderWay { on, .. } if *on == home)
     }
@@ -57,7 +61,7 @@ impl Run {
         let Shutdown::UnderWay { deadline, .. } = self.shutdown else {
             return;
         };
-        if deadline > self.reference.now || self.reference.is_drained() {
+        if deadline > self.reference.now {
             return;
         }
         let after = self.reference.counts();

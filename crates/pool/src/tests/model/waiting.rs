@@ -65,9 +65,9 @@ impl Run {
             // It would race with a sweeper that the shutdown has woken.
             return;
         }
-        let (outcome, meaning) = match self.chance.below(10) {
-            0..6 => (Outcome::Arrive, Given::Dialled { number }),
-            6..9 => (Outcome::Fall("refused"), Given::Failed),
+        let (outcome, meaning) = match self.chance.below(20) {
+            0..16 => (Outcome::Arrive, Given::Dialled { number }),
+            16..19 => (Outcome::Fall("refused"), Given::Failed),
             _ => (Outcome::Panic, Given::Panicked),
         };
         let sender = self.stage.stable.records().dials.remove(&number);
