@@ -51,9 +51,9 @@ pub(crate) fn acquire(client: &Inner, call: &mut Call, now: Instant) -> Result<A
         return Ok(Acquired::Lease(admit(lease, &attempt)?, attempt));
     }
     let key = route.to_key();
-    let (turn, dialling) = Turn::before(key.clone(), client);
+    let (turn, progress) = Turn::before(key.clone(), &client.home);
     let dial = Dial::to(key.clone(), client);
-    let wait = pool.wait(key, Want::Any, || dial.run(dialling));
+    let wait = pool.wait(key, Want::Any, || dial.run(progress));
     Ok(Acquired::Wait(wait, turn, attempt))
 }
 
@@ -73,9 +73,9 @@ pub(crate) fn exchange_lease(
     want: Want,
 ) -> (Wait<Key, Box<Connection>>, Turn) {
     let key = lease.key();
-    let (turn, dialling) = Turn::before(key.clone(), client);
+    let (turn, progress) = Turn::before(key.clone(), &client.home);
     let dial = Dial::to(key, client);
-    (lease.refuse(reason, want, || dial.run(dialling)), turn)
+    (lease.refuse(reason, want, || dial.run(progress)), turn)
 }
 
 /// The content of one attempt; what a further one would send is put back.

@@ -169,8 +169,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Limits the time that a request waits in line because a limit on
-    /// connections keeps it from getting one. Unlimited unless set; what
+    /// Limits the time that a request waits in line for the connections of
+    /// others: a limit keeps it from having one made, or one is to serve it that
+    /// is being made for a request which was given up. Unlimited unless set; what
     /// follows, making a connection, is limited by
     /// [`connect_timeout`](Self::connect_timeout).
     pub fn acquire_timeout(mut self, limit: Duration) -> Self {

@@ -10,7 +10,7 @@ use transport::Connector;
 
 use crate::builder::ClientBuilder;
 use crate::connection::Connection;
-use crate::dialling::Orphans;
+use crate::left_behind::LeftBehind;
 use crate::policy::retry::Retry;
 use crate::rotation::Rotation;
 use crate::route::Key;
@@ -59,7 +59,7 @@ pub(crate) struct Inner {
 pub(crate) struct Home {
     pub(crate) tally: Tally,
     pub(crate) rotation: Rotation,
-    pub(crate) orphans: Orphans,
+    pub(crate) left_behind: LeftBehind,
 }
 
 impl Client {

@@ -3,11 +3,10 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use transport::{ConnectError, Connector};
+use transport::{ConnectError, Connector, Progress};
 
 use crate::client::{Home, Inner};
 use crate::connection::Connection;
-use crate::dialling::Dialling;
 use crate::route::Key;
 
 /// How the pool makes a connection to a key. It uses nothing but what is in the
@@ -29,21 +28,13 @@ impl Dial {
         }
     }
 
-    /// Connects, for whoever wants it.
-    pub(crate) fn run_ahead(self) -> impl Future<Output = Made> + Send + 'static {
-        let dialling = Arc::new(Dialling::to(self.key.clone(), &self.home));
-        let running = self.run(Arc::clone(&dialling));
-        dialling.abandon();
-        running
-    }
-
     /// Connects, and lets be seen how it goes. Where the client's TLS settings
     /// have changed since the key was made, the new ones secure the connection,
     /// and it is closed after use.
     pub(crate) fn run(
         self,
-        dialling: Arc<Dialling>,
-    ) -> impl Future<Output = Made> + Send + 'static {
+        progress: Arc<Progress>,
+    ) -> impl Future<Output = Result<Box<Connection>, ConnectError>> + Send + 'static {
         let Self {
             connector,
             key,
@@ -54,13 +45,9 @@ impl Dial {
             Some(_) => home.rotation.secure(key.0.endpoint()),
             None => key.0.endpoint(),
         };
-        let under_way = dialling.begin();
         async move {
-            let connecting = connector.connect_watched(&endpoint, under_way.progress());
-            let connected = connecting.await?;
+            let connected = connector.connect_watched(&endpoint, &progress).await?;
             Ok(Connection::new(connected, home, turn))
         }
     }
 }
-
-type Made = Result<Box<Connection>, ConnectError>;

@@ -274,7 +274,7 @@ fn poll_event(call: &mut Call, cx: &mut Context<'_>) -> Poll<Result<Option<Piece
         ..
     } = call
     else {
-        return Poll::Ready(Ok(None));
+        return Poll::Ready(Err(Cause::Closed));
     };
     // A body that never pauses must not outrun the total limit.
     if let Some(elapsed) = watch.total_elapsed() {

@@ -46,7 +46,9 @@ impl Client {
         let route = Route::to(origin(url)?, &inner.home.rotation);
         let key = Key(Arc::new(route));
         let dial = Dial::to(key.clone(), &inner);
-        let warmed = inner.pool.warm(key.clone(), count, || dial.run_ahead());
+        let warmed = inner
+            .pool
+            .warm(key.clone(), count, || dial.run(Arc::default()));
         let made = warmed.await;
         made.map_err(|error| {
             let (cause, phase) = Cause::of_wait(error);

@@ -218,7 +218,7 @@ fn ride(
     let dial = matches!(source, Source::Dialled).then(|| lease.dial_timings());
     let connection = lease.begin(source, now);
     call.timings.mark_connected(now, dial);
-    call.transfer = Some(Transfer::start(lease, attempt));
+    call.transfer = Some(Transfer::start(lease, attempt.exchange, attempt.upload));
     Stage::Moving { call, connection }
 }
 
@@ -288,7 +288,7 @@ fn conclude(
         (Err(cause), _) => Some((cause, Seen::Something)),
     };
     let Some(transfer) = call.transfer.take() else {
-        return Step::Go(Stage::Done);
+        return Step::End(Err(call.error(Cause::Closed, Phase::Head)));
     };
     let Some((cause, seen)) = failed else {
         call.sent = call.sent.max(transfer.sent());

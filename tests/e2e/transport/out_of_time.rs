@@ -91,16 +91,19 @@ async fn every_address_is_told_that_was_tried_and_is_being_tried() {
 }
 
 /// The pool goes on with a dial whose request has gone. Whoever comes next waits
-/// for that one, and is told of it as if it were his own.
+/// for that one, and is told of it.
 #[tokio::test]
 async fn a_dial_begun_for_a_request_that_has_gone_is_told_to_the_next() {
     let silent = BlackHole::dig();
     let client = Client::builder()
         .timeout(Duration::from_millis(200))
-        .acquire_timeout(Duration::from_millis(50))
         .resolve("api.test", [silent.addr])
         .build()
         .unwrap();
+    // Given up before its dial's task has begun.
+    let mut hasty = Box::pin(client.get("http://api.test/").send());
+    assert!(poll_at_most(1, hasty.as_mut()).await.is_none());
+    drop(hasty);
     for _ in 0..3 {
         let error = client.get("http://api.test/").send().await.unwrap_err();
         let [attempt] = error.attempts() else {
@@ -113,22 +116,40 @@ async fn a_dial_begun_for_a_request_that_has_gone_is_told_to_the_next() {
         assert_eq!(attempt.addr, silent.addr);
         assert_eq!(client.stats().counters.dials, 1);
     }
+    let request = client.get("http://api.test/");
+    let request = request.acquire_timeout(Duration::from_millis(50));
+    let error = request.send().await.unwrap_err();
+    let [attempt] = error.attempts() else {
+        panic!("{error}");
+    };
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "GET http://api.test/: waiting for a connection: \
+             timed out: none was free for 50ms ({attempt})"
+        )
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_made_ahead_is_told_to_whoever_waits_for_it() {
+async fn a_dial_that_was_left_behind_takes_nobodys_limit_on_waiting_away() {
     let client = unconnected()
+        .pool_max_connections_per_host(1)
         .acquire_timeout(SECOND)
-        .timeout(3 * SECOND)
         .build()
         .unwrap();
-    let warming = client.clone();
-    let warming = tokio::spawn(async move { warming.warm("http://a.test/", 1).await });
+    let first = tokio::spawn(client.get("http://a.test/1").send());
     until(|| client.stats().totals.dialling == 1).await;
-    let error = client.get("http://a.test/").send().await.unwrap_err();
-    let text = "GET http://a.test/: connecting: timed out: the request's 3s are over";
-    assert_told(&error, Phase::Connect, text);
-    warming.abort();
+    first.abort();
+    let waiting = [2, 3].map(|n| client.get(format!("http://a.test/{n}")).send());
+    for waiting in waiting.map(tokio::spawn) {
+        let error = waiting.await.unwrap().unwrap_err();
+        assert_eq!(error.phase(), Phase::Acquire);
+        assert!(
+            error.to_string().ends_with("none was free for 1s"),
+            "{error}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -207,14 +228,6 @@ async fn whoever_a_limit_holds_back_is_told_of_no_dial() {
         "GET http://a.test/2: waiting for a connection: timed out: the request's 1s are over"
     );
     assert!(error.attempts().is_empty());
-
-    // The first one's turn to be served has come to the third.
-    let third = client.get("http://a.test/3").acquire_timeout(SECOND);
-    let third = third.timeout(2 * SECOND).send();
-    drop(first);
-    let error = third.await.unwrap_err();
-    let text = "GET http://a.test/3: connecting: timed out: the request's 2s are over";
-    assert_told(&error, Phase::Connect, text);
 }
 
 #[tokio::test]

@@ -13,7 +13,6 @@ use super::drain;
 use super::fill::{SCRATCH, poll_fill};
 use super::upload::Upload;
 use crate::connection::{Connection, ConnectionInfo};
-use crate::encode::Attempt;
 use crate::error::{Cause, Sent};
 use crate::route::Key;
 use crate::timeouts::Awaited;
@@ -38,12 +37,16 @@ pub(crate) struct Transfer {
 }
 
 impl Transfer {
-    pub(crate) fn start(lease: Lease<Key, Box<Connection>>, attempt: Attempt) -> Self {
+    pub(crate) fn start(
+        lease: Lease<Key, Box<Connection>>,
+        exchange: Exchange,
+        upload: Upload,
+    ) -> Self {
         let written_before = lease.stream.written();
         Self {
             lease,
-            exchange: attempt.exchange,
-            upload: attempt.upload,
+            exchange,
+            upload,
             written_before,
             received: 0,
             sent_at: None,
