@@ -1,4 +1,5 @@
-//! A client's settings.
+//! A client's settings. Longer than other files: one setter stands beside the
+//! other, each with what it means.
 
 use std::collections::HashMap;
 use std::future::Future;
