@@ -53,20 +53,11 @@ pub(crate) struct Retries {
 
 impl Call {
     pub(crate) fn new(method: Method, url: Uri) -> Box<Self> {
-        Box::new(Self {
-            method,
-            url,
-            headers: HeaderMap::new(),
-            body: Some(Body::empty()),
-            idempotent: false,
-            max_collected: 0,
-            special: None,
-            used: Retries::default(),
-            sent: Sent::Nothing,
-            watch: Watch::default(),
-            timings: Timings::default(),
-            transfer: None,
-        })
+        // Made in its place: a value passed to `Box::new` would be copied there.
+        let mut call = Box::<Self>::default();
+        call.method = method;
+        call.url = url;
+        call
     }
 
     /// Completes the request by what the client says of all of them.
@@ -108,6 +99,25 @@ impl Call {
             .of_request(&self.method, &self.url, self.idempotent)
             .after(self.sent)
             .with_timings(self.timings)
+    }
+}
+
+impl Default for Call {
+    fn default() -> Self {
+        Self {
+            method: Method::default(),
+            url: Uri::default(),
+            headers: HeaderMap::new(),
+            body: Some(Body::empty()),
+            idempotent: false,
+            max_collected: 0,
+            special: None,
+            used: Retries::default(),
+            sent: Sent::Nothing,
+            watch: Watch::default(),
+            timings: Timings::default(),
+            transfer: None,
+        }
     }
 }
 
