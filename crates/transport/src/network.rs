@@ -166,13 +166,12 @@ impl Sole<'_> {
                 };
                 Ok((socket, facts))
             }
-            Ok(Err(error)) => Err(self.unconnected(error)),
+            Ok(Err(error)) => Err(self.unconnected(in_words(error, self.addr))),
             Err(_) => Err(self.progress.expired()),
         }
     }
 
     fn unconnected(&self, error: io::Error) -> Failure {
-        let error = in_words(error, self.addr);
         self.progress.end(self.addr, Some(Arc::new(error)));
         Failure::connecting(self.progress.take_attempts())
     }

@@ -155,7 +155,9 @@ impl SocketOptions {
     }
 }
 
-/// What connecting to an address failed of; the system's words for a missing zone explain nothing.
+/// What connecting to an address failed of; the system's words for a missing zone explain nothing,
+/// nor does its kind: by that of an unreachable network, the error's text would be no more than
+/// that.
 pub(crate) fn in_words(error: io::Error, addr: SocketAddr) -> io::Error {
     let SocketAddr::V6(six) = addr else {
         return error;
@@ -163,7 +165,7 @@ pub(crate) fn in_words(error: io::Error, addr: SocketAddr) -> io::Error {
     let is_without_zone = six.ip().is_unicast_link_local() && six.scope_id() == 0;
     if is_without_zone && ZONE_MISSING.contains(&error.kind()) {
         let words = "a link-local address needs a zone, as in [fe80::1%eth0]";
-        return io::Error::new(error.kind(), words);
+        return io::Error::new(io::ErrorKind::InvalidInput, words);
     }
     error
 }
