@@ -71,7 +71,7 @@ impl Connector {
     }
 
     /// Connects to an endpoint as [`connect`](Self::connect) does, and lets others see meanwhile
-    /// where it stands.
+    /// where it stands: one connect at a time, see [`Progress`].
     ///
     /// # Errors
     ///
@@ -86,8 +86,12 @@ impl Connector {
         progress: &Progress,
     ) -> Result<Connected, ConnectError> {
         let began = Instant::now();
-        let _under_way = progress.begin(began);
-        let failed = |failure| ConnectError::new(failure, endpoint, began.elapsed());
+        let under_way = progress.begin(began);
+        let progress = under_way.progress();
+        let failed = |failure| {
+            let elapsed = progress.until(Instant::now());
+            ConnectError::new(failure, endpoint, elapsed)
+        };
         let mut journey = self.set_out(endpoint, progress, began).map_err(failed)?;
         journey.run().await.map_err(failed)
     }

@@ -15,6 +15,9 @@ use crate::facts::Attempt;
 /// Given to [`Connector::connect_watched`](crate::Connector::connect_watched), which keeps it up to
 /// date. Nobody is woken by it.
 ///
+/// It shows one connect at a time. Once that is over or dropped it may be given to another; one that
+/// begins earlier leaves it alone, and is shown nowhere.
+///
 /// ```
 /// use std::sync::Arc;
 /// use std::time::Duration;
@@ -83,15 +86,21 @@ impl Progress {
         }
     }
 
-    /// Begins, and is over when what this gives is dropped.
+    /// Begins, and is over when what this gives is dropped. Where another connect is under way, a
+    /// progress apart begins: what one connect tries is no matter to the other.
     pub(crate) fn begin(&self, began: Instant) -> UnderWay<'_> {
-        *self.stage() = Stage::UnderWay(Course {
+        let course = Stage::UnderWay(Course {
             began,
             phase: Phase::Resolve,
             under_way: Vec::new(),
             ended: Vec::new(),
         });
-        UnderWay(self)
+        let mut stage = self.stage();
+        if let Stage::UnderWay(_) = *stage {
+            return UnderWay::Apart(Box::new(Self(Mutex::new(course))));
+        }
+        *stage = course;
+        UnderWay::Shown(self)
     }
 
     /// The connect is in this phase from here on.
@@ -101,7 +110,7 @@ impl Progress {
 
     pub(crate) fn start(&self, addr: SocketAddr, now: Instant) {
         self.update(|course| {
-            // Ten thousand connects at once, most of them to one address, are worth it.
+            // Room for one, as at the end: of ten thousand connects at once, most have one address.
             course.under_way.reserve_exact(1);
             course.under_way.push((addr, now));
         });
@@ -113,6 +122,7 @@ impl Progress {
             let mut under_way = course.under_way.iter();
             if let Some(n) = under_way.position(|(it, _)| *it == addr) {
                 let (_, since) = course.under_way.remove(n);
+                course.ended.reserve_exact(1);
                 course.ended.push(course.attempt(addr, since, error));
             }
         });
@@ -200,11 +210,24 @@ impl Attempt {
 }
 
 /// A connect that is under way for as long as this lives.
-pub(crate) struct UnderWay<'a>(&'a Progress);
+pub(crate) enum UnderWay<'a> {
+    Shown(&'a Progress),
+    Apart(Box<Progress>),
+}
+
+impl UnderWay<'_> {
+    /// What the connect is to keep up to date.
+    pub(crate) fn progress(&self) -> &Progress {
+        match self {
+            Self::Shown(progress) => progress,
+            Self::Apart(progress) => progress,
+        }
+    }
+}
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        let over = std::mem::replace(&mut *self.0.stage(), Stage::Over);
+        let over = std::mem::replace(&mut *self.progress().stage(), Stage::Over);
         // Outside the lock.
         drop(over);
     }
