@@ -96,9 +96,12 @@ impl ConnectError {
         &self.0.attempts
     }
 
-    /// The addresses that were tried in words, each with its failure and time, as they stand in
-    /// brackets at the end of this error's own text: a long list is cut. Nothing where no address
-    /// was tried.
+    /// The addresses that were tried in words, each with its failure and time, in brackets and with
+    /// a space before them, to be put at the end of another text; a long list is cut. Nothing where
+    /// no address was tried.
+    ///
+    /// This error's own text ends in the same words where several addresses were tried. Of a single
+    /// one it leaves out what it has said already.
     ///
     /// ```
     /// # use postrider_transport::ConnectError;
