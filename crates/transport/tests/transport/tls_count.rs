@@ -6,6 +6,7 @@ use postrider_transport::{Connector, Probe, Stream};
 use rustls::SupportedProtocolVersion;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::server::TlsStream;
 
@@ -18,6 +19,7 @@ struct Relayed {
     stream: Stream,
     far: TlsStream<TcpStream>,
     relay: JoinHandle<u64>,
+    is_answered: watch::Receiver<bool>,
 }
 
 impl Relayed {
@@ -25,7 +27,8 @@ impl Relayed {
         let authority = Authority::new();
         let config = server_config(&authority.identity("a.test"), &[version]);
         let ((listener, to), (entrance, addr)) = (listen().await, listen().await);
-        let relay = tokio::spawn(relay_one(entrance, to));
+        let (answered, is_answered) = watch::channel(false);
+        let relay = tokio::spawn(relay_one(entrance, to, answered));
         let connector: Connector = knowing(&[addr]).tls(trusting(&authority)).build();
         let serving = async {
             let (socket, _) = listener.accept().await.unwrap();
@@ -34,7 +37,18 @@ impl Relayed {
         let endpoint = tls("a.test");
         let (connected, far) = tokio::join!(connector.connect(&endpoint), serving);
         let stream = connected.unwrap().stream;
-        Self { stream, far, relay }
+        Self {
+            stream,
+            far,
+            relay,
+            is_answered,
+        }
+    }
+
+    /// Waits until our socket holds what the server said to our last words. The handshake is over
+    /// by then: those were our part of it, and the answer of TLS 1.3 is tickets.
+    async fn answered(&mut self) {
+        soon(self.is_answered.wait_for(|it| *it)).await.unwrap();
     }
 
     async fn exchange(&mut self, sent: &[u8]) {
@@ -57,7 +71,7 @@ impl Relayed {
     }
 }
 
-async fn relay_one(entrance: TcpListener, to: SocketAddr) -> u64 {
+async fn relay_one(entrance: TcpListener, to: SocketAddr, answered: watch::Sender<bool>) -> u64 {
     let (mut client, _) = entrance.accept().await.unwrap();
     let mut server = TcpStream::connect(to).await.unwrap();
     let (mut from_client, mut to_client) = client.split();
@@ -67,13 +81,18 @@ async fn relay_one(entrance: TcpListener, to: SocketAddr) -> u64 {
         let mut piece = [0; 4096];
         while let Ok(length @ 1..) = from_client.read(&mut piece).await {
             count += length as u64;
+            answered.send_replace(false);
             // The server may have gone; what we send counts all the same.
             let _ = to_server.write_all(&piece[..length]).await;
         }
         count
     };
     let back = async {
-        let _ = tokio::io::copy(&mut from_server, &mut to_client).await;
+        let mut piece = [0; 4096];
+        while let Ok(length @ 1..) = from_server.read(&mut piece).await {
+            let _ = to_client.write_all(&piece[..length]).await;
+            answered.send_replace(true);
+        }
         let _ = to_client.shutdown().await;
     };
     tokio::join!(forth, back).0
@@ -82,12 +101,14 @@ async fn relay_one(entrance: TcpListener, to: SocketAddr) -> u64 {
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS12, &rustls::version::TLS13];
 
 /// From the first byte of the handshake to close_notify. By TLS 1.3 the server
-/// sends tickets, which the probe takes in.
+/// sends tickets, which the first probe takes in.
 #[tokio::test]
 async fn the_count_is_what_came_through_the_network() {
     for version in VERSIONS {
         let mut relayed = Relayed::connect(version).await;
         assert!(relayed.stream.written() > 0);
+        relayed.answered().await;
+        assert!(relayed.stream.is_alive(Probe::Kernel));
         relayed.exchange(b"ping").await;
         for probe in [Probe::Kernel, Probe::Flag] {
             assert!(relayed.stream.is_alive(probe));
