@@ -322,23 +322,36 @@ impl ClientBuilder {
 
     /// Changes how connections are made: resolving, racing, sockets.
     ///
-    /// What is set here is asked when a connection is made, and an idle one is
-    /// used again unasked. That matters for an
-    /// [`address_filter`](ConnectorBuilder::address_filter): its rule holds for
-    /// every connection and every retry, as it was when the connection was made.
-    /// Where it changes, [`Client::evict`] closes those that idle against it:
-    ///
-    /// ```
-    /// # fn f(client: postrider::Client, now_refused: std::net::IpAddr) {
-    /// client.evict(|idle| idle.remote_addr().is_some_and(|it| it.ip() == now_refused));
-    /// # }
-    /// ```
-    ///
     /// ```
     /// let client = postrider::Client::builder()
     ///     .connector(|connector| connector.only_ipv4().nodelay(false))
     ///     .build()?;
     /// # Ok::<(), postrider::Error>(())
+    /// ```
+    ///
+    /// What is set here is asked when a connection is made, and an idle one is
+    /// used again unasked. That matters for an
+    /// [`address_filter`](ConnectorBuilder::address_filter): its rule holds for
+    /// every connection and every retry, as it was when the connection was made.
+    ///
+    /// A rule belongs to a client, so a new rule needs a new client. To close the
+    /// idle connections of the old one, as [`Client::evict`] does, is not enough:
+    /// one that serves a request at that moment comes back and is used again, and
+    /// one that has passed the old rule and is still being made is used as well.
+    /// Send by the new client from then on, and drop the old one or shut it down;
+    /// what it has under way ends by the old rule:
+    ///
+    /// ```
+    /// # use std::{net::IpAddr, time::Duration};
+    /// # type Outcome = Result<postrider::Client, postrider::Error>;
+    /// # async fn f(old: postrider::Client, is_allowed: fn(IpAddr) -> bool) -> Outcome {
+    /// let new = postrider::Client::builder()
+    ///     .connector(|connector| connector.address_filter(move |_, address| is_allowed(address)))
+    ///     .build()?;
+    /// // Whoever sends has `new` by now.
+    /// old.shutdown(Duration::from_secs(10)).await;
+    /// # Ok(new)
+    /// # }
     /// ```
     pub fn connector(mut self, change: impl FnOnce(ConnectorBuilder) -> ConnectorBuilder) -> Self {
         self.connector = change(self.connector);

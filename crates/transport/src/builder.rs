@@ -130,8 +130,9 @@ impl ConnectorBuilder {
     ///
     /// It is asked whenever a connection is made, of the very addresses that are then dialled, and
     /// not again while that connection lives: what a name leads to later is no matter to a
-    /// connection that already leads somewhere. Whoever keeps connections, and has a rule of which
-    /// the answers change, has to close those that the new answer is against.
+    /// connection that already leads somewhere. Whoever keeps connections and changes the rule should
+    /// make a connector for the new one, and start anew: not only idle connections of the old one may
+    /// be against it, but also those in use and those still being made.
     ///
     /// [`is_public`](crate::is_public) is a ready-made rule.
     pub fn address_filter(
