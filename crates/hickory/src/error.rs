@@ -58,7 +58,9 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             NetError::Timeout => f.write_str("no name server answered in time"),
-            NetError::NoConnections => f.write_str("no name server can be reached"),
+            // hickory's word for whatever its sockets failed of: refused, unreachable, closed or
+            // reset before the answer came.
+            NetError::NoConnections => f.write_str(ALL_FAILED),
             NetError::Busy => f.write_str("too many questions are under way"),
             NetError::Dns(DnsError::ResponseCode(code)) => write!(f, "a name server said: {code}"),
             NetError::Truncated => {
@@ -75,6 +77,7 @@ impl fmt::Display for Failure {
     }
 }
 
+const ALL_FAILED: &str = "every connection to a name server failed";
 const CLOSED: &str = "a name server closed the connection without an answer";
 
 impl Error for Failure {
@@ -92,7 +95,7 @@ mod tests {
         let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
         for (error, text) in [
             (NetError::Timeout, "no name server answered in time"),
-            (NetError::NoConnections, "no name server can be reached"),
+            (NetError::NoConnections, ALL_FAILED),
             (NetError::Busy, "too many questions are under way"),
             (
                 DnsError::ResponseCode(ResponseCode::ServFail).into(),

@@ -8,6 +8,7 @@
 mod connecting;
 #[cfg(feature = "interop")]
 mod dnsmasq;
+mod failing;
 mod resolving;
 mod runtimes;
 mod server;
