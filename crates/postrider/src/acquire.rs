@@ -90,7 +90,7 @@ fn take_content(body: &mut Option<Body>) -> Result<Content, Cause> {
 pub(crate) fn poll_lease(
     call: &mut Call,
     wait: &mut Wait<Key, Box<Connection>>,
-    turn: &mut Turn,
+    turn: &Turn,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Lease<Key, Box<Connection>>, Error>> {
     match Pin::new(wait).poll(cx) {

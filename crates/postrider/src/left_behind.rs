@@ -1,7 +1,7 @@
 //! Dials that were begun for requests which have gone.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError, Weak};
+use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
 use transport::{ConnectError, Progress};
 
@@ -9,7 +9,8 @@ use crate::route::Key;
 
 /// How the dials stand that the pool goes on with although nobody who asked for
 /// them waits any more. They serve whoever comes next for their key, who has no
-/// dial of his own then, and is told of one of these if his time runs out.
+/// dial of his own then, and is told of one of these if his time runs out: also
+/// where a limit holds him back, since that dial counts in it.
 #[derive(Debug, Default)]
 pub(crate) struct LeftBehind(Mutex<Dials>);
 
@@ -24,8 +25,9 @@ struct Dials {
 
 impl LeftBehind {
     pub(crate) fn add(&self, key: &Key, dial: Weak<Progress>) {
-        let mut dials = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut dials = self.dials();
         let of_key = dials.by_key.entry(key.clone()).or_default();
+        of_key.retain(|dial| dial.strong_count() > 0);
         of_key.push(dial);
         dials.added += 1;
         // Seldom enough to cost little, often enough to keep it small.
@@ -37,9 +39,18 @@ impl LeftBehind {
     /// How the one that has been here for the longest would end if its time
     /// were up now.
     pub(crate) fn timed_out(&self, key: &Key) -> Option<ConnectError> {
-        let dials = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut dials = dials.by_key.get(key)?.iter();
-        dials.find_map(|dial| dial.upgrade()?.timed_out(&key.0.endpoint()))
+        let dials: Vec<_> = {
+            let mut dials = self.dials();
+            let of_key = dials.by_key.get_mut(key)?;
+            of_key.retain(|dial| dial.strong_count() > 0);
+            of_key.iter().filter_map(Weak::upgrade).collect()
+        };
+        let endpoint = key.0.endpoint();
+        dials.iter().find_map(|dial| dial.timed_out(&endpoint))
+    }
+
+    fn dials(&self) -> MutexGuard<'_, Dials> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -76,11 +87,11 @@ mod tests {
         for n in 0..1000 {
             let dial = Arc::new(Progress::new());
             left.add(&key(&format!("{}.test", n % 300)), Arc::downgrade(&dial));
-            let dials = left.0.lock().unwrap();
+            let dials = left.dials();
             let kept: usize = dials.by_key.values().map(Vec::len).sum();
             assert!(kept <= 4, "{kept}");
         }
-        let dials = left.0.lock().unwrap();
+        let dials = left.dials();
         assert!(dials.by_key.contains_key(&key("lasting.test")));
     }
 }

@@ -282,8 +282,10 @@ impl RequestBuilder {
         self.with_timeouts(|timeouts| timeouts.total = Some(limit))
     }
 
-    /// Limits the time that the request waits in line because a limit on
-    /// connections keeps it from getting one.
+    /// Limits the time that the request waits in line for the connections of
+    /// others, as [`ClientBuilder::acquire_timeout`] says.
+    ///
+    /// [`ClientBuilder::acquire_timeout`]: crate::ClientBuilder::acquire_timeout
     pub fn acquire_timeout(self, limit: Duration) -> Self {
         self.with_timeouts(|timeouts| timeouts.acquire = Some(limit))
     }

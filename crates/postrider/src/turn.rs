@@ -7,7 +7,7 @@ use transport::Progress;
 use crate::client::Home;
 use crate::error::{Cause, Phase};
 use crate::route::Key;
-use crate::timeouts::{Elapsed, Scope};
+use crate::timeouts::Elapsed;
 
 /// Whether a request's turn to have a connection made has come, and how that
 /// goes. Until then a limit on connections holds it back, or a dial that was
@@ -16,7 +16,6 @@ pub(crate) struct Turn {
     key: Key,
     home: Arc<Home>,
     dial: Arc<Progress>,
-    has_come: bool,
 }
 
 impl Turn {
@@ -27,35 +26,29 @@ impl Turn {
             key,
             home: Arc::clone(home),
             dial: Arc::clone(&dial),
-            has_come: false,
         };
         (turn, dial)
     }
 
-    pub(crate) fn phase(&mut self) -> Phase {
-        self.has_come = self.has_come || self.dial.is_under_way();
-        if self.has_come {
+    pub(crate) fn phase(&self) -> Phase {
+        if self.dial.has_begun() {
             Phase::Connect
         } else {
             Phase::Acquire
         }
     }
 
-    /// What a limit was reached in, and how far the dial had come.
+    /// What a limit was reached in, and how far the dial had come: the request's
+    /// own, or one that others have left behind.
     pub(crate) fn cut_short(&self, elapsed: Elapsed) -> (Cause, Phase) {
-        let own = self.dial.timed_out(&self.key.0.endpoint());
-        let dial = own.or_else(|| self.home.left_behind.timed_out(&self.key));
-        match dial {
-            None => (Cause::Elapsed(elapsed), elapsed.phase),
-            Some(dial) => {
-                let is_acquiring = elapsed.phase == Phase::Acquire && elapsed.scope == Scope::Phase;
-                let phase = if is_acquiring {
-                    Phase::Acquire
-                } else {
-                    Phase::of_dial(dial.phase())
-                };
-                (Cause::DialElapsed(elapsed, dial), phase)
-            }
+        if let Some(own) = self.dial.timed_out(&self.key.0.endpoint()) {
+            let phase = Phase::of_dial(own.phase());
+            return (Cause::DialElapsed(elapsed, own), phase);
+        }
+        let phase = elapsed.phase;
+        match self.home.left_behind.timed_out(&self.key) {
+            Some(dial) => (Cause::DialElapsed(elapsed, dial), phase),
+            None => (Cause::Elapsed(elapsed), phase),
         }
     }
 }

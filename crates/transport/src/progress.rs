@@ -67,6 +67,11 @@ impl Progress {
         Self::default()
     }
 
+    /// Whether the connect has begun, whatever has become of it since.
+    pub fn has_begun(&self) -> bool {
+        !matches!(*self.stage(), Stage::Ahead)
+    }
+
     /// Whether the connect has begun and not ended, nor been dropped.
     pub fn is_under_way(&self) -> bool {
         matches!(*self.stage(), Stage::UnderWay(_))

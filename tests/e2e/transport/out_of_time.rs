@@ -5,6 +5,7 @@ use std::future::pending;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use postrider::{Answers, Client, ClientBuilder, ConnectErrorKind, Error, ErrorKind, Phase};
@@ -110,9 +111,10 @@ async fn a_dial_begun_for_a_request_that_has_gone_is_told_to_the_next() {
             panic!("{error}");
         };
         let text = format!(
-            "GET http://api.test/: connecting: timed out: the request's 200ms are over ({attempt})"
+            "GET http://api.test/: waiting for a connection: \
+             timed out: the request's 200ms are over ({attempt})"
         );
-        assert_told(&error, Phase::Connect, &text);
+        assert_eq!((error.phase(), error.to_string()), (Phase::Acquire, text));
         assert_eq!(attempt.addr, silent.addr);
         assert_eq!(client.stats().counters.dials, 1);
     }
@@ -129,6 +131,33 @@ async fn a_dial_begun_for_a_request_that_has_gone_is_told_to_the_next() {
              timed out: none was free for 50ms ({attempt})"
         )
     );
+}
+
+/// The first in line is served by whatever comes first, also by the dial that
+/// was begun for the second.
+#[tokio::test(start_paused = true)]
+async fn whose_dial_has_served_another_is_connecting_still() {
+    let server = Arc::new(Server::in_memory([Script::new().read_request().stall()]));
+    let dials = AtomicUsize::new(0);
+    let client = Client::builder()
+        .connect_with(move |_| {
+            let server = (dials.fetch_add(1, Relaxed) == 1).then(|| Arc::clone(&server));
+            async move {
+                match server {
+                    Some(server) => Ok(server.connect()),
+                    None => pending().await,
+                }
+            }
+        })
+        .acquire_timeout(SECOND)
+        .build()
+        .unwrap();
+    let _first = tokio::spawn(client.get("http://a.test/1").send());
+    let second = client.get("http://a.test/2").timeout(3 * SECOND).send();
+    let error = tokio::spawn(second).await.unwrap().unwrap_err();
+    assert_eq!(client.stats().totals.lent, 1);
+    let text = "GET http://a.test/2: connecting: timed out: the request's 3s are over";
+    assert_told(&error, Phase::Connect, text);
 }
 
 #[tokio::test(start_paused = true)]
