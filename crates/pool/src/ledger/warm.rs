@@ -7,17 +7,21 @@ use crate::reusable::{Key, Reusable};
 
 impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// How many more connections of a key could be made, and idle, without another having to go,
-    /// once those have dialled who wait under the key for lower limits than these.
+    /// once those have dialled who wait under the key for lower limits than these. What is being
+    /// dialled may idle once it is made.
     pub(crate) fn room_to_warm(&self, key: &K, limits: KeyLimits) -> usize {
         let counts = self.counts_of(key);
         let left = [
             (limits.max_connections.max(1), counts.connections()),
-            (limits.max_idle, counts.idle),
+            (limits.max_idle, counts.idle + counts.dialling),
             (
                 self.policy.max_connections.max(1),
                 self.totals.connections(),
             ),
-            (self.policy.max_idle, self.totals.idle),
+            (
+                self.policy.max_idle,
+                self.totals.idle + self.totals.dialling,
+            ),
         ];
         let left = left.map(|(max, taken)| max.saturating_sub(taken));
         let left = left.into_iter().min().unwrap_or_default();

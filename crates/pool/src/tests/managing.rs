@@ -58,6 +58,29 @@ async fn warming_makes_no_more_than_every_limit_leaves_room_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn two_warmings_at_once_make_no_more_than_may_idle() {
+    for policy in [
+        Policy::default().with_max_idle(4),
+        per_key(KeyLimits::default().with_max_idle(4)),
+    ] {
+        let stage = Stage::with(policy);
+        let [mut first, mut second] =
+            [3, 3].map(|count| by_hand(stage.pool.warm("a", count, stage.stable.dial())));
+        assert!(first.poll_once().is_pending() && second.poll_once().is_pending());
+        settled().await;
+        assert_eq!(stage.counts(), [0, 0, 4, 4]);
+        for dial in stage.dials() {
+            stage.arrive(dial).await;
+        }
+        let dialled = [first, second].map(|mut it| it.poll_once().map(Result::ok));
+        assert_eq!(dialled, [Poll::Ready(Some(3)), Poll::Ready(Some(1))]);
+        assert_eq!(stage.counts(), [4, 0, 0, 0]);
+        assert_eq!(stage.closed(), [0; 0]);
+        stage.audit();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn warming_closes_no_idle_connection_of_another_key() {
     for policy in [
         Policy::default().with_max_connections(4),

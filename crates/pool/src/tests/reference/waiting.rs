@@ -45,9 +45,11 @@ impl Reference {
         let (of_key, all) = (self.counts_of(lane.0), self.counts());
         let left = [
             limits.max_connections.saturating_sub(of_key.connections()),
-            limits.max_idle.saturating_sub(of_key.idle),
+            limits
+                .max_idle
+                .saturating_sub(of_key.idle + of_key.dialling),
             self.rules.max_connections - all.connections(),
-            self.rules.max_idle - all.idle,
+            self.rules.max_idle.saturating_sub(all.idle + all.dialling),
         ];
         let missing = count.saturating_sub(self.idle_in(lane));
         let room = left.into_iter().min().expect("four");
