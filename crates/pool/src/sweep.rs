@@ -70,7 +70,7 @@ impl<K: Key, T: Reusable> Drop for Watch<K, T> {
 
 /// Brings back a connection that has been looked at.
 pub(crate) fn keep<K: Key, T: Reusable>(shared: &Arc<Shared<K, T>>, sight: Sight<T>) {
-    let now = shared.moment();
+    let now = shared.now();
     shared.update(|ledger, after| ledger.keep(sight.slot, sight.connection, now, after));
 }
 

@@ -107,36 +107,29 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             .collect()
     }
 
-    /// Brings a connection back that has been looked at.
+    /// Brings a connection back that has been looked at: to the first who waits for it, else it
+    /// goes on idling, unless its time is over by now.
     pub(crate) fn keep(
         &mut self,
         slot: SlotIndex,
         connection: T,
-        now: Moment,
+        now: Now,
         after: &mut After<T, H>,
     ) {
-        let lane = self.slots[slot].lane;
         match self.slots[slot].state {
             SlotState::Looked { until } => {
+                let lane = self.slots[slot].lane;
                 self.lanes[lane].looked -= 1;
                 self.slots[slot].state = SlotState::Idle { connection, until };
-                let waiter = self.lanes[lane].line.oldest_for_any();
-                if let Some(waiter) = waiter
-                    && let Some(connection) = self.take_up(slot)
-                {
-                    let source = Source::Idle {
-                        idle_for: now.since(self.slots[slot].served),
-                    };
-                    self.deliver(waiter, slot, connection, source, now, after);
-                } else {
-                    // Who was to take it may have left.
-                    self.trim_idle(lane, after);
+                match self.fate_at_keeping(lane, slot, until, now) {
+                    Some(reason) => self.evict(slot, reason, after),
+                    None => self.hand_over_or_trim(lane, slot, now.mono, after),
                 }
-                self.settle(lane, now, after);
+                self.settle(lane, now.mono, after);
             }
             SlotState::Doomed(reason) => {
                 after.discard(Debris::Connection(connection));
-                self.looked_out(slot, reason, now, after);
+                self.looked_out(slot, reason, now.mono, after);
             }
             _ => after.discard(Debris::Connection(connection)),
         }
@@ -181,6 +174,48 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         home.is_swept = false;
         self.forget_home_if_unused(index, after);
         true
+    }
+
+    /// Why a connection that comes back from being looked at is neither handed on nor kept, if so.
+    fn fate_at_keeping(
+        &mut self,
+        lane: LaneIndex,
+        slot: SlotIndex,
+        until: Moment,
+        now: Now,
+    ) -> Option<Retirement> {
+        if let Some(reason) = self.slots[slot].fate(until, now) {
+            return Some(reason);
+        }
+        let waiter = self.lanes[lane].line.oldest_for_any()?;
+        if self.is_beyond_limit(self.lanes[lane].entry) {
+            Some(Retirement::OverLimit)
+        } else if self.owes_room(lane, waiter) {
+            Some(Retirement::MadeRoom)
+        } else {
+            None
+        }
+    }
+
+    fn hand_over_or_trim(
+        &mut self,
+        lane: LaneIndex,
+        slot: SlotIndex,
+        now: Moment,
+        after: &mut After<T, H>,
+    ) {
+        let waiter = self.lanes[lane].line.oldest_for_any();
+        if let Some(waiter) = waiter
+            && let Some(connection) = self.take_up(slot)
+        {
+            let source = Source::Idle {
+                idle_for: now.since(self.slots[slot].served),
+            };
+            self.deliver(waiter, slot, connection, source, now, after);
+        } else {
+            // Who was to take it may have left.
+            self.trim_idle(lane, after);
+        }
     }
 
     fn key_of(&self, slot: SlotIndex) -> &K {

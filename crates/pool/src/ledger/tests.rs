@@ -252,7 +252,7 @@ impl World {
             if has_ended {
                 ledger.looked_out(sight.slot, Retirement::Ended, now.mono, after);
             } else {
-                ledger.keep(sight.slot, sight.connection, now.mono, after);
+                ledger.keep(sight.slot, sight.connection, now, after);
             }
         });
     }

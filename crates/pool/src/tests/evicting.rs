@@ -1,9 +1,14 @@
 //! Closing idle connections: all, those of some keys, those that a predicate picks.
 
-use std::sync::mpsc;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Waker};
+use std::time::{Duration, SystemTime};
 
-use super::stage::{Stage, pass, seconds};
-use crate::{Policy, Retirement};
+use super::stage::{Stage, pass, seconds, settled};
+use crate::{Policy, Pool, Retirement};
 
 #[tokio::test(start_paused = true)]
 async fn idle_connections_are_closed_on_demand_all_or_those_of_a_key() {
@@ -153,4 +158,45 @@ async fn retired_connections_are_closed_on_demand_and_counted_apart() {
     let closes = stage.pool.stats().counters.closes;
     assert_eq!((closes.of(Retirement::Replaced), closes.total()), (1, 1));
     stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_time_ends_while_it_is_looked_at_is_not_lent() {
+    let policy = Policy::default().with_idle_timeout(Some(seconds(10)));
+    for (mono, wall, reason) in [
+        (seconds(10), seconds(10), Retirement::IdleTimeout),
+        (seconds(1), seconds(3), Retirement::Suspended),
+    ] {
+        let slept = Arc::new(AtomicU64::new(0));
+        let clock = Arc::clone(&slept);
+        let pool = Pool::builder(policy.clone())
+            .wall_clock(move || SystemTime::UNIX_EPOCH + seconds(clock.load(Ordering::SeqCst)));
+        let stage = Stage::of(pool.build());
+        let old = stage.idle("a", 1).await;
+        let mut ask = None;
+        stage.pool.evict(|_, _, _| {
+            let asked = ask.insert(stage.ask("a"));
+            assert!(asked.is_pending(), "it is being looked at");
+            advance_at_once(mono);
+            slept.store(wall.as_secs(), Ordering::SeqCst);
+            false
+        });
+        let mut ask = ask.expect("one was looked at");
+        assert!(!ask.is_woken(), "{reason:?}");
+        assert_eq!(stage.closed(), old);
+        settled().await;
+        stage.arrive(stage.dials()[0]).await;
+        assert_ne!(ask.lease().number, old[0]);
+        let closes = stage.pool.stats().counters.closes;
+        assert_eq!((closes.of(reason), closes.total()), (1, 2));
+        stage.audit();
+    }
+}
+
+/// Virtual time passes in the middle of something that is not async.
+fn advance_at_once(time: Duration) {
+    let mut passing = pin!(tokio::time::advance(time));
+    let mut cx = Context::from_waker(Waker::noop());
+    // The clock has gone on at the first poll; the second is for others to run.
+    let _ = passing.as_mut().poll(&mut cx);
 }

@@ -50,7 +50,6 @@ impl Run {
             seen.push((horse.number, *key, facts.age, facts.idle_for, facts.uses));
             odd(horse.number)
         });
-        self.settle();
         let now = Duration::from_millis(self.reference.now);
         let idle = self.reference.idle.iter();
         let mut expected: Vec<_> = idle
@@ -63,9 +62,10 @@ impl Run {
         seen.sort_unstable();
         expected.sort_unstable();
         assert_eq!(seen, expected, "what is shown of idle connections");
+        self.settle();
         let expected = self
             .reference
-            .close_idle(Retirement::Evicted, |it| odd(it.number));
+            .evict(Retirement::Evicted, |it| odd(it.number));
         assert_eq!(evicted, expected);
     }
 
@@ -77,7 +77,7 @@ impl Run {
         let retired = self.reference.retired.clone();
         let expected = self
             .reference
-            .close_idle(Retirement::Replaced, |it| retired.contains_key(&it.number));
+            .evict(Retirement::Replaced, |it| retired.contains_key(&it.number));
         assert_eq!(closed, expected);
     }
 

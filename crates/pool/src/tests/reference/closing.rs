@@ -20,6 +20,17 @@ impl Reference {
         meant.len()
     }
 
+    /// All idle connections are looked at: those that are meant are closed, which is counted, and
+    /// so are those whose time is over.
+    pub(crate) fn evict(&mut self, reason: Retirement, is_meant: impl Fn(&Conn) -> bool) -> usize {
+        for conn in self.idle.clone() {
+            if let Some(reason) = self.fate(&conn).filter(|_| !is_meant(&conn)) {
+                self.close_idle_one(conn, reason);
+            }
+        }
+        self.close_idle(reason, is_meant)
+    }
+
     /// The pool has closed a connection by itself: was it right?
     pub(crate) fn swept(&mut self, number: u32) {
         if self.closed.contains(&number) {
