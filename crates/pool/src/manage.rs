@@ -117,8 +117,9 @@ impl<K: Key, T: Reusable> Pool<K, T> {
 
     /// Lends nothing from here on. Idle connections say goodbye and close; who waits already is
     /// still served, and lent connections close when they are returned. Waits for all that until
-    /// `deadline` is over; then those who still wait fail, and dials are cancelled. Gives what was
-    /// left at that moment.
+    /// `deadline` is over; then those who still wait fail, dials are cancelled, and connections
+    /// whose goodbye has not ended close without it. Gives what was left at that moment; those
+    /// still saying goodbye are not counted, as they had left the pool before.
     ///
     /// # Cancel safety
     ///

@@ -34,15 +34,16 @@ pub struct Policy {
     /// The most idle connections in total; beyond it the one that has idled longest is closed.
     /// 512 by default. With zero, connections serve only those who already wait.
     pub max_idle: usize,
-    /// How long a connection may idle since it last served; `None` is without end. 50 seconds by default. With zero,
-    /// connections serve only those who already wait.
+    /// How long a connection may idle since it last served; `None` is without end. 50 seconds by
+    /// default. With zero, connections serve only those who already wait.
     ///
     /// What [`Reusable::idle_limit`](crate::Reusable::idle_limit) says shortens it further.
     pub idle_timeout: Option<Duration>,
     /// How old a connection may become; `None` is without end. Ten minutes by default. With zero,
     /// each connection serves one request.
     ///
-    /// It is looked at when a connection is lent and when it is returned, never in between.
+    /// It is looked at when a connection is lent, when it is returned, and by the sweeper while it
+    /// idles, never while it is lent.
     pub lifetime: Option<Duration>,
     /// By how many percent a connection's lifetime is made shorter or longer at random, so that
     /// connections opened together do not end together. 20 by default; more than 100 counts as 100,
