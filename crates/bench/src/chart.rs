@@ -89,7 +89,9 @@ impl Picture {
     fn bar(&mut self, bar: &Bar, scale: f64) {
         let (top, middle) = (self.bottom + 2.0, self.bottom + ROW / 2.0);
         let length = |value: f64| (value * scale).clamp(0.0, BAR_ROOM);
-        let Spread { low, median, high } = bar.value;
+        let Spread {
+            low, median, high, ..
+        } = bar.value;
         let kind = Kind::of(bar).class();
         self.shape(format_args!(
             "<rect class=\"{kind}\" x=\"{BARS}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\"/>",

@@ -5,17 +5,18 @@ use std::time::Instant;
 
 use crate::Failure;
 use crate::gauge::{self, Gauge};
-use crate::options::{DropsPlan, EverythingPlan, GaugePlan, Plan};
+use crate::options::{DropsPlan, EverythingPlan, GaugePlan, Plan, Publishing};
 use crate::part::Part;
 use crate::record::{Answer, Record};
 use crate::scenario::{self, Scenario};
 use crate::scenarios::{head_parse, small_get, stale_drops};
-use crate::{heads, publish, readings, report, rounds};
+use crate::{heads, publish, quiet, readings, report, rounds};
 
 /// Writes `report.md`, `report.json` and pictures. What was answered is written as soon as it is
 /// known; a question that cannot be answered stops no other.
 pub(crate) fn run(plan: &EverythingPlan) -> Result<(), Failure> {
     fs::create_dir_all(&plan.out)?;
+    quiet::await_quiet();
     let begun = Instant::now();
     let mut questions = Question::all();
     questions.retain(|question| plan.wants(question.name()));
@@ -23,7 +24,7 @@ pub(crate) fn run(plan: &EverythingPlan) -> Result<(), Failure> {
         questions.retain(|question| !matches!(question, Question::Peers));
     }
     let all = questions.len();
-    let mut record = Record::begin();
+    let mut record = Record::begin(plan.asked.clone());
     for (number, question) in questions.into_iter().enumerate() {
         let (name, seconds) = (question.name(), begun.elapsed().as_secs());
         eprintln!("== {} of {all}: {name} (at {seconds} s)", number + 1);
@@ -33,13 +34,18 @@ pub(crate) fn run(plan: &EverythingPlan) -> Result<(), Failure> {
     }
     let seconds = begun.elapsed().as_secs();
     println!("{} ({seconds} s)", plan.out.join("report.md").display());
-    if plan.is_to_publish {
-        publish::publish(&record)?;
+    if let Publishing::Yes(demand) = plan.publishing {
+        publish::publish(&record, demand)?;
     }
     match record.unanswered().as_slice() {
         [] => Ok(()),
         names => Err(format!("without an answer: {}", names.join(", ")).into()),
     }
+}
+
+/// The names of all questions, in their order.
+pub(crate) fn names() -> Vec<&'static str> {
+    Question::all().iter().map(Question::name).collect()
 }
 
 enum Question {

@@ -31,6 +31,7 @@ pub(crate) fn part(findings: &[Finding]) -> Part {
         text: table(findings),
         document: document(findings),
         charts: counted.map(Finding::chart).collect(),
+        disturbances: Vec::new(),
     }
 }
 

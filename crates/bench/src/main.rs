@@ -4,7 +4,8 @@
 //! cargo run --release -p bench                    everything; report.md, report.json and pictures
 //!                                                 in target/bench, or with --out elsewhere
 //! cargo run --release -p bench -- --publish       the same with all peers, and BENCHMARKS.md,
-//!                                                 README.md and charts/ show it afterwards
+//!                                                 README.md and charts/ show it afterwards; it takes
+//!                                                 --partial where it is not whole
 //! cargo run --release -p bench -- publish         they show the last run, as target/bench has it
 //! cargo run --release -p bench -- small-get       one question; --json, --case WORD, --rounds N,
 //!                                                 --requests N, --in-flight N, --threads N,
@@ -63,6 +64,7 @@ mod part;
 mod places;
 mod probe;
 mod publish;
+mod quiet;
 mod readings;
 mod record;
 mod report;
@@ -111,7 +113,9 @@ fn run() -> Result<(), Failure> {
             stale_drops::part(&plan, &stale_drops::measure(&plan)?).print(plan.output)
         }
         Command::Gauge(plan) => readings::part(&plan, &readings::take(&plan)?).print(plan.output),
-        Command::Publish(folder) => publish::publish(&record::Record::load(&folder)?),
+        Command::Publish(folder, demand) => {
+            publish::publish(&record::Record::load(&folder)?, demand)
+        }
         Command::CheckBudgets => budgets::check(),
         Command::WriteBudgets => budgets::write(),
         Command::Walk(path, count) => {

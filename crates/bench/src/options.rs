@@ -16,13 +16,14 @@ use crate::cpu::Cores;
 use crate::gauge::Row;
 use crate::load::Load;
 use crate::places;
+use crate::publish::Demand;
 use crate::scenario;
 use crate::scenarios::head_parse::{self, Heads};
 use crate::scenarios::stale_drops;
 
 pub(crate) use crate::options::child::{heads_words, hot_words, load_words, serve_words};
 pub(crate) use crate::options::drops::DropsPlan;
-pub(crate) use crate::options::everything::EverythingPlan;
+pub(crate) use crate::options::everything::{EverythingPlan, Publishing};
 pub(crate) use crate::options::gauge::{GaugePlan, read_words};
 pub(crate) use crate::options::plan::Plan;
 use crate::options::words::Words;
@@ -47,7 +48,7 @@ pub(crate) enum Command {
         count: usize,
     },
     /// Shows the run that was written to this folder.
-    Publish(PathBuf),
+    Publish(PathBuf, Demand),
     CheckBudgets,
     WriteBudgets,
     /// A child: heads are read.
@@ -73,12 +74,10 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
             Some("--write") => Ok(Command::WriteBudgets),
             Some(other) => Err(words::unknown(other)),
         },
-        Some("publish") => Ok(Command::Publish(
-            words.next().map_or_else(places::output, Into::into),
-        )),
+        Some("publish") => publish_words(words),
         Some(head_parse::NAME) => heads_output(words).map(Command::CountHeads),
         Some(stale_drops::NAME) => DropsPlan::parse(words).map(Command::CountFailures),
-        None | Some("--out" | "--rounds" | "--peers" | "--only" | "--publish") => {
+        None | Some("--out" | "--rounds" | "--peers" | "--only" | "--publish" | "--partial") => {
             EverythingPlan::parse(first, words).map(Command::Everything)
         }
         Some(name) => {
@@ -94,9 +93,9 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
 
 pub(crate) fn usage() -> String {
     let mut text = String::from(
-        "bench [--publish] [--out FOLDER] [--rounds N] [--peers NAME,NAME] [--only NAME,NAME]:\n\
+        "bench [--publish [--partial]] [--out FOLDER] [--rounds N] [--peers NAME,NAME] [--only NAME,NAME]:\n\
          \x20              everything, and a report\n\
-         bench publish [FOLDER]: the last run's report into BENCHMARKS.md, README.md and charts\n\
+         bench publish [--partial] [FOLDER]: the last run's report into BENCHMARKS.md, README.md and charts\n\
          bench SCENARIO [--json] [--case WORD] [--rounds N] [--requests N] [--in-flight N]\n\
          \x20              [--threads N] [--clients NAME,NAME] [--cores apart|free]\n\
          bench GAUGE [--json] [--rounds N] [--count N] [--rows NAME,NAME]\n\
@@ -123,6 +122,17 @@ pub(crate) fn usage() -> String {
     }
     text += "head-parse knows --json only, stale-drops --json and --requests\n";
     text
+}
+
+fn publish_words(mut words: Words<impl Iterator<Item = String>>) -> Result<Command, Failure> {
+    let (mut folder, mut demand) = (places::output(), Demand::Whole);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--partial" => demand = Demand::Partial,
+            _ => folder = word.into(),
+        }
+    }
+    Ok(Command::Publish(folder, demand))
 }
 
 fn heads_output(mut words: Words<impl Iterator<Item = String>>) -> Result<Output, Failure> {

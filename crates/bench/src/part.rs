@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::Failure;
 use crate::chart::Chart;
 use crate::options::Output;
+use crate::quiet::Disturbance;
 
 #[derive(Deserialize, Serialize)]
 pub(crate) struct Part {
@@ -16,6 +17,8 @@ pub(crate) struct Part {
     /// Figures for machines.
     pub(crate) document: Value,
     pub(crate) charts: Vec<Chart>,
+    /// One for each round in which time was measured.
+    pub(crate) disturbances: Vec<Disturbance>,
 }
 
 impl Part {

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use crate::Failure;
 use crate::chart;
+use crate::everything;
 use crate::places;
 use crate::publish::pictures::pictures;
 use crate::record::Record;
@@ -26,11 +27,29 @@ pub(crate) fn report(record: &Record, folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Of what is published.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Demand {
+    Whole,
+    /// A part will do.
+    Partial,
+}
+
 /// `BENCHMARKS.md`, the block of figures in `README.md`, and the selected pictures.
-pub(crate) fn publish(record: &Record) -> Result<(), Failure> {
+///
+/// # Errors
+///
+/// Where the run is not whole, and that was demanded: all stays as it was.
+pub(crate) fn publish(record: &Record, demand: Demand) -> Result<(), Failure> {
+    let lacks = record.lacks(&everything::names());
+    if demand == Demand::Whole && !lacks.is_empty() {
+        let lacks = lacks.join("; ");
+        return Err(format!("nothing is published but by --partial: {lacks}").into());
+    }
     let here = places::here();
     let (top, charts) = (here.join("../.."), here.join("charts"));
     fs::create_dir_all(&charts)?;
+    clear(&charts)?;
     draw(record, &charts)?;
     fs::write(top.join("BENCHMARKS.md"), page::page(record, CHARTS))?;
     let readme = top.join("README.md");
@@ -40,6 +59,17 @@ pub(crate) fn publish(record: &Record) -> Result<(), Failure> {
         "BENCHMARKS.md, README.md and {CHARTS} show the run of {}",
         record.about.date
     );
+    Ok(())
+}
+
+/// Of pictures of another run.
+fn clear(charts: &Path) -> Result<(), Failure> {
+    for entry in fs::read_dir(charts)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "svg") {
+            fs::remove_file(path)?;
+        }
+    }
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use crate::child;
 use crate::gauge::{Figures, Row};
 use crate::options::GaugePlan;
 use crate::part::Part;
+use crate::quiet::{Disturbance, Watch};
 use crate::spread::Spread;
 
 /// One row's figures, so many a round.
@@ -16,8 +17,14 @@ pub(crate) struct Reading {
     rounds: Vec<Figures>,
 }
 
+/// All rows' readings, and what others did meanwhile, round by round.
+pub(crate) struct Readings {
+    rows: Vec<Reading>,
+    disturbances: Vec<Disturbance>,
+}
+
 /// Every row once, then every row again.
-pub(crate) fn take(plan: &GaugePlan) -> Result<Vec<Reading>, Failure> {
+pub(crate) fn take(plan: &GaugePlan) -> Result<Readings, Failure> {
     let rows = plan.rows.iter();
     let mut readings: Vec<_> = rows
         .map(|row| Reading {
@@ -25,7 +32,9 @@ pub(crate) fn take(plan: &GaugePlan) -> Result<Vec<Reading>, Failure> {
             rounds: Vec::with_capacity(plan.rounds),
         })
         .collect();
+    let mut disturbances = Vec::with_capacity(plan.rounds);
     for round in 0..plan.rounds {
+        let watch = Watch::begin();
         for place in 0..readings.len() {
             // Each round begins with another row, so that none always follows the same one.
             let turn = (place + round) % readings.len();
@@ -42,11 +51,19 @@ pub(crate) fn take(plan: &GaugePlan) -> Result<Vec<Reading>, Failure> {
             }
             rounds.push(figures);
         }
+        disturbances.push(watch.end());
     }
-    Ok(readings)
+    Ok(Readings {
+        rows: readings,
+        disturbances,
+    })
 }
 
-pub(crate) fn part(plan: &GaugePlan, readings: &[Reading]) -> Part {
+pub(crate) fn part(plan: &GaugePlan, readings: &Readings) -> Part {
+    let Readings {
+        rows: readings,
+        disturbances,
+    } = readings;
     let units = plan.gauge.units.iter().enumerate();
     let charts = units.map(|(unit, name)| Chart {
         title: format!("{} {}", plan.count, plan.gauge.counted),
@@ -62,6 +79,7 @@ pub(crate) fn part(plan: &GaugePlan, readings: &[Reading]) -> Part {
         text: table(plan, readings),
         document: document(plan, readings),
         charts: charts.collect(),
+        disturbances: disturbances.clone(),
     }
 }
 
@@ -106,10 +124,10 @@ fn table(plan: &GaugePlan, readings: &[Reading]) -> String {
         for reading in readings {
             let spread = reading.spread(unit);
             text += &format!(
-                "{:<14}{:>9.0}{:>6.1}%{:>8.2}\n",
+                "{:<14}{:>9.0} {}{:>8.2}\n",
                 reading.row.name,
                 spread.median,
-                spread.percent(),
+                spread.column(),
                 reading.ratio(&readings[0], unit),
             );
         }

@@ -24,11 +24,14 @@ pub(crate) struct About {
     pub(crate) machine: String,
     pub(crate) system: String,
     pub(crate) compiler: String,
-    /// What else the machine did when the run began.
-    pub(crate) load: String,
     /// As locked, one after another.
     pub(crate) versions: String,
+    pub(crate) asked: Asked,
 }
+
+/// The options that make a run smaller than it is by default.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Asked(Vec<String>);
 
 /// What came of one question.
 #[derive(Deserialize, Serialize)]
@@ -38,9 +41,9 @@ pub(crate) enum Answer {
 }
 
 impl Record {
-    pub(crate) fn begin() -> Self {
+    pub(crate) fn begin(asked: Asked) -> Self {
         Self {
-            about: About::now(),
+            about: About::now(asked),
             answers: Vec::new(),
         }
     }
@@ -81,6 +84,49 @@ impl Record {
             .collect()
     }
 
+    /// What a whole run has and this one does not; `names` are all questions.
+    pub(crate) fn lacks(&self, names: &[&str]) -> Vec<String> {
+        let is_known = |name: &str| self.answers.iter().any(|answer| answer.name() == name);
+        let unasked = names.iter().filter(|name| !is_known(name));
+        let unasked = unasked.map(|name| format!("{name} was not asked"));
+        let unanswered = self.unanswered().into_iter();
+        let unanswered = unanswered.map(|name| format!("{name} has no answer"));
+        self.about
+            .asked
+            .0
+            .iter()
+            .cloned()
+            .chain(unasked)
+            .chain(unanswered)
+            .collect()
+    }
+
+    /// What others did meanwhile, and a word of warning where that was much.
+    pub(crate) fn others(&self) -> String {
+        let rounds = || {
+            let parts = self.parts();
+            parts.flat_map(|part| {
+                part.disturbances
+                    .iter()
+                    .map(|round| (round.cores(), &part.name))
+            })
+        };
+        let all = rounds().count();
+        let worst = rounds().max_by(|(one, _), (other, _)| one.total_cmp(other));
+        let Some((worst, name)) = worst else {
+            return String::new();
+        };
+        let rough = rounds().filter(|(cores, _)| *cores > ROUGH).count();
+        let told = format!(
+            "Other programs, and machines on the same host, had {worst:.2} of a core in the worst \
+             round ({name}), and more than {ROUGH} in {rough} of {all} rounds."
+        );
+        match rough {
+            0 => told,
+            _ => format!("**{told} Times of such rounds are rough.**"),
+        }
+    }
+
     pub(crate) fn seconds(&self) -> u64 {
         let seconds = self.answers.iter().map(|answer| match answer {
             Answer::Answered { seconds, .. } => *seconds,
@@ -90,24 +136,38 @@ impl Record {
     }
 }
 
-impl About {
-    /// A word of warning where the machine had other things to do.
-    pub(crate) fn caution(&self) -> &'static str {
-        match self.load.parse() {
-            Ok(..1.0_f64) => "",
-            _ => "**The machine did other things meanwhile: its times are rough.**\n",
+impl Answer {
+    fn name(&self) -> &str {
+        match self {
+            Self::Answered { part, .. } => &part.name,
+            Self::Skipped { name, .. } => name,
         }
     }
+}
 
-    fn now() -> Self {
-        let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+impl Asked {
+    pub(crate) fn narrow(&mut self, option: String) {
+        self.0.push(option);
+    }
+
+    pub(crate) fn is_narrowed(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    pub(crate) fn told(&self) -> String {
+        self.0.join(" ")
+    }
+}
+
+impl About {
+    fn now(asked: Asked) -> Self {
         Self {
             date: told_by("date", &["--utc", "+%F"]),
             machine: machine(),
             system: told_by("uname", &["-srm"]),
             compiler: told_by("rustc", &["--version"]),
-            load: load.split(' ').next().unwrap_or_default().to_owned(),
             versions: versions(),
+            asked,
         }
     }
 }
@@ -144,6 +204,9 @@ fn told_by(program: &str, words: &[&str]) -> String {
     )
 }
 
+/// So much of a core for others is seen in the figures.
+const ROUGH: f64 = 0.15;
+
 /// How the failure ends where it does not matter.
 const NOT_INSTALLED: &str = "is not installed";
 
@@ -163,7 +226,30 @@ const MEASURED: [&str; 9] = [
 
 #[cfg(test)]
 mod tests {
-    use super::versions;
+    use super::{Answer, Asked, Record, versions};
+
+    #[test]
+    fn a_run_tells_what_it_lacks() {
+        let mut asked = Asked::default();
+        asked.narrow("--rounds 1".to_owned());
+        let mut record = Record::begin(asked);
+        let skipped = |name: &str, because: &str| Answer::Skipped {
+            name: name.to_owned(),
+            because: because.to_owned(),
+        };
+        record.answers.push(skipped("upload", "postrider failed"));
+        record
+            .answers
+            .push(skipped("nginx", "nginx is not installed"));
+        assert_eq!(
+            record.lacks(&["upload", "nginx", "compile"]),
+            [
+                "--rounds 1",
+                "compile was not asked",
+                "upload has no answer"
+            ]
+        );
+    }
 
     #[test]
     fn each_peer_is_told_with_the_version_that_is_locked() {

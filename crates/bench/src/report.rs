@@ -16,8 +16,9 @@ use crate::scenario::Shown;
 pub(crate) use crate::report::table::or_dash;
 
 pub(crate) fn part(plan: &Plan, findings: &[Finding]) -> Part {
-    let findings = findings.iter();
+    let disturbances = findings.iter().flat_map(|finding| &finding.disturbances);
     let comparisons: Vec<_> = findings
+        .iter()
         .map(|finding| Comparison::new(plan, finding))
         .collect();
     let rests = difference::rests(&plan.scenario, &comparisons);
@@ -32,6 +33,7 @@ pub(crate) fn part(plan: &Plan, findings: &[Finding]) -> Part {
         text: tables.join("\n") + "\n" + table::LEGEND,
         document: document::document(plan, &comparisons, &rests),
         charts: charts.chain(rests.iter().map(Rest::chart)).collect(),
+        disturbances: disturbances.copied().collect(),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::clients::Client;
 use crate::load::{Keeping, Load};
 use crate::options::Plan;
 use crate::probe::{Quantity, Sample};
+use crate::quiet::{Disturbance, Watch};
 use crate::scenario::{Case, Door, Tracing};
 use crate::server::doors::Arrivals;
 use crate::syscalls::{self, Syscalls};
@@ -14,6 +15,8 @@ use crate::syscalls::{self, Syscalls};
 pub(crate) struct Finding {
     pub(crate) case: Case,
     pub(crate) results: Vec<ClientResult>,
+    /// One a round.
+    pub(crate) disturbances: Vec<Disturbance>,
 }
 
 /// One client's figures.
@@ -30,15 +33,12 @@ pub(crate) fn measure(plan: &Plan) -> Result<Vec<Finding>, Failure> {
     cases
         .map(|case| {
             let server = plan.start_server(case)?;
-            Ok(Finding {
-                case: case.clone(),
-                results: measure_case(plan, case, &server)?,
-            })
+            measure_case(plan, case, &server)
         })
         .collect()
 }
 
-fn measure_case(plan: &Plan, case: &Case, server: &Server) -> Result<Vec<ClientResult>, Failure> {
+fn measure_case(plan: &Plan, case: &Case, server: &Server) -> Result<Finding, Failure> {
     let load = load(plan, case, server);
     let heap_load = Load {
         quantity: Quantity::Heap,
@@ -59,7 +59,9 @@ fn measure_case(plan: &Plan, case: &Case, server: &Server) -> Result<Vec<ClientR
             },
         });
     }
+    let mut disturbances = Vec::with_capacity(rounds);
     for round in 0..rounds {
+        let watch = Watch::begin();
         for place in 0..results.len() {
             // Each round begins with another client, so that none always follows the same one.
             let turn = (place + round) % results.len();
@@ -73,8 +75,13 @@ fn measure_case(plan: &Plan, case: &Case, server: &Server) -> Result<Vec<ClientR
             );
             result.times.push(sample);
         }
+        disturbances.push(watch.end());
     }
-    Ok(results)
+    Ok(Finding {
+        case: case.clone(),
+        results,
+        disturbances,
+    })
 }
 
 fn run(client: &Client, load: &Load, case: &Case, server: &Server) -> Result<Sample, Failure> {

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 /// The median and the quartiles around it.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Spread {
+    /// Of so many values.
+    rounds: usize,
     pub(crate) low: f64,
     pub(crate) median: f64,
     pub(crate) high: f64,
@@ -15,6 +17,7 @@ impl Spread {
     /// Of one value that is always the same.
     pub(crate) fn exactly(value: f64) -> Self {
         Self {
+            rounds: 1,
             low: value,
             median: value,
             high: value,
@@ -25,6 +28,7 @@ impl Spread {
         let mut values: Vec<f64> = values.collect();
         values.sort_by(f64::total_cmp);
         Self {
+            rounds: values.len(),
             low: quantile(&values, 0.25),
             median: quantile(&values, 0.5),
             high: quantile(&values, 0.75),
@@ -34,6 +38,7 @@ impl Spread {
     /// In another unit.
     pub(crate) fn scaled(self, by: f64) -> Self {
         Self {
+            rounds: self.rounds,
             low: self.low * by,
             median: self.median * by,
             high: self.high * by,
@@ -43,19 +48,34 @@ impl Spread {
     /// With a part taken away that is known well.
     pub(crate) fn less(self, part: f64) -> Self {
         Self {
+            rounds: self.rounds,
             low: self.low - part,
             median: self.median - part,
             high: self.high - part,
         }
     }
 
-    /// Half of what the middle half of the values spans, in percent of the median.
-    pub(crate) fn percent(self) -> f64 {
-        (self.high - self.low) / 2.0 / self.median * 100.0
+    /// Half of what the middle half of the values spans, in percent of the median. One value tells
+    /// nothing of it.
+    pub(crate) fn percent(self) -> Option<f64> {
+        let percent = (self.high - self.low) / 2.0 / self.median * 100.0;
+        (self.rounds > 1).then_some(percent)
+    }
+
+    /// The same in six columns.
+    pub(crate) fn column(self) -> String {
+        match self.percent() {
+            None => format!("{:>6}", "-"),
+            Some(percent) => format!("{percent:>5.1}%"),
+        }
     }
 
     pub(crate) fn to_json(self) -> Value {
-        json!({ "median": self.median, "quartiles": [self.low, self.high] })
+        json!({
+            "median": self.median,
+            "quartiles": [self.low, self.high],
+            "rounds": self.rounds,
+        })
     }
 }
 
@@ -80,7 +100,13 @@ mod tests {
     fn a_spread_is_the_median_and_its_quartiles() {
         let spread = Spread::of([5.0, 1.0, 2.0, 4.0, 3.0].into_iter());
         assert_eq!((spread.low, spread.median, spread.high), (2.0, 3.0, 4.0));
-        assert!((spread.percent() - 100.0 / 3.0).abs() < 1e-9);
+        assert!((spread.percent().unwrap() - 100.0 / 3.0).abs() < 1e-9);
         assert_eq!(Spread::of([1.0, 2.0].into_iter()).median, 1.5);
+    }
+
+    #[test]
+    fn one_round_has_no_spread() {
+        assert_eq!(Spread::of([1.0].into_iter()).column(), "     -");
+        assert_eq!(Spread::of([1.0, 1.0].into_iter()).column(), "  0.0%");
     }
 }

@@ -5,7 +5,7 @@ use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use serde_json::Value;
 
-use super::program::{self, Program};
+use super::program::{self, Program, Runtime};
 use crate::Failure;
 use crate::gauge::{Figures, Gauge, Row};
 
@@ -55,6 +55,7 @@ pub(crate) fn gauge() -> Gauge {
 const POSTRIDER: Program = Program {
     name: "postrider",
     dependencies: "postrider = { path = \"HERE/../postrider\" }",
+    runtime: Runtime::Tokio,
     files: &[("main.rs", include_str!("programs/postrider.rs"))],
 };
 
@@ -64,12 +65,14 @@ const HYPER_UTIL: Program = Program {
 hyper-rustls = { version = \"0.27.10\", default-features = false, \
                    features = [\"http1\", \"ring\", \"webpki-tokio\"] }
 hyper-util = { version = \"0.1.21\", features = [\"client-legacy\", \"http1\", \"tokio\"] }",
+    runtime: Runtime::Tokio,
     files: &[("main.rs", include_str!("programs/hyper_util.rs"))],
 };
 
 const REQWEST: Program = Program {
     name: "reqwest",
     dependencies: "reqwest = \"0.13.5\"",
+    runtime: Runtime::Tokio,
     files: &[("main.rs", include_str!("programs/reqwest.rs"))],
 };
 
@@ -80,12 +83,14 @@ const REQWEST_LEAN: Program = Program {
                    features = [\"rustls-no-provider\"] }
 rustls = { version = \"0.23.46\", default-features = false, features = [\"ring\", \"std\", \"tls12\"] }
 webpki-roots = \"1.0.7\"",
+    runtime: Runtime::Tokio,
     files: &[("main.rs", include_str!("programs/reqwest_lean.rs"))],
 };
 
 const UREQ: Program = Program {
     name: "ureq",
     dependencies: "ureq = \"3.5.2\"",
+    runtime: Runtime::None,
     files: &[("main.rs", include_str!("programs/ureq.rs"))],
 };
 
@@ -120,7 +125,14 @@ fn cpu(usage: Usage) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::crates;
+    use super::{POSTRIDER, UREQ, crates};
+
+    #[test]
+    fn a_program_that_blocks_is_built_without_a_runtime() {
+        assert!(POSTRIDER.manifest().contains("\ntokio = "));
+        assert!(!UREQ.manifest().contains("tokio"));
+        assert!(UREQ.manifest().contains("[dependencies]\nureq = "));
+    }
 
     #[test]
     fn a_crate_counts_once_however_often_it_is_compiled() {

@@ -11,8 +11,17 @@ pub(super) struct Program {
     pub(super) name: &'static str,
     /// Lines of the manifest; `HERE` is this crate's folder.
     pub(super) dependencies: &'static str,
+    pub(super) runtime: Runtime,
     /// By name, in `src`.
     pub(super) files: &'static [(&'static str, &'static str)],
+}
+
+/// What the program waits in.
+#[derive(Clone, Copy)]
+pub(super) enum Runtime {
+    Tokio,
+    /// It blocks.
+    None,
 }
 
 impl Program {
@@ -34,13 +43,16 @@ impl Program {
         Ok(place)
     }
 
-    fn manifest(&self) -> String {
+    pub(super) fn manifest(&self) -> String {
         let here = places::here().display().to_string();
         let dependencies = self.dependencies.replace("HERE", &here);
+        let runtime = match self.runtime {
+            Runtime::Tokio => "tokio = { version = \"1\", features = [\"net\", \"rt\"] }\n",
+            Runtime::None => "",
+        };
         format!(
             "[package]\nname = \"program\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
-             [dependencies]\n{dependencies}\n\
-             tokio = {{ version = \"1\", features = [\"net\", \"rt\"] }}\n\n[workspace]\n"
+             [dependencies]\n{dependencies}\n{runtime}\n[workspace]\n"
         )
     }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use super::words::{Words, unknown};
 use crate::Failure;
 use crate::places;
+use crate::publish::Demand;
+use crate::record::Asked;
 
 /// What was asked for.
 pub(crate) struct EverythingPlan {
@@ -15,9 +17,18 @@ pub(crate) struct EverythingPlan {
     /// Clients that are programs of their own, for a question of theirs.
     pub(crate) peers: Option<String>,
     /// Whether the repository's pages and pictures are to show it.
-    pub(crate) is_to_publish: bool,
+    pub(crate) publishing: Publishing,
     /// Names of questions; none means all.
     only: Vec<String>,
+    /// The words themselves.
+    pub(crate) asked: Asked,
+}
+
+/// What becomes of the repository's pages.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Publishing {
+    No,
+    Yes(Demand),
 }
 
 impl EverythingPlan {
@@ -30,23 +41,39 @@ impl EverythingPlan {
             out: places::output(),
             rounds: ROUNDS,
             peers: None,
-            is_to_publish: false,
+            publishing: Publishing::No,
             only: Vec::new(),
+            asked: Asked::default(),
         };
+        let (mut is_to_publish, mut demand) = (false, Demand::Whole);
         let mut next = first;
         while let Some(option) = next {
             match option.as_str() {
                 "--out" => plan.out = words.word()?.into(),
-                "--rounds" => plan.rounds = words.positive()?,
+                "--rounds" => {
+                    plan.rounds = words.positive()?;
+                    plan.asked.narrow(format!("--rounds {}", plan.rounds));
+                }
                 "--peers" => plan.peers = Some(words.word()?),
                 "--publish" => {
-                    plan.is_to_publish = true;
+                    is_to_publish = true;
                     plan.peers.get_or_insert_with(|| ALL_PEERS.to_owned());
                 }
-                "--only" => plan.only = words.word()?.split(',').map(str::to_owned).collect(),
+                "--partial" => demand = Demand::Partial,
+                "--only" => {
+                    let names = words.word()?;
+                    plan.only = names.split(',').map(str::to_owned).collect();
+                    plan.asked.narrow(format!("--only {names}"));
+                }
                 other => return Err(unknown(other)),
             }
             next = words.next();
+        }
+        if is_to_publish {
+            plan.publishing = Publishing::Yes(demand);
+            if demand == Demand::Whole && plan.asked.is_narrowed() {
+                return Err(format!("{}: only --partial publishes this", plan.asked.told()).into());
+            }
         }
         Ok(plan)
     }
@@ -83,5 +110,15 @@ mod tests {
             panic!("it should be understood");
         };
         assert!(plan.wants("download"));
+    }
+
+    #[test]
+    fn a_part_is_published_only_where_that_is_meant() {
+        let parsed = |line: &str| parse(line.split_whitespace().map(str::to_owned));
+        for line in ["--publish --rounds 1", "--only upload --publish"] {
+            assert!(parsed(line).is_err(), "{line}");
+            assert!(parsed(&format!("{line} --partial")).is_ok(), "{line}");
+        }
+        assert!(parsed("--publish").is_ok());
     }
 }

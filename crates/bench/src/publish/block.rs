@@ -20,14 +20,15 @@ pub(super) fn renew(text: &str, block: &str) -> Result<String, Failure> {
 pub(super) fn block(record: &Record, charts: &str) -> String {
     let about = &record.about;
     let mut text = format!(
-        "One run of {} on {} ({}).\n{}\
-         CPU is the client's own, user and system, on one worker thread over loopback.\n{}\n\
+        "One run of {} on {} ({}).\n{}\n\
+         CPU is the client's own, user and system, over loopback; on one worker thread\n\
+         where nothing else is said.\n{}\n\
          [BENCHMARKS.md](BENCHMARKS.md) has all figures and settings, what was promised and\n\
          what is missed, and how to repeat it: `cargo run --release -p bench`.\n\n{}",
         about.date,
         about.machine,
         about.system,
-        about.caution(),
+        record.others(),
         promises::summary(record),
         table(record),
     );

@@ -27,18 +27,26 @@ pub(super) fn page(record: &Record, charts: &str) -> String {
 fn about(record: &Record) -> String {
     let about = &record.about;
     format!(
-        "- date: {}\n- machine: {}; load when it began: {}\n- system: {}\n- compiler: {}\n\
+        "- date: {}\n- machine: {}\n- system: {}\n- compiler: {}\n\
          - versions: {}\n- one run of {} minutes; to repeat it:\n  \
-         `cargo run --release -p bench -- --publish`, which writes this page and its pictures\n\n{}",
+         `cargo run --release -p bench -- --publish{}`, which writes this page and its pictures\n\n{}",
         about.date,
         about.machine,
-        about.load,
         about.system,
         about.compiler,
         about.versions,
         record.seconds().div_ceil(60),
-        about.caution(),
+        asked(record),
+        record.others() + "\n",
     )
+}
+
+/// So that a page of a part of a run says how it came about.
+fn asked(record: &Record) -> String {
+    match &record.about.asked {
+        asked if asked.is_narrowed() => format!(" --partial {}", asked.told()),
+        _ => String::new(),
+    }
 }
 
 fn shown(record: &Record, charts: &str) -> String {

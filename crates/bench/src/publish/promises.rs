@@ -124,12 +124,12 @@ mod tests {
 
     use super::{promises, section};
     use crate::part::Part;
-    use crate::record::{Answer, Record};
+    use crate::record::{Answer, Asked, Record};
     use crate::{gauge, scenario};
 
     #[test]
     fn every_promise_is_about_a_case_that_is_measured() {
-        for promise in promises(&Record::begin()) {
+        for promise in promises(&Record::begin(Asked::default())) {
             let Some(scenario) = scenario::find(promise.question) else {
                 let is_gauge = gauge::find(promise.question).is_some();
                 assert!(is_gauge || promise.question == "stale-drops");
@@ -151,7 +151,7 @@ mod tests {
             client("postrider", 8.0),
             client("hyper-util", 10.0),
         ];
-        let mut record = Record::begin();
+        let mut record = Record::begin(Asked::default());
         record.answers.push(Answer::Answered {
             part: Part {
                 name: "small-get".to_owned(),
@@ -159,6 +159,7 @@ mod tests {
                 text: String::new(),
                 document: json!({ "cases": [{ "case": "64 at a time", "clients": clients }] }),
                 charts: Vec::new(),
+                disturbances: Vec::new(),
             },
             seconds: 1,
         });

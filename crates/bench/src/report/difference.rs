@@ -49,9 +49,9 @@ impl Rest {
         );
         for &(name, rest) in &self.clients {
             text += &format!(
-                "{name:<10}{:>8.2}{:>5.1}%{:>6}{:>6}\n",
+                "{name:<10}{:>8.2}{}{:>6}{:>6}\n",
                 rest.median,
-                rest.percent(),
+                rest.column(),
                 or_dash(self.to(rest, "bare")),
                 or_dash(self.to(rest, "hyper-util")),
             );

@@ -49,10 +49,10 @@ fn costs(comparison: &Comparison<'_>) -> String {
     );
     for figures in &comparison.figures {
         text += &format!(
-            "{:<10}{:>8.2}{:>5.1}%{:>8.2}{:>8.2}{:>8.2}{:>7}{:>8}{:>6}{:>6}{:>6}\n",
+            "{:<10}{:>8.2}{}{:>8.2}{:>8.2}{:>8.2}{:>7}{:>8}{:>6}{:>6}{:>6}\n",
             figures.name,
             figures.cpu.median * scale,
-            figures.cpu.percent(),
+            figures.cpu.column(),
             figures.user.median * scale,
             figures.system.median * scale,
             figures.wall.median * scale,

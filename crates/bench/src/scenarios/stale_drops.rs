@@ -58,6 +58,7 @@ pub(crate) fn part(plan: &DropsPlan, findings: &[Finding]) -> Part {
                     .collect(),
             })
             .collect(),
+        disturbances: Vec::new(),
     }
 }
 
