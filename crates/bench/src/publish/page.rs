@@ -2,7 +2,7 @@
 
 use super::pictures::pictures;
 use super::promises;
-use crate::clients::{self, Client};
+use crate::part::Part;
 use crate::record::{Answer, Record};
 
 /// `charts` is the folder of the pictures, as seen from the page.
@@ -19,7 +19,7 @@ pub(super) fn page(record: &Record, charts: &str) -> String {
     let all: Vec<_> = parts
         .into_iter()
         .chain(answers)
-        .chain([settings()])
+        .chain([settings(record), EVIDENCE.to_owned()])
         .collect();
     all.join("\n")
 }
@@ -68,15 +68,29 @@ fn answer(answer: &Answer) -> String {
     }
 }
 
-fn settings() -> String {
-    let outside = clients::outside::ALL.iter().map(|outside| &outside.client);
-    let all = clients::ALL.iter().chain(outside);
-    let line = |client: &Client| format!("- **{}**: {}\n", client.name, client.settings);
-    format!(
-        "## Settings of the clients\n\n{}",
-        all.map(line).collect::<String>()
-    )
+/// Of the clients that took part, as the record has them.
+fn settings(record: &Record) -> String {
+    let mut text = "## Settings of the clients\n\n".to_owned();
+    let mut told = Vec::new();
+    let cases = |part: &Part| part.document["cases"].as_array().cloned();
+    let cases = record.parts().filter_map(cases).flatten();
+    for client in cases
+        .filter_map(|case| case["clients"].as_array().cloned())
+        .flatten()
+    {
+        if let (Some(name), Some(settings)) =
+            (client["client"].as_str(), client["settings"].as_str())
+            && !told.iter().any(|known| known == name)
+        {
+            text += &format!("- **{name}**: {settings}\n");
+            told.push(name.to_owned());
+        }
+    }
+    text
 }
+
+/// Written by hand: figures of other tools, and what was tried.
+const EVIDENCE: &str = include_str!("../../EVIDENCE.md");
 
 const METHOD: &str = "\
 ## How it is measured

@@ -5,11 +5,11 @@ mod list;
 use crate::publish::promises::list::promises;
 use crate::record::Record;
 
-/// The table of all, and why some are missed.
+/// The table of all, and what the record shows of those that are missed.
 pub(super) fn section(record: &Record) -> String {
     let promises = promises(record);
     let mut text = format!(
-        "## What was promised\n\n{}\n\n\
+        "## What was promised\n\n{}\n\n{LEGEND}\n\
          | question | figure | promised | found | |\n|---|---|---|---|---|\n",
         told(&promises),
     );
@@ -21,20 +21,15 @@ pub(super) fn section(record: &Record) -> String {
             "| {question} | {figure} | {} | {} | {} |\n",
             promise.limit.told(),
             promise.told(),
-            promise.outcome(),
+            promise.verdict().told(),
         );
     }
-    let missed = promises
-        .iter()
-        .filter(|promise| promise.is_kept() == Some(false));
-    for Promise {
-        question,
-        figure,
-        because,
-        ..
-    } in missed
-    {
-        text += &format!("\n- {question}, {figure}: {because}");
+    for promise in &promises {
+        if let (Verdict::Missed | Verdict::WithinSpread, Some(shown)) =
+            (promise.verdict(), &promise.shown)
+        {
+            text += &format!("\n- {}, {}: {shown}", promise.question, promise.figure);
+        }
     }
     text + "\n"
 }
@@ -45,20 +40,21 @@ pub(super) fn summary(record: &Record) -> String {
 }
 
 fn told(promises: &[Promise]) -> String {
-    let count = |outcome| {
-        promises
-            .iter()
-            .filter(|promise| promise.is_kept() == outcome)
-            .count()
+    let count = |verdict| {
+        let all = promises.iter();
+        all.filter(|promise| promise.verdict() == verdict).count()
     };
-    let unknown = match count(None) {
+    let unknown = match count(Verdict::NotMeasured) {
         0 => String::new(),
         unknown => format!(", {unknown} not measured"),
     };
     format!(
-        "Of {} figures that were promised beforehand, {} are kept{unknown}.",
+        "Of {} figures that were promised beforehand, {} are kept, {} missed, {} within the \
+         spread of the rounds{unknown}.",
         promises.len(),
-        count(Some(true)),
+        count(Verdict::Kept),
+        count(Verdict::Missed),
+        count(Verdict::WithinSpread),
     )
 }
 
@@ -69,13 +65,19 @@ struct Promise {
     found: Option<f64>,
     /// Of the rounds, in percent.
     spread: Option<f64>,
-    /// Stands in the way, where it is missed.
-    because: String,
+    /// What else the record has of it, where that explains something.
+    shown: Option<String>,
 }
 
 #[derive(Clone, Copy)]
 enum Limit {
     AtMost(f64),
+    /// A figure that is counted, and what may come on top of it, in words.
+    Counted {
+        promised: f64,
+        tolerance: f64,
+        why: &'static str,
+    },
     /// Of a ratio: ahead.
     Ahead,
 }
@@ -84,39 +86,83 @@ impl Limit {
     fn told(self) -> String {
         match self {
             Self::AtMost(limit) => format!("at most {limit}"),
+            Self::Counted {
+                promised,
+                tolerance,
+                why,
+            } => format!("at most {promised} ({tolerance} more are let pass: {why})"),
             Self::Ahead => "below 1".to_owned(),
+        }
+    }
+
+    fn value(self) -> f64 {
+        match self {
+            Self::AtMost(limit) => limit,
+            Self::Counted {
+                promised,
+                tolerance,
+                ..
+            } => promised + tolerance,
+            Self::Ahead => 1.0,
+        }
+    }
+
+    fn is_kept_by(self, found: f64) -> bool {
+        match self {
+            Self::Ahead => found < 1.0,
+            Self::AtMost(_) | Self::Counted { .. } => found <= self.value(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Verdict {
+    Kept,
+    Missed,
+    /// The limit lies where another run may as well find the figure on its other side.
+    WithinSpread,
+    NotMeasured,
+}
+
+impl Verdict {
+    fn told(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Missed => "**missed**",
+            Self::WithinSpread => "within the spread",
+            Self::NotMeasured => "not measured",
         }
     }
 }
 
 impl Promise {
-    fn is_kept(&self) -> Option<bool> {
-        let found = self.found?;
-        Some(match self.limit {
-            Limit::AtMost(limit) => found <= limit,
-            Limit::Ahead => found < 1.0,
-        })
-    }
-
-    fn outcome(&self) -> &'static str {
-        match self.is_kept() {
-            Some(true) => "kept",
-            Some(false) => "**missed**",
-            None => "not measured",
+    fn verdict(&self) -> Verdict {
+        let Some(found) = self.found else {
+            return Verdict::NotMeasured;
+        };
+        let around = found * self.spread.unwrap_or(0.0) / 100.0;
+        match self.limit.is_kept_by(found) {
+            _ if (found - self.limit.value()).abs() < around => Verdict::WithinSpread,
+            true => Verdict::Kept,
+            false => Verdict::Missed,
         }
     }
 
     fn told(&self) -> String {
-        match self.found {
-            None => "-".to_owned(),
-            Some(found @ 100.0..) => format!("{found:.0}"),
-            Some(found) => match self.spread {
-                Some(spread) => format!("{found:.3} +- {spread:.0} %"),
-                None => format!("{found:.3}"),
-            },
+        match (self.found, self.spread) {
+            (None, _) => "-".to_owned(),
+            (Some(found), Some(spread)) => format!("{found:.3} +- {spread:.1} %"),
+            (Some(found @ 100.0..), None) => format!("{found:.0}"),
+            (Some(found), None) => format!("{found:.3}"),
         }
     }
 }
+
+const LEGEND: &str = "\
+Within the spread: the limit is nearer to what was found than the rounds are to each other,
+so that another run may find it on the other side. Without +-, it is counted or there was
+one round.
+";
 
 #[cfg(test)]
 mod tests {
@@ -145,7 +191,7 @@ mod tests {
 
     #[test]
     fn what_is_missed_is_told_with_what_stands_in_the_way() {
-        let client = |name: &str, cpu: f64| json!({ "client": name, "cpu_us": { "median": cpu, "quartiles": [cpu * 0.99, cpu * 1.01] } });
+        let client = |name: &str, cpu: f64| json!({ "client": name, "cpu_us": { "median": cpu, "quartiles": [cpu * 0.99, cpu * 1.01], "rounds": 5 }, "user_us": { "median": 1.0 }, "system_us": { "median": cpu - 1.0 } });
         let clients = [
             client("bare", 6.0),
             client("postrider", 8.0),
@@ -165,10 +211,10 @@ mod tests {
         });
         let text = section(&record);
         for line in [
-            "| small-get | 64 at a time: CPU to bare | at most 1.35 | 1.333 +- 2 % | kept |",
-            "| small-get | 64 at a time: CPU to hyper-util | at most 0.6 | 0.800 +- 2 % | **missed** |",
+            "| small-get | 64 at a time: CPU to bare | at most 1.35 | 1.333 +- 2.0 % | within the spread |",
+            "| small-get | 64 at a time: CPU to hyper-util | at most 0.6 | 0.800 +- 2.0 % | **missed** |",
             "| small-get | 64 at a time: CPU to reqwest | at most 0.42 | - | not measured |",
-            "- small-get, 64 at a time: CPU to hyper-util: the bare socket itself is at 0.60 here",
+            "- small-get, 64 at a time: CPU to hyper-util: postrider 1.00 us user, 7.00 us system; bare 1.00 us user, 5.00 us system; the limit would be 1.00 of bare",
         ] {
             assert!(text.contains(line), "{text}");
         }

@@ -14,20 +14,49 @@ pub(super) struct Source {
 
 /// Microseconds of CPU per request.
 pub(super) fn cpu(record: &Record, source: Source) -> Option<f64> {
-    named(
-        clients(record, source.part, source.case)?,
-        "client",
-        source.client,
-    )?["cpu_us"]["median"]
-        .as_f64()
+    median(record, source, "cpu_us")
 }
 
-/// Half of what the middle half of its rounds spans, in percent of it.
-pub(super) fn cpu_spread(record: &Record, source: Source) -> Option<f64> {
+/// The median of a client's figure over the rounds.
+pub(super) fn median(record: &Record, source: Source, field: &str) -> Option<f64> {
     let clients = clients(record, source.part, source.case)?;
-    let figure = &named(clients, "client", source.client)?["cpu_us"];
+    named(clients, "client", source.client)?[field]["median"].as_f64()
+}
+
+/// Of a ratio of two clients' figures, in percent of it: both spreads together. One round has none.
+pub(super) fn spread(
+    record: &Record,
+    part: &str,
+    case: &str,
+    field: &str,
+    pair: [&str; 2],
+) -> Option<f64> {
+    let clients = clients(record, part, case)?;
+    pair.into_iter()
+        .map(|client| percent(&named(clients, "client", client)?[field]))
+        .sum()
+}
+
+/// The same of a connection's share.
+pub(super) fn share_spread(
+    record: &Record,
+    part: &str,
+    name: &str,
+    pair: [&str; 2],
+) -> Option<f64> {
+    let document = &record.part(part)?.document;
+    let clients = &named(&document["differences"], "name", name)?["clients"];
+    pair.into_iter()
+        .map(|client| percent(&named(clients, "client", client)?["cpu_us"]))
+        .sum()
+}
+
+/// Half of what the middle half of the rounds spans, in percent of the median.
+fn percent(figure: &Value) -> Option<f64> {
     let quartile = |place: usize| figure["quartiles"][place].as_f64();
-    Some((quartile(1)? - quartile(0)?) / 2.0 / figure["median"].as_f64()? * 100.0)
+    let half = (quartile(1)? - quartile(0)?) / 2.0;
+    let percent = half / figure["median"].as_f64()? * 100.0;
+    (figure["rounds"].as_u64()? > 1).then_some(percent)
 }
 
 /// A figure that is told without spread.
