@@ -6,8 +6,10 @@
 
 mod drain;
 mod fill;
+mod staged;
 mod transfer;
 mod upload;
 
+pub(crate) use staged::spare_head;
 pub(crate) use transfer::Transfer;
-pub(crate) use upload::{Upload, spare_head};
+pub(crate) use upload::Upload;

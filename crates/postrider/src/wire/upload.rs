@@ -1,39 +1,24 @@
 //! What is left to write of a request: its head, and its body as it comes.
 
-use std::cell::Cell;
-use std::io::{self, IoSlice};
+use std::io;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
-use http::HeaderMap;
+use bytes::Bytes;
 use http_body::Frame;
 use protocol::{Exchange, RequestError};
 use tokio::io::AsyncWrite;
 
+use super::staged::{Staged, Taken};
 use crate::body::{BoxBody, BoxError, Content, Whole, contain};
 use crate::error::Cause;
-
-/// Pieces up to this size are copied behind the bytes before them: one write
-/// of one piece of memory is cheaper than the gathering of three.
-const COPIED: usize = 16 * 1024;
 
 /// How much one poll writes before it lets other tasks run.
 const FAIR_SHARE: usize = 1024 * 1024;
 
 /// What taking a piece of a body counts for, however small it is.
 const FRAME_COST: usize = 256;
-
-thread_local! {
-    /// The buffer of the last request's head, for the next one's.
-    static SPARE_HEAD: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
-
-/// An empty buffer for a request's head, most often one that was used before.
-pub(crate) fn spare_head() -> Vec<u8> {
-    SPARE_HEAD.try_with(Cell::take).unwrap_or_default()
-}
 
 /// The writing half of an exchange.
 pub(crate) struct Upload {
@@ -61,15 +46,6 @@ enum Source {
     Stopped { untouched: Option<BoxBody> },
 }
 
-/// Bytes ready to be written, in the order of the fields.
-#[derive(Default)]
-struct Staged {
-    front: Vec<u8>,
-    front_written: usize,
-    data: Bytes,
-    back: &'static [u8],
-}
-
 impl Upload {
     /// The upload of a request whose head was encoded into `head`.
     pub(crate) fn start(
@@ -77,13 +53,10 @@ impl Upload {
         head: Vec<u8>,
         content: Content,
     ) -> Result<Self, RequestError> {
-        let mut staged = Staged {
-            front: head,
-            ..Staged::default()
-        };
+        let mut staged = Staged::starting_with(head);
         let source = match content {
             Content::Empty => {
-                exchange.finish(None, &mut staged.front)?;
+                staged.finish(exchange, None)?;
                 Source::Flushing
             }
             Content::Bytes(bytes) if exchange.is_waiting() => Source::Body {
@@ -278,120 +251,5 @@ fn flush_and_wait<S: AsyncWrite + Unpin>(
     match Pin::new(stream).poll_flush(cx) {
         Poll::Ready(Err(error)) => Poll::Ready(Err(Cause::Write(error))),
         Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
-    }
-}
-
-/// Whether a body had more to give.
-#[derive(Eq, PartialEq)]
-enum Taken {
-    Piece,
-    End,
-}
-
-impl Staged {
-    fn is_empty(&self) -> bool {
-        self.front_written == self.front.len() && self.data.is_empty() && self.back.is_empty()
-    }
-
-    /// Whether a piece can be staged behind what there is. The head goes alone:
-    /// if it can't be written, a body that was not touched can go elsewhere.
-    fn has_room(&self, touched: bool) -> bool {
-        self.is_empty()
-            || touched && self.data.is_empty() && self.front.len() - self.front_written < COPIED
-    }
-
-    /// Stages one frame of a body.
-    fn take(
-        &mut self,
-        exchange: &mut Exchange,
-        frame: Option<Result<Frame<Bytes>, BoxError>>,
-    ) -> Result<Taken, Cause> {
-        let Some(frame) = frame.transpose().map_err(Cause::RequestBody)? else {
-            self.finish(exchange, None).map_err(Cause::Request)?;
-            return Ok(Taken::End);
-        };
-        match frame.into_data() {
-            Ok(data) => {
-                self.push(exchange, data).map_err(Cause::Request)?;
-                Ok(Taken::Piece)
-            }
-            Err(frame) => {
-                let trailers = frame.into_trailers().ok();
-                self.finish(exchange, trailers.as_ref())
-                    .map_err(Cause::Request)?;
-                Ok(Taken::End)
-            }
-        }
-    }
-
-    fn push(&mut self, exchange: &mut Exchange, data: Bytes) -> Result<(), RequestError> {
-        let frame = exchange.frame(data.len())?;
-        self.front.extend_from_slice(frame.before());
-        if data.len() <= COPIED {
-            self.front.extend_from_slice(&data);
-            self.front.extend_from_slice(frame.after());
-        } else {
-            self.data = data;
-            self.back = frame.after();
-        }
-        Ok(())
-    }
-
-    /// Stages the body's end. What it takes is written after the data.
-    fn finish(
-        &mut self,
-        exchange: &mut Exchange,
-        trailers: Option<&HeaderMap>,
-    ) -> Result<(), RequestError> {
-        exchange.finish(trailers, &mut self.front)
-    }
-
-    fn poll_write<S: AsyncWrite + Unpin>(
-        &mut self,
-        stream: &mut S,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
-        let front = &self.front[self.front_written..];
-        let result = if self.data.is_empty() && self.back.is_empty() {
-            Pin::new(stream).poll_write(cx, front)
-        } else {
-            let slices = [
-                IoSlice::new(front),
-                IoSlice::new(&self.data),
-                IoSlice::new(self.back),
-            ];
-            Pin::new(stream).poll_write_vectored(cx, &slices)
-        };
-        let written = ready!(result)?;
-        if written == 0 {
-            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-        }
-        self.advance(written);
-        Poll::Ready(Ok(written))
-    }
-
-    fn advance(&mut self, written: usize) {
-        let of_front = written.min(self.front.len() - self.front_written);
-        self.front_written += of_front;
-        let of_data = (written - of_front).min(self.data.len());
-        self.data.advance(of_data);
-        self.back = self
-            .back
-            .get(written - of_front - of_data..)
-            .unwrap_or_default();
-        if self.is_empty() {
-            self.front.clear();
-            self.front_written = 0;
-        }
-    }
-
-    /// Leaves the buffer to the thread's next request, unless it is large.
-    fn recycle(&mut self) {
-        let mut front = mem::take(&mut self.front);
-        self.front_written = 0;
-        if front.capacity() <= 2 * COPIED {
-            front.clear();
-            let _ = SPARE_HEAD.try_with(|spare| spare.set(front));
-        }
     }
 }
