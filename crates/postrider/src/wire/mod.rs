@@ -2,7 +2,8 @@
 //!
 //! [`Transfer`] is one exchange on one connection, driven by whoever polls it:
 //! first the future of `send`, then the response's body. [`Upload`] is what is
-//! left to write of it, `fill` reads, `drain` finishes what a caller dropped.
+//! left to write of it, `staged` the part of that which is ready, `fill` reads,
+//! `drain` finishes what a caller dropped.
 
 mod drain;
 mod fill;
