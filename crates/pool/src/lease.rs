@@ -225,7 +225,7 @@ impl<K: Key, T: Reusable> Lease<K, T> {
             T,
             Option<Duration>,
             Moment,
-            &mut After<T, Tokio<T>>,
+            &mut After<K, T, Tokio<T>>,
         ),
     ) {
         if self.connection.is_retired() {

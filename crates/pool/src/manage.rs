@@ -80,7 +80,8 @@ impl<K: Key, T: Reusable> Pool<K, T> {
 
     /// Closes the idle connections of a key and tells how many.
     pub fn close_idle_for(&self, key: &K) -> usize {
-        self.close_idle_among(Among::Key(key))
+        let sought = self.shared().seek(key);
+        self.close_idle_among(Among::Key(&sought))
     }
 
     /// Closes the idle connections of the keys that `is_meant` picks, and tells how many.
@@ -161,7 +162,7 @@ impl<K: Key, T: Reusable> Pool<K, T> {
         let sought = shared.seek(key);
         shared.update(|ledger, _| {
             let missing = count.saturating_sub(ledger.idle_of(&sought, runtime.id()));
-            missing.min(ledger.room_to_warm(key, limits))
+            missing.min(ledger.room_to_warm(&sought, limits))
         })
     }
 

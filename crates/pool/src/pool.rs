@@ -13,7 +13,7 @@ use crate::error::WaitError;
 use crate::host::{Handle, Instant};
 use crate::lease::{Lease, Source};
 use crate::leaving::Leaving;
-use crate::ledger::{Asking, Ledger};
+use crate::ledger::{Address, Asking, Ledger};
 use crate::policy::{KeyLimits, Policy};
 use crate::reusable::{Key, Reusable};
 use crate::shared::{Limits, Shared, Tokio, WallClock};
@@ -168,12 +168,20 @@ impl<K: Key, T: Reusable> Pool<K, T> {
         dial: Dial<T>,
     ) -> Asking<K, Tokio<T>> {
         Asking {
-            limits: self.handle.shared.limits.of(&key),
+            address: self.address(key, runtime),
+            want,
+            dial,
+        }
+    }
+
+    pub(crate) fn address(&self, key: K, runtime: Handle) -> Address<K, Tokio<T>> {
+        let shared = &self.handle.shared;
+        Address {
+            limits: shared.limits.of(&key),
+            hash: shared.seek(&key).hash(),
             key,
             id: runtime.id(),
             runtime,
-            want,
-            dial,
         }
     }
 

@@ -73,12 +73,12 @@ impl<K: Key, T: Reusable> Shared<K, T> {
     #[inline]
     pub(crate) fn update<R>(
         self: &Arc<Self>,
-        change: impl FnOnce(&mut Ledger<K, T, Tokio<T>>, &mut After<T, Tokio<T>>) -> R,
+        change: impl FnOnce(&mut Ledger<K, T, Tokio<T>>, &mut After<K, T, Tokio<T>>) -> R,
     ) -> R {
         let mut after = After::new();
         let result = {
-            // No foreign code runs under the lock but `Hash`, `Eq` and `Clone` of keys, and these
-            // run before anything is changed.
+            // No foreign code runs under the lock but `Eq` and `Clone` of keys, and these run before
+            // anything is changed.
             let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
             change(&mut ledger, &mut after)
         };
@@ -121,7 +121,7 @@ impl<K: Key, T: Reusable> Shared<K, T> {
     }
 
     #[cold]
-    fn follow_up(self: &Arc<Self>, after: After<T, Tokio<T>>) {
+    fn follow_up(self: &Arc<Self>, after: After<K, T, Tokio<T>>) {
         for deed in after.in_order() {
             match deed {
                 Deed::Wake(waker) => contain(|| waker.wake()),

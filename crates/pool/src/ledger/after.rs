@@ -10,16 +10,16 @@ use crate::reusable::Reusable;
 /// dropping included.
 ///
 /// One vector of all, as lending and taking back make one each and mostly put nothing in.
-pub(crate) struct After<T: Reusable, H: Host> {
-    deeds: Vec<Deed<T, H>>,
+pub(crate) struct After<K, T: Reusable, H: Host> {
+    deeds: Vec<Deed<K, T, H>>,
 }
 
 /// Something to do, in the order in which it is done.
-pub(crate) enum Deed<T: Reusable, H: Host> {
+pub(crate) enum Deed<K, T: Reusable, H: Host> {
     /// Wakes a waiter or a dial.
     Wake(Waker),
     /// Drops what must not be dropped under the lock.
-    Drop(Debris<T, H>),
+    Drop(Debris<K, T, H>),
     /// Spawns a dial.
     Dial(Begin<H>),
     /// Spawns a sweeper.
@@ -36,8 +36,9 @@ pub(crate) struct Begin<H: Host> {
 }
 
 /// A value that may run foreign code when it is dropped.
-pub(crate) enum Debris<T: Reusable, H: Host> {
+pub(crate) enum Debris<K, T: Reusable, H: Host> {
     Connection(T),
+    Key(K),
     Dial(H::Dial),
     #[expect(dead_code, reason = "kept only to be dropped outside the lock")]
     Error(WaitError<T::Error>),
@@ -46,23 +47,23 @@ pub(crate) enum Debris<T: Reusable, H: Host> {
     Waker(Waker),
 }
 
-impl<T: Reusable, H: Host> After<T, H> {
+impl<K, T: Reusable, H: Host> After<K, T, H> {
     pub(crate) const fn new() -> Self {
         Self { deeds: Vec::new() }
     }
 
-    pub(crate) fn push(&mut self, deed: Deed<T, H>) {
+    pub(crate) fn push(&mut self, deed: Deed<K, T, H>) {
         self.deeds.push(deed);
     }
 
-    pub(crate) fn discard(&mut self, debris: Debris<T, H>) {
+    pub(crate) fn discard(&mut self, debris: Debris<K, T, H>) {
         self.push(Deed::Drop(debris));
     }
 
     /// Takes out the connections that were to be dropped.
     pub(crate) fn take_connections(&mut self) -> Vec<T> {
         let is_connection =
-            |deed: &mut Deed<T, H>| matches!(deed, Deed::Drop(Debris::Connection(_)));
+            |deed: &mut Deed<K, T, H>| matches!(deed, Deed::Drop(Debris::Connection(_)));
         let taken = self.deeds.extract_if(.., is_connection);
         taken
             .filter_map(|deed| match deed {
@@ -77,13 +78,13 @@ impl<T: Reusable, H: Host> After<T, H> {
     }
 
     /// What is to be done, each kind in its turn.
-    pub(crate) fn in_order(mut self) -> Vec<Deed<T, H>> {
+    pub(crate) fn in_order(mut self) -> Vec<Deed<K, T, H>> {
         self.deeds.sort_by_key(Deed::turn);
         self.deeds
     }
 }
 
-impl<T: Reusable, H: Host> Deed<T, H> {
+impl<K, T: Reusable, H: Host> Deed<K, T, H> {
     fn turn(&self) -> u8 {
         match self {
             Self::Wake(_) => 0,

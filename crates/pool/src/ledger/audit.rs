@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::entry::{EntryIndex, HomeIndex, LaneIndex};
 use super::line::WaiterState;
 use super::slot::{SlotIndex, SlotState};
-use super::{Host, Ledger};
+use super::{Host, Ledger, Sought};
 use crate::reusable::{Key, Reusable};
 use crate::stats::Counts;
 
@@ -82,7 +82,8 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         assert_eq!(self.totals, totals);
         for (index, entry) in self.entries.iter() {
             assert_eq!(Some(self.counts_in(index)), entries.remove(&index));
-            let place = self.keys.get(&entry.key).map(|it| (it.entry, it.first));
+            let sought = Sought::new(&entry.key, self.hashing());
+            let place = self.keys.find(&sought).map(|it| (it.entry, it.first));
             assert_eq!(place, Some((index, entry.lanes[0])));
             let alone = entry.lanes.len() == 1 && !self.is_beyond_limit(index);
             let unasked = if alone { entry.limits.max_idle } else { 0 };

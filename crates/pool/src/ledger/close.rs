@@ -4,7 +4,7 @@ use super::after::Deed;
 use super::entry::{HomeIndex, LaneIndex};
 use super::line::Ticket;
 use super::slot::{SlotIndex, SlotState};
-use super::{After, Host, Ledger, Moment, Service};
+use super::{After, Host, Ledger, Moment, Service, Sought};
 use crate::error::WaitError;
 use crate::reusable::{Key, Reusable};
 use crate::stats::Retirement;
@@ -13,7 +13,7 @@ use crate::stats::Retirement;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Among<'a, K> {
     All,
-    Key(&'a K),
+    Key(&'a Sought<'a, K>),
 }
 
 impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
@@ -22,7 +22,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &mut self,
         among: Among<'_, K>,
         now: Moment,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) -> usize {
         let idle: Vec<_> = match among {
             Among::All => self.slots.iter().map(|(index, _)| index).collect(),
@@ -35,7 +35,12 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// A runtime, and its sweeper with it, has ended: its idle connections are of no use, and
     /// whoever waits for one of them waits in vain.
-    pub(crate) fn runtime_ended(&mut self, home: HomeIndex, now: Moment, after: &mut After<T, H>) {
+    pub(crate) fn runtime_ended(
+        &mut self,
+        home: HomeIndex,
+        now: Moment,
+        after: &mut After<K, T, H>,
+    ) {
         self.homes[home].is_swept = false;
         let lanes: Vec<_> = self
             .lanes
@@ -57,7 +62,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// No new leases and waits from here on. Who waits already may still be served. Gives the idle
     /// connections to say goodbye on.
-    pub(crate) fn shut_down(&mut self, now: Moment, after: &mut After<T, H>) -> Vec<T> {
+    pub(crate) fn shut_down(&mut self, now: Moment, after: &mut After<K, T, H>) -> Vec<T> {
         self.service = self.service.max(Service::InLine);
         let slots: Vec<_> = self.slots.iter().map(|(index, _)| index).collect();
         for slot in slots {
@@ -70,7 +75,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 
     /// Fails whoever still waits and cancels whatever is still dialled.
-    pub(crate) fn give_up(&mut self, now: Moment, after: &mut After<T, H>) {
+    pub(crate) fn give_up(&mut self, now: Moment, after: &mut After<K, T, H>) {
         self.service = Service::Nobody;
         for lane in self.all_lanes() {
             let last = Ticket(u64::MAX);
@@ -90,7 +95,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         !self.is_open() && self.totals.waiting == 0 && self.totals.connections() == 0
     }
 
-    pub(super) fn tell_if_drained(&self, after: &mut After<T, H>) {
+    pub(super) fn tell_if_drained(&self, after: &mut After<K, T, H>) {
         if self.is_drained() {
             after.push(Deed::TellDrained);
         }
@@ -100,8 +105,8 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         self.lanes.iter().map(|(index, _)| index).collect()
     }
 
-    fn idle_of_key(&self, key: &K) -> Vec<SlotIndex> {
-        let Some(place) = self.keys.get(key) else {
+    fn idle_of_key(&self, key: &Sought<'_, K>) -> Vec<SlotIndex> {
+        let Some(place) = self.keys.find(key) else {
             return Vec::new();
         };
         let lanes = self.entries[place.entry].lanes.iter();
@@ -116,7 +121,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &mut self,
         slot: SlotIndex,
         reason: Retirement,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) -> bool {
         match self.slots[slot].state {
             SlotState::Idle { .. } => self.evict(slot, reason, after),
@@ -132,7 +137,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         slot: SlotIndex,
         reason: Retirement,
         now: Moment,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) -> bool {
         let Some(lane) = self.slots.get(slot).map(|slot| slot.lane) else {
             return false;

@@ -42,7 +42,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// Begins the dials that are needed, in the order of coming over all keys, as far as there is
     /// room.
-    pub(super) fn begin_dials(&mut self, after: &mut After<T, H>) {
+    pub(super) fn begin_dials(&mut self, after: &mut After<K, T, H>) {
         while let Some(&(_, lane)) = self.needs.first() {
             match self.make_room(lane, after) {
                 Room::Made => {
@@ -109,7 +109,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &mut self,
         dial: DialId,
         waker: &Waker,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) -> DialState {
         if !self.is_under_way(dial) {
             return DialState::Cancelled;
@@ -138,7 +138,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         connection: T,
         idle_limit: Option<Duration>,
         now: Now,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) {
         if !self.is_under_way(dial) {
             return after.discard(Debris::Connection(connection));
@@ -179,7 +179,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         dial: DialId,
         end: DialEnd<T::Error>,
         now: Moment,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) {
         if !self.is_under_way(dial) {
             return;
@@ -214,7 +214,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 
     /// Tells a dial that nobody wants it. Its slot comes back once it has really ended.
-    pub(super) fn cancel_dial(&mut self, slot: SlotIndex, after: &mut After<T, H>) {
+    pub(super) fn cancel_dial(&mut self, slot: SlotIndex, after: &mut After<K, T, H>) {
         let Some(dialling) = self.unlink_dial(slot) else {
             return;
         };
@@ -234,7 +234,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// more than the limit may be about to be opened for as long as that takes, in which it can
     /// serve nobody: better than that nobody else is served so long. Where the runtime is awake it
     /// ends about when the next dial begins.
-    pub(super) fn strike_cancelled(&mut self, slot: SlotIndex, after: &mut After<T, H>) {
+    pub(super) fn strike_cancelled(&mut self, slot: SlotIndex, after: &mut After<K, T, H>) {
         let lane = self.slots[slot].lane;
         self.unlink_dial(slot);
         self.totals.dialling -= 1;
@@ -255,7 +255,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         lane: LaneIndex,
         before: Ticket,
         error: &WaitError<T::Error>,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) {
         for waiter in self.lanes[lane].line.before(&self.waiters, before) {
             self.fail(waiter, error.clone(), after);
@@ -283,7 +283,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         Some(ticket)
     }
 
-    fn begin_dial(&mut self, index: LaneIndex, after: &mut After<T, H>) {
+    fn begin_dial(&mut self, index: LaneIndex, after: &mut After<K, T, H>) {
         let lane = &mut self.lanes[index];
         let Some(waiter) = lane.line.pass(&self.waiters) else {
             return;
@@ -340,7 +340,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         lane: LaneIndex,
         dialling: Option<&Dialling>,
         error: WaitError<T::Error>,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) {
         let line = &self.lanes[lane].line;
         if line.attempted() <= self.lanes[lane].dials.len() {

@@ -1,8 +1,11 @@
 //! What is found by key.
 //!
 //! To hash a key takes longer than all else that lending does under the lock. So whoever looks one
-//! up may hash it before, and a listed key keeps its hash. The standard map has no way to be told a
+//! up hashes it before, and a listed key keeps its hash. The standard map has no way to be told a
 //! hash; here it is what the key itself consists of, for the map.
+//!
+//! Keys are foreign code. A look-up asks them whether they are equal, before anything is changed;
+//! to list one and to strike one asks them nothing, and whoever strikes one drops it himself.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -15,46 +18,62 @@ use super::slab::SMALL;
 pub(crate) struct Directory<K, V> {
     hashing: RandomState,
     values: HashMap<Listed<K>, V, BuildHasherDefault<AsGiven>>,
+    last: u64,
 }
 
 /// A key to be looked up, and its hash.
 #[derive(Debug)]
 pub(crate) struct Sought<'a, Q: ?Sized> {
-    hash: u64,
+    hash: KeyHash,
     key: &'a Q,
 }
 
-impl<K: Eq + Hash, V> Directory<K, V> {
+/// The hash of a key by a directory's hashing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct KeyHash(u64);
+
+/// By what a listed key is known without being asked: its hash, and a number that no other has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Listing {
+    hash: KeyHash,
+    number: u64,
+}
+
+impl<K, V> Directory<K, V> {
     pub(crate) fn new() -> Self {
         Self {
             hashing: RandomState::new(),
             values: HashMap::default(),
+            last: 0,
         }
     }
 
-    /// Lists a key that is not listed yet.
-    pub(crate) fn insert(&mut self, key: K, value: V) {
-        let hash = self.hashing.hash_one(&key);
-        self.values.insert(Listed { hash, key }, value);
+    /// A listing for a key of this hash.
+    pub(crate) fn new_listing(&mut self, hash: KeyHash) -> Listing {
+        self.last += 1;
+        Listing {
+            hash,
+            number: self.last,
+        }
+    }
+
+    /// Lists a key that is not listed yet, by a new listing.
+    pub(crate) fn insert(&mut self, listing: Listing, key: K, value: V) {
+        self.values.insert(Listed { listing, key }, value);
     }
 
     /// Strikes a key, and gives memory back once little of it is in use.
-    pub(crate) fn remove(&mut self, key: &K) {
-        let sought = Sought::new(key, &self.hashing);
-        self.values.remove(sought.as_hashed());
+    pub(crate) fn remove(&mut self, listing: Listing) -> Option<K> {
+        let (listed, _) = self.values.remove_entry(&listing)?;
         let len = self.values.len();
         if self.values.capacity() > SMALL.max(len * 4) {
             self.values.shrink_to(len * 2);
         }
+        Some(listed.key)
     }
 
-    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        let sought = Sought::new(key, &self.hashing);
-        self.values.get_mut(sought.as_hashed())
-    }
-
-    pub(crate) fn get(&self, key: &K) -> Option<&V> {
-        self.find(&Sought::new(key, &self.hashing))
+    pub(crate) fn get_mut(&mut self, listing: Listing) -> Option<&mut V> {
+        self.values.get_mut(&listing)
     }
 
     /// The value of a key that was hashed before, by this directory's hashing.
@@ -81,8 +100,16 @@ impl<'a, Q: ?Sized> Sought<'a, Q> {
     where
         Q: Hash,
     {
-        let hash = hashing.hash_one(key);
+        Self::hashed(key, KeyHash(hashing.hash_one(key)))
+    }
+
+    /// A key whose hash is known.
+    pub(crate) fn hashed(key: &'a Q, hash: KeyHash) -> Self {
         Self { hash, key }
+    }
+
+    pub(crate) fn hash(&self) -> KeyHash {
+        self.hash
     }
 
     fn as_hashed(&self) -> &(dyn Hashed<Q> + '_) {
@@ -93,18 +120,18 @@ impl<'a, Q: ?Sized> Sought<'a, Q> {
 /// A key of the map.
 #[derive(Debug)]
 struct Listed<K> {
-    hash: u64,
+    listing: Listing,
     key: K,
 }
 
 /// A listed key or a sought one.
 trait Hashed<Q: ?Sized> {
-    fn hash(&self) -> u64;
+    fn hash(&self) -> KeyHash;
     fn key(&self) -> &Q;
 }
 
 impl<Q: ?Sized> Hashed<Q> for Sought<'_, Q> {
-    fn hash(&self) -> u64 {
+    fn hash(&self) -> KeyHash {
         self.hash
     }
 
@@ -114,8 +141,8 @@ impl<Q: ?Sized> Hashed<Q> for Sought<'_, Q> {
 }
 
 impl<Q: ?Sized, K: Borrow<Q>> Hashed<Q> for Listed<K> {
-    fn hash(&self) -> u64 {
-        self.hash
+    fn hash(&self) -> KeyHash {
+        self.listing.hash
     }
 
     fn key(&self) -> &Q {
@@ -129,23 +156,36 @@ impl<'a, Q: ?Sized + 'a, K: Borrow<Q> + 'a> Borrow<dyn Hashed<Q> + 'a> for Liste
     }
 }
 
-impl<K> Hash for Listed<K> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
+impl<K> Borrow<Listing> for Listed<K> {
+    fn borrow(&self) -> &Listing {
+        &self.listing
     }
 }
 
-impl<K: Eq> Eq for Listed<K> {}
+impl<K> Hash for Listed<K> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.listing.hash(state);
+    }
+}
 
-impl<K: Eq> PartialEq for Listed<K> {
+impl<K> Eq for Listed<K> {}
+
+// No two listed keys are equal, so that their listings tell.
+impl<K> PartialEq for Listed<K> {
     fn eq(&self, other: &Self) -> bool {
-        self.hash == other.hash && self.key == other.key
+        self.listing == other.listing
+    }
+}
+
+impl Hash for Listing {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash.0);
     }
 }
 
 impl<Q: ?Sized> Hash for dyn Hashed<Q> + '_ {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(Hashed::hash(self));
+        state.write_u64(Hashed::hash(self).0);
     }
 }
 
@@ -189,14 +229,28 @@ mod tests {
         }
     }
 
+    /// Lists numbers by the keys made of them.
+    fn directory<K: Hash>(count: u32, key: impl Fn(u32) -> K) -> (Directory<K, u32>, Vec<Listing>) {
+        let mut directory = Directory::new();
+        let listings = (0..count).map(|number| {
+            let key = key(number);
+            let hash = Sought::new(&key, &directory.hashing).hash();
+            let listing = directory.new_listing(hash);
+            directory.insert(listing, key, number);
+            listing
+        });
+        let listings = listings.collect();
+        (directory, listings)
+    }
+
     #[test]
     fn a_key_is_found_by_what_it_borrows_as() {
-        let mut directory = Directory::new();
-        for number in 0..100 {
-            directory.insert(number.to_string(), number);
-        }
-        let hashing = directory.hashing().clone();
-        let find = |key| directory.find(&Sought::new(key, &hashing)).copied();
+        let (directory, _) = directory(100, |number| number.to_string());
+        let find = |key| {
+            directory
+                .find(&Sought::new(key, directory.hashing()))
+                .copied()
+        };
         assert_eq!(
             (find("7"), find("99"), find("100")),
             (Some(7), Some(99), None)
@@ -205,17 +259,18 @@ mod tests {
 
     #[test]
     fn keys_of_the_same_hash_are_told_apart() {
-        let mut directory = Directory::new();
-        for number in 0..10 {
-            directory.insert(Twin(number), number);
-        }
-        directory.remove(&Twin(3));
-        if let Some(value) = directory.get_mut(&Twin(4)) {
+        let (mut directory, listings) = directory(10, Twin);
+        assert_eq!(directory.remove(listings[3]), Some(Twin(3)));
+        assert_eq!(directory.remove(listings[3]), None);
+        if let Some(value) = directory.get_mut(listings[4]) {
             *value += 10;
         }
-        let left: Vec<_> = (0..10)
-            .filter_map(|number| directory.get(&Twin(number)).copied())
-            .collect();
+        let find = |key| {
+            directory
+                .find(&Sought::new(&key, directory.hashing()))
+                .copied()
+        };
+        let left: Vec<_> = (0..10).filter_map(|number| find(Twin(number))).collect();
         assert_eq!(left, [0, 1, 2, 14, 5, 6, 7, 8, 9]);
         assert_eq!(directory.len(), 9);
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::after::{Debris, Deed};
+use super::directory::{KeyHash, Listing, Sought};
 use super::line::{Line, Ticket};
 use super::list::List;
 use super::moment::Moment;
@@ -34,9 +35,19 @@ pub(crate) struct OfHomes;
 #[derive(Debug)]
 pub(crate) struct Entry<K> {
     pub(crate) key: K,
+    pub(crate) listing: Listing,
     pub(crate) limits: KeyLimits,
     /// Never empty.
     pub(crate) lanes: Vec<LaneIndex>,
+}
+
+/// Where somebody comes to: a key, the limits that hold for it from now on, and a runtime.
+pub(crate) struct Address<K, H: Host> {
+    pub(crate) key: K,
+    pub(crate) hash: KeyHash,
+    pub(crate) limits: KeyLimits,
+    pub(crate) id: H::Id,
+    pub(crate) runtime: H::Runtime,
 }
 
 /// Where the books of a key are.
@@ -92,23 +103,32 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// The lane of a key on a runtime, made if there is none.
     pub(super) fn lane_for(
         &mut self,
-        key: K,
-        limits: KeyLimits,
-        id: H::Id,
-        runtime: H::Runtime,
-        after: &mut After<T, H>,
+        address: Address<K, H>,
+        after: &mut After<K, T, H>,
     ) -> LaneIndex {
-        let Some(place) = self.keys.get(&key).copied() else {
-            let lanes = Vec::with_capacity(1);
+        let known = self.keys.find(&address.sought()).copied();
+        let Address {
+            key,
+            hash,
+            limits,
+            id,
+            runtime,
+        } = address;
+        let Some(place) = known else {
+            // First, as it may panic.
+            let listed = key.clone();
+            let listing = self.keys.new_listing(hash);
             let entry = self.entries.insert(Entry {
-                key: key.clone(),
+                key,
+                listing,
                 limits,
-                lanes,
+                lanes: Vec::with_capacity(1),
             });
             let first = self.open_lane(entry, id, runtime, after);
-            self.keys.insert(key, Place { entry, first });
+            self.keys.insert(listing, listed, Place { entry, first });
             return first;
         };
+        after.discard(Debris::Key(key));
         self.change_limits(place.entry, limits);
         let lane = match self.lane_at(place, id) {
             Some(lane) => {
@@ -155,7 +175,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 
     /// Forgets a lane that has neither slots nor waiters, and with it what it alone needed.
-    pub(super) fn forget_if_empty(&mut self, index: LaneIndex, after: &mut After<T, H>) {
+    pub(super) fn forget_if_empty(&mut self, index: LaneIndex, after: &mut After<K, T, H>) {
         let is_empty = |lane: &Lane<H::Id>| lane.slots == 0 && lane.line.is_empty();
         if !self.lanes.get(index).is_some_and(is_empty) {
             return;
@@ -169,16 +189,19 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let entry = &mut self.entries[lane.entry];
         entry.lanes.retain(|other| *other != index);
         if let Some(first) = entry.lanes.first() {
-            if let Some(place) = self.keys.get_mut(&entry.key) {
+            if let Some(place) = self.keys.get_mut(entry.listing) {
                 place.first = *first;
             }
             self.share_idle(lane.entry);
         } else if let Some(entry) = self.entries.remove(lane.entry) {
-            self.keys.remove(&entry.key);
+            let listed = self.keys.remove(entry.listing);
+            for key in listed.into_iter().chain([entry.key]) {
+                after.discard(Debris::Key(key));
+            }
         }
     }
 
-    pub(super) fn forget_home_if_unused(&mut self, home: HomeIndex, after: &mut After<T, H>) {
+    pub(super) fn forget_home_if_unused(&mut self, home: HomeIndex, after: &mut After<K, T, H>) {
         let is_unused = |home: &Home<H>| home.lanes == 0 && !home.is_swept;
         if self.homes.get(home).is_some_and(is_unused)
             && let Some(home) = self.homes.remove(home)
@@ -189,7 +212,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// Asks for a sweeper if the home has something to sweep and no sweeper.
     #[inline]
-    pub(super) fn ensure_sweeper(&mut self, index: HomeIndex, after: &mut After<T, H>) {
+    pub(super) fn ensure_sweeper(&mut self, index: HomeIndex, after: &mut After<K, T, H>) {
         let home = &mut self.homes[index];
         if !home.is_swept && home.needs_sweeping() {
             home.is_swept = true;
@@ -202,7 +225,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         entry: EntryIndex,
         id: H::Id,
         runtime: H::Runtime,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) -> LaneIndex {
         let home = self.home_for(id, runtime, after);
         self.homes[home].lanes += 1;
@@ -239,7 +262,12 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         }
     }
 
-    fn home_for(&mut self, id: H::Id, runtime: H::Runtime, after: &mut After<T, H>) -> HomeIndex {
+    fn home_for(
+        &mut self,
+        id: H::Id,
+        runtime: H::Runtime,
+        after: &mut After<K, T, H>,
+    ) -> HomeIndex {
         let known = self.homes.iter().find(|(_, home)| home.id == id);
         if let Some((home, _)) = known {
             after.discard(Debris::Runtime(runtime));
@@ -253,6 +281,18 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             is_swept: false,
             surplus: BTreeSet::new(),
         })
+    }
+}
+
+impl<K, H: Host> Address<K, H> {
+    pub(super) fn sought(&self) -> Sought<'_, K> {
+        Sought::hashed(&self.key, self.hash)
+    }
+
+    /// Leaves it to be dropped outside the lock.
+    pub(super) fn discard<T: Reusable>(self, after: &mut After<K, T, H>) {
+        after.discard(Debris::Key(self.key));
+        after.discard(Debris::Runtime(self.runtime));
     }
 }
 

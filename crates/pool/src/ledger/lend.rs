@@ -37,7 +37,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         key: &Sought<'_, Q>,
         runtime: H::Id,
         now: Now,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) -> Option<Taken<T>>
     where
         K: Borrow<Q>,
@@ -63,7 +63,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         connection: T,
         idle_limit: Option<Duration>,
         now: Moment,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) {
         self.slots[slot].served = now;
         self.take_back(slot, connection, idle_limit, now, after);
@@ -76,7 +76,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         connection: T,
         idle_limit: Option<Duration>,
         now: Moment,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) {
         self.slots[slot].uses -= 1;
         self.take_back(slot, connection, idle_limit, now, after);
@@ -88,7 +88,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         slot: SlotIndex,
         reason: Retirement,
         now: Moment,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) {
         let lane = self.slots[slot].lane;
         self.retire(slot, reason);
@@ -108,7 +108,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// Does what follows from a change in a lane: dates surplus dials, begins those that are
     /// needed, forgets the lane if it is empty.
-    pub(super) fn settle(&mut self, index: LaneIndex, now: Moment, after: &mut After<T, H>) {
+    pub(super) fn settle(&mut self, index: LaneIndex, now: Moment, after: &mut After<K, T, H>) {
         // First, as making room for a dial may forget the lane.
         self.mark_surplus(index, now, after);
         if let Some(lane) = self.lanes.get(index)
@@ -131,7 +131,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         lane: LaneIndex,
         ticket: Ticket,
         now: Now,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) -> Option<Taken<T>> {
         loop {
             let idle = &self.lanes[lane].idle;
@@ -185,7 +185,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         index: SlotIndex,
         connection: T,
         idle_limit: Option<Duration>,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) {
         let slot = &mut self.slots[index];
         let since = slot.served;
@@ -233,7 +233,12 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// slot until then would need a count of those that are leaving, and a second lock for each,
     /// and would not show at the peer, which learns of a close later than of a connection anyway.
     /// A lease is different: what its holder closes has been dropped before its slot is free.
-    pub(super) fn evict(&mut self, slot: SlotIndex, reason: Retirement, after: &mut After<T, H>) {
+    pub(super) fn evict(
+        &mut self,
+        slot: SlotIndex,
+        reason: Retirement,
+        after: &mut After<K, T, H>,
+    ) {
         if let Some(connection) = self.take_up(slot) {
             after.discard(Debris::Connection(connection));
             self.strike(slot);
@@ -263,7 +268,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         connection: T,
         idle_limit: Option<Duration>,
         now: Moment,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) {
         let (lane, fate) = {
             let slot = &self.slots[slot];

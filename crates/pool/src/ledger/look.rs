@@ -31,7 +31,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         steps: usize,
         now: Now,
         sights: &mut Vec<Sight<T>>,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) -> usize {
         for step in 0..steps {
             let idle = &mut self.homes[home].idle;
@@ -114,7 +114,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         slot: SlotIndex,
         connection: T,
         now: Now,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) {
         match self.slots[slot].state {
             SlotState::Looked { until } => {
@@ -141,7 +141,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         slot: SlotIndex,
         reason: Retirement,
         now: Moment,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) {
         let lane = self.slots[slot].lane;
         if let SlotState::Looked { .. } = self.slots[slot].state {
@@ -166,7 +166,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 
     /// Ends a sweeper that has nothing left to do; `false` if it has.
-    pub(crate) fn end_sweeper(&mut self, index: HomeIndex, after: &mut After<T, H>) -> bool {
+    pub(crate) fn end_sweeper(&mut self, index: HomeIndex, after: &mut After<K, T, H>) -> bool {
         let home = &mut self.homes[index];
         if home.needs_sweeping() {
             return false;
@@ -202,7 +202,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         lane: LaneIndex,
         slot: SlotIndex,
         now: Moment,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) {
         let waiter = self.lanes[lane].line.oldest_for_any();
         if let Some(waiter) = waiter

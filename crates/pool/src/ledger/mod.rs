@@ -58,7 +58,7 @@ pub(crate) use self::after::{After, Deed};
 pub(crate) use self::close::Among;
 pub(crate) use self::dials::{DialEnd, DialState};
 pub(crate) use self::directory::Sought;
-pub(crate) use self::entry::HomeIndex;
+pub(crate) use self::entry::{Address, HomeIndex};
 pub(crate) use self::lend::{LentFacts, Taken};
 pub(crate) use self::line::WaiterIndex;
 pub(crate) use self::look::Sight;
@@ -156,9 +156,9 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 
     /// What stands under one key; zeros for a key that the pool does not know at the moment.
-    pub(crate) fn counts_of(&self, key: &K) -> Counts {
+    pub(crate) fn counts_of(&self, key: &Sought<'_, K>) -> Counts {
         self.keys
-            .get(key)
+            .find(key)
             .map(|place| self.counts_in(place.entry))
             .unwrap_or_default()
     }

@@ -19,7 +19,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// Makes room for a dial of the next waiter of a lane, if need be by closing an idle
     /// connection that is of no use to that waiter, or a dial that nobody waits for. A limit of
     /// zero counts as one.
-    pub(super) fn make_room(&mut self, lane: LaneIndex, after: &mut After<T, H>) -> Room {
+    pub(super) fn make_room(&mut self, lane: LaneIndex, after: &mut After<K, T, H>) -> Room {
         let entry = self.lanes[lane].entry;
         // More than once if the limit has been lowered.
         while self.is_full(entry) {
@@ -61,7 +61,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// Closes the oldest idle connections beyond the limits. One that is being looked at is closed
     /// when it comes back, rather than a fresher one instead of it.
     #[inline]
-    pub(super) fn trim_idle(&mut self, lane: LaneIndex, after: &mut After<T, H>) {
+    pub(super) fn trim_idle(&mut self, lane: LaneIndex, after: &mut After<K, T, H>) {
         let here = &self.lanes[lane];
         if here.idle.len() > here.idle_unasked {
             self.trim_idle_of_key(lane, after);
@@ -73,7 +73,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// The same beyond the limits of a lane's key, the one of its connections among them, which may
     /// have been lowered.
-    pub(super) fn trim_idle_of_key(&mut self, lane: LaneIndex, after: &mut After<T, H>) {
+    pub(super) fn trim_idle_of_key(&mut self, lane: LaneIndex, after: &mut After<K, T, H>) {
         let entry = self.lanes[lane].entry;
         let max = self.entries[entry].limits.max_idle;
         while self.staying_in(entry) > max
@@ -88,7 +88,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         }
     }
 
-    fn trim_idle_of_all(&mut self, lane: LaneIndex, after: &mut After<T, H>) {
+    fn trim_idle_of_all(&mut self, lane: LaneIndex, after: &mut After<K, T, H>) {
         let home = self.lanes[lane].home;
         while self.totals.idle - self.doomed > self.policy.max_idle
             && let Some(victim) = self.oldest_idle(home, Self::is_spare)
@@ -162,7 +162,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         lanes.map(|it| (it.idle.len() - it.doomed) as usize).sum()
     }
 
-    fn make_way(&mut self, victim: SlotIndex, after: &mut After<T, H>) {
+    fn make_way(&mut self, victim: SlotIndex, after: &mut After<K, T, H>) {
         let lane = self.slots[victim].lane;
         self.evict(victim, Retirement::MadeRoom, after);
         self.forget_if_empty(lane, after);
@@ -175,7 +175,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         victim: SlotIndex,
         at_hand: LaneIndex,
         reason: Retirement,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) {
         let lane = self.slots[victim].lane;
         self.part_with(victim, reason, after);

@@ -20,7 +20,12 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     ///
     /// Which dial is surplus is decided only when one is cancelled (the youngest then), so a
     /// waiter more takes away the youngest date.
-    pub(super) fn mark_surplus(&mut self, index: LaneIndex, now: Moment, after: &mut After<T, H>) {
+    pub(super) fn mark_surplus(
+        &mut self,
+        index: LaneIndex,
+        now: Moment,
+        after: &mut After<K, T, H>,
+    ) {
         let Some(lane) = self.lanes.get(index) else {
             return;
         };
@@ -46,7 +51,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &mut self,
         home: HomeIndex,
         now: Moment,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) -> Option<Moment> {
         loop {
             let (since, lane) = *self.homes[home].surplus.first()?;
@@ -59,7 +64,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 
     /// Cancels all dials that nobody waits for, whatever their grace.
-    pub(super) fn cancel_surplus(&mut self, lane: LaneIndex, after: &mut After<T, H>) {
+    pub(super) fn cancel_surplus(&mut self, lane: LaneIndex, after: &mut After<K, T, H>) {
         while self
             .lanes
             .get(lane)
@@ -89,7 +94,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 
     /// Takes its slot from a dial that nobody waits for, whatever its grace.
-    pub(super) fn give_up_dial(&mut self, slot: SlotIndex, after: &mut After<T, H>) {
+    pub(super) fn give_up_dial(&mut self, slot: SlotIndex, after: &mut After<K, T, H>) {
         let index = self.slots[slot].lane;
         if let SlotState::Dialling(_) = self.slots[slot].state {
             // The youngest date goes, as if one more waited.
@@ -113,7 +118,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             })
     }
 
-    fn cancel_youngest(&mut self, index: LaneIndex, after: &mut After<T, H>) {
+    fn cancel_youngest(&mut self, index: LaneIndex, after: &mut After<K, T, H>) {
         let lane = &mut self.lanes[index];
         let home = &mut self.homes[lane.home];
         if let Some(first) = lane.surplus.pop_first() {

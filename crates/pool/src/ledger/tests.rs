@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::look::Sight;
 use super::{
-    After, Among, Asking, AskingAgain, Deed, DialEnd, DialId, DialState, Host, Joined, Ledger,
-    Moment, Now, Sought, Taken,
+    Address, After, Among, Asking, AskingAgain, Deed, DialEnd, DialId, DialState, Host, Joined,
+    Ledger, Moment, Now, Sought, Taken,
 };
 use super::{HomeIndex, SlotIndex, WaiterIndex};
 use crate::Want;
@@ -116,12 +116,16 @@ impl World {
     }
 
     fn join(&mut self) {
-        let runtime = self.below(3);
-        let asking = Asking {
-            key: self.below(3),
+        let (runtime, key) = (self.below(3), self.below(3));
+        let address = Address {
+            key,
+            hash: Sought::new(&key, self.ledger.hashing()).hash(),
             limits: self.limits,
             id: runtime,
             runtime,
+        };
+        let asking = Asking {
+            address,
             want: [Want::Any, Want::Any, Want::Fresh][self.below(3)],
             dial: (),
         };
@@ -269,7 +273,9 @@ impl World {
         let key = self.below(3);
         let all = self.below(2) == 0;
         self.update(|ledger, now, after| {
-            let among = if all { Among::All } else { Among::Key(&key) };
+            let hashing = ledger.hashing().clone();
+            let sought = Sought::new(&key, &hashing);
+            let among = if all { Among::All } else { Among::Key(&sought) };
             ledger.close_idle(among, now.mono, after);
         });
     }
@@ -341,7 +347,11 @@ impl World {
 
     fn update<R>(
         &mut self,
-        change: impl FnOnce(&mut Ledger<usize, Conn, Numbered>, Now, &mut After<Conn, Numbered>) -> R,
+        change: impl FnOnce(
+            &mut Ledger<usize, Conn, Numbered>,
+            Now,
+            &mut After<usize, Conn, Numbered>,
+        ) -> R,
     ) -> R {
         let mut after = After::new();
         let now = Now {

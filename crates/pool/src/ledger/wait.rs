@@ -3,7 +3,7 @@
 use std::task::{Poll, Waker};
 
 use super::after::{Debris, Deed};
-use super::entry::LaneIndex;
+use super::entry::{Address, LaneIndex};
 use super::lend::Taken;
 use super::line::{Ticket, Waiter, WaiterIndex, WaiterState, Waiting};
 use super::slot::{SlotIndex, SlotState};
@@ -11,16 +11,12 @@ use super::{After, Host, Ledger, Moment, Now, Service};
 use crate::Want;
 use crate::error::WaitError;
 use crate::lease::Source;
-use crate::policy::KeyLimits;
 use crate::reusable::{Key, Reusable};
 use crate::stats::Retirement;
 
 /// A request for a connection.
 pub(crate) struct Asking<K, H: Host> {
-    pub(crate) key: K,
-    pub(crate) limits: KeyLimits,
-    pub(crate) id: H::Id,
-    pub(crate) runtime: H::Runtime,
+    pub(crate) address: Address<K, H>,
     pub(crate) want: Want,
     pub(crate) dial: H::Dial,
 }
@@ -45,15 +41,15 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &mut self,
         asking: Asking<K, H>,
         now: Now,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) -> Joined<T> {
         if !self.is_open() {
             after.discard(Debris::Dial(asking.dial));
-            after.discard(Debris::Runtime(asking.runtime));
+            asking.address.discard(after);
             return Joined::Refused(WaitError::ShutDown);
         }
-        let Asking { key, limits, .. } = asking;
-        let lane = self.lane_for(key, limits, asking.id, asking.runtime, after);
+        let limits = asking.address.limits;
+        let lane = self.lane_for(asking.address, after);
         let ticket = self.next_ticket();
         let joined = self.enter(lane, ticket, asking.want, asking.dial, now, after);
         if let Joined::Waiting(waiter) = joined
@@ -77,7 +73,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         slot: SlotIndex,
         asking: AskingAgain<H::Dial>,
         now: Now,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) -> Joined<T> {
         let lane = self.slots[slot].lane;
         let ticket = match self.slots[slot].state {
@@ -100,7 +96,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &mut self,
         index: WaiterIndex,
         waker: &Waker,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) -> Poll<Result<Taken<T>, WaitError<T::Error>>> {
         let waiter = &mut self.waiters[index];
         if let WaiterState::Waiting(_) = waiter.state {
@@ -126,7 +122,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &mut self,
         index: WaiterIndex,
         now: Moment,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) -> Option<Taken<T>> {
         let lane = self.step_out(index, after);
         let waiter = self.waiters.remove(index)?;
@@ -160,7 +156,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         connection: T,
         source: Source,
         now: Moment,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) {
         if source == Source::HandedOn {
             self.totals.lent -= 1;
@@ -178,7 +174,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &mut self,
         waiter: WaiterIndex,
         error: WaitError<T::Error>,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) {
         self.answer(waiter, WaiterState::Failed(error), after);
     }
@@ -187,7 +183,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &mut self,
         index: WaiterIndex,
         answer: WaiterState<T, H::Dial>,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) {
         self.step_out(index, after);
         let waiter = &mut self.waiters[index];
@@ -198,7 +194,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 
     /// Takes a waiter out of its line, if it stands in one; its unused dial goes.
-    fn step_out(&mut self, index: WaiterIndex, after: &mut After<T, H>) -> Option<LaneIndex> {
+    fn step_out(&mut self, index: WaiterIndex, after: &mut After<K, T, H>) -> Option<LaneIndex> {
         let WaiterState::Waiting(waiting) = &mut self.waiters[index].state else {
             return None;
         };
@@ -224,7 +220,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         want: Want,
         dial: H::Dial,
         now: Now,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) -> Joined<T> {
         let taken = match want {
             Want::Any => self.pop_idle(lane, ticket, now, after),

@@ -1,15 +1,15 @@
 //! Room for connections that nobody waits for: they may not cost anybody anything.
 
 use super::after::Debris;
-use super::{After, Asking, Host, Joined, Ledger, Now};
+use super::{After, Asking, Host, Joined, Ledger, Now, Sought};
 use crate::policy::KeyLimits;
 use crate::reusable::{Key, Reusable};
 
 impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// How many more connections of a key could be made, and idle, without another having to go,
-    /// once those have dialled who wait under the key for lower limits than these. What is being
-    /// dialled may idle once it is made.
-    pub(crate) fn room_to_warm(&self, key: &K, limits: KeyLimits) -> usize {
+    /// once those have dialled who wait under the key for lower limits than these. What is being dialled may idle once it is
+    /// made.
+    pub(crate) fn room_to_warm(&self, key: &Sought<'_, K>, limits: KeyLimits) -> usize {
         let counts = self.counts_of(key);
         let left = [
             (limits.max_connections.max(1), counts.connections()),
@@ -34,19 +34,20 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         &mut self,
         asking: Asking<K, H>,
         now: Now,
-        after: &mut After<T, H>,
+        after: &mut After<K, T, H>,
     ) -> Option<Joined<T>> {
-        if self.room_to_warm(&asking.key, asking.limits) > 0 {
+        let address = &asking.address;
+        if self.room_to_warm(&address.sought(), address.limits) > 0 {
             return Some(self.join(asking, now, after));
         }
         after.discard(Debris::Dial(asking.dial));
-        after.discard(Debris::Runtime(asking.runtime));
+        asking.address.discard(after);
         None
     }
 
     /// How many wait under a key for whom no dial is under way.
-    fn held_back(&self, key: &K) -> usize {
-        let place = self.keys.get(key);
+    fn held_back(&self, key: &Sought<'_, K>) -> usize {
+        let place = self.keys.find(key);
         let lanes = place.map_or(&[][..], |place| &self.entries[place.entry].lanes);
         let lanes = lanes.iter().map(|lane| &self.lanes[*lane]);
         let held_back = lanes.map(|it| it.line.len().saturating_sub(it.dials.len()) as usize);

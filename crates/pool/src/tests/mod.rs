@@ -5,6 +5,7 @@ mod cancel;
 mod changing;
 mod dialling;
 mod evicting;
+mod keys;
 mod lending;
 mod limits;
 mod managing;
