@@ -158,9 +158,12 @@ impl<K: Key, T: Reusable> Pool<K, T> {
     /// How many more connections of a key could idle on a runtime, up to `count`.
     fn missing(&self, key: &K, count: usize, runtime: &Handle) -> usize {
         let shared = self.shared();
-        let limits = shared.limits.of(key);
+        let address = self.address(key.clone(), runtime.clone());
+        let limits = address.limits;
+        let now = shared.moment();
         let sought = shared.seek(key);
-        shared.update(|ledger, _| {
+        shared.update(|ledger, after| {
+            ledger.heed_limits(address, now, after);
             let missing = count.saturating_sub(ledger.idle_of(&sought, runtime.id()));
             missing.min(ledger.room_to_warm(&sought, limits))
         })

@@ -1,13 +1,28 @@
 //! Room for connections that nobody waits for: they may not cost anybody anything.
 
 use super::after::Debris;
-use super::{After, Asking, Host, Joined, Ledger, Now, Sought};
+use super::{Address, After, Asking, Host, Joined, Ledger, Moment, Now, Sought};
 use crate::policy::KeyLimits;
 use crate::reusable::{Key, Reusable};
 
 impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
+    /// Somebody comes to warm: whatever becomes of that, the limits that he comes with hold.
+    pub(crate) fn heed_limits(
+        &mut self,
+        address: Address<K, H>,
+        now: Moment,
+        after: &mut After<K, T, H>,
+    ) {
+        if self.is_open() && self.keys.find(&address.sought()).is_some() {
+            let lane = self.lane_for(address, after);
+            self.settle(lane, now, after);
+        } else {
+            address.discard(after);
+        }
+    }
+
     /// How many more connections of a key could be made, and idle, without another having to go,
-    /// once those have dialled who wait under the key for lower limits than these. What is being dialled may idle once it is
+    /// once those have dialled who wait under the key. What is being dialled may idle once it is
     /// made.
     pub(crate) fn room_to_warm(&self, key: &Sought<'_, K>, limits: KeyLimits) -> usize {
         let counts = self.counts_of(key);

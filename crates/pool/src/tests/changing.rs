@@ -127,3 +127,39 @@ fn changing(max_connections: &Arc<AtomicUsize>) -> Stage {
     };
     Stage::of(Pool::builder(Policy::default()).limits_of(limits).build())
 }
+
+#[tokio::test(start_paused = true)]
+async fn limits_hold_from_a_warming_on_even_if_that_dials_nothing() {
+    let max_idle = Arc::new(AtomicUsize::new(5));
+    let latest = Arc::clone(&max_idle);
+    let limits = move |_: &_| KeyLimits::default().with_max_idle(latest.load(Ordering::SeqCst));
+    let pool = Pool::builder(Policy::default()).limits_of(limits).build();
+    let stage = Stage::of(pool);
+    let numbers = stage.idle("a", 5).await;
+    max_idle.store(2, Ordering::SeqCst);
+    let dial = stage.stable.ready();
+    assert_eq!(stage.pool.warm("a", 4, dial).await.ok(), Some(0));
+    assert_eq!(stage.closed(), numbers[..3]);
+    stage.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_dials_as_soon_as_a_warming_tells_of_more_room() {
+    let max = Arc::new(AtomicUsize::new(1));
+    let latest = Arc::clone(&max);
+    let limits =
+        move |_: &_| KeyLimits::default().with_max_connections(latest.load(Ordering::SeqCst));
+    let pool = Pool::builder(Policy::default()).limits_of(limits).build();
+    let stage = Stage::of(pool);
+    let _lent = stage.fresh("a").await;
+    let mut waiting = stage.ask("a");
+    settled().await;
+    assert_eq!(stage.counts(), [0, 1, 0, 1]);
+    max.store(2, Ordering::SeqCst);
+    let dial = stage.stable.ready();
+    assert_eq!(stage.pool.warm("a", 1, dial).await.ok(), Some(0));
+    settled().await;
+    stage.arrive(stage.dials()[0]).await;
+    drop(waiting.lease());
+    stage.audit();
+}

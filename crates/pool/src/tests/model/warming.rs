@@ -27,25 +27,27 @@ impl Run {
         );
         let lane = (key, home);
         let (count, limits) = (self.chance.below(5), self.limits_of(key));
-        let missing = self.reference.missing(lane, count, limits);
         let first = self.last + 1;
         let pool = self.stage.pool.clone();
         let dials = self.stage.stable.dials_after(self.last);
-        self.last += u32::try_from(missing).expect("not many");
-        self.dialled_on
-            .extend((first..=self.last).map(|number| (number, home)));
-        let mut warming = Warming {
-            future: ByHand::new(Box::pin(async move { pool.warm(key, count, dials).await })),
-            waiters: (first..=self.last).collect(),
-            dialled: Ok(0),
-        };
+        let mut future: ByHand<Pin<Box<dyn Future<Output = Dialled>>>> =
+            ByHand::new(Box::pin(async move { pool.warm(key, count, dials).await }));
         let handle = self.homes.handle(home);
         let _guard = handle.enter();
-        let outcome = warming.future.outcome();
+        let outcome = future.outcome();
         self.settle();
-        for number in first..=self.last {
-            self.reference.wait(number, lane, Want::Fresh, limits);
+        let missing = self.reference.missing(lane, count, limits);
+        self.last += u32::try_from(missing).expect("not many");
+        let waiters: Vec<_> = (first..=self.last).collect();
+        for number in &waiters {
+            self.dialled_on.insert(*number, home);
+            self.reference.wait(*number, lane, Want::Fresh, limits);
         }
+        let warming = Warming {
+            future,
+            waiters,
+            dialled: Ok(0),
+        };
         self.go_on_warming(warming, outcome);
     }
 
