@@ -193,6 +193,29 @@ async fn a_connection_whose_time_ends_while_it_is_looked_at_is_not_lent() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_comes_back_makes_room_for_who_came_before_those_who_wait_for_it() {
+    let stage = Stage::with(Policy::default().with_max_connections(1));
+    let old = stage.idle("a", 1).await;
+    let mut asked = None;
+    stage.pool.evict(|_, _, _| {
+        asked = Some((stage.ask("b"), stage.ask("a")));
+        false
+    });
+    let (mut first, mut second) = asked.expect("one was looked at");
+    assert_eq!(stage.closed(), old);
+    settled().await;
+    stage.arrive(stage.dials()[0]).await;
+    assert!(second.is_pending());
+    first.lease().release();
+    settled().await;
+    stage.arrive(stage.dials()[0]).await;
+    drop(second.lease());
+    let closes = stage.pool.stats().counters.closes;
+    assert_eq!(closes.of(Retirement::MadeRoom), 2);
+    stage.audit();
+}
+
 /// Virtual time passes in the middle of something that is not async.
 fn advance_at_once(time: Duration) {
     let mut passing = pin!(tokio::time::advance(time));
