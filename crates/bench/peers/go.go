@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"runtime"
 	"strconv"
@@ -15,7 +16,9 @@ import (
 )
 
 func main() {
-	url, body, warmUp := os.Args[1], number(2), number(3)
+	url, err := url.Parse(os.Args[1])
+	check(err)
+	body, warmUp := number(2), number(3)
 	requests, inFlight, threads := number(4), number(5), number(6)
 	runtime.GOMAXPROCS(threads)
 	client := &http.Client{Transport: &http.Transport{
@@ -35,7 +38,7 @@ func main() {
 	})
 }
 
-func fetch(client *http.Client, url string, body, requests, inFlight int) {
+func fetch(client *http.Client, url *url.URL, body, requests, inFlight int) {
 	left := int64(requests)
 	var workers sync.WaitGroup
 	for worker := 0; worker < inFlight; worker++ {
@@ -50,12 +53,10 @@ func fetch(client *http.Client, url string, body, requests, inFlight int) {
 	workers.Wait()
 }
 
-func get(client *http.Client, url string, body int) {
-	request, err := http.NewRequest("GET", url, nil)
-	check(err)
-	request.Header.Set("Accept", "*/*")
-	// An empty one is not sent.
-	request.Header.Set("User-Agent", "")
+func get(client *http.Client, url *url.URL, body int) {
+	// An empty user agent is not sent.
+	headers := http.Header{"Accept": {"*/*"}, "User-Agent": {""}}
+	request := &http.Request{Method: "GET", URL: url, Header: headers}
 	response, err := client.Do(request)
 	check(err)
 	read, err := io.ReadAll(response.Body)

@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 /// allocated beforehand, so that recording costs one addition.
 pub(crate) struct Histogram(Box<[AtomicU64]>);
 
-/// What a histogram tells, in nanoseconds.
+/// What a histogram tells, in nanoseconds. Where fewer were recorded than a share needs to be more
+/// than the slowest one, nothing.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Latency {
     pub(crate) p50_ns: u64,
-    pub(crate) p99_ns: u64,
-    pub(crate) p999_ns: u64,
+    pub(crate) p99_ns: Option<u64>,
+    pub(crate) p999_ns: Option<u64>,
 }
 
 impl Histogram {
@@ -30,10 +31,12 @@ impl Histogram {
     /// Nothing, where nothing was recorded.
     pub(crate) fn tell(&self) -> Option<Latency> {
         let counts: Vec<u64> = self.0.iter().map(|c| c.load(Ordering::Relaxed)).collect();
+        let total: u64 = counts.iter().sum();
+        let of_enough = |least, share| quantile(&counts, share).filter(|_| total >= least);
         Some(Latency {
             p50_ns: quantile(&counts, 0.5)?,
-            p99_ns: quantile(&counts, 0.99)?,
-            p999_ns: quantile(&counts, 0.999)?,
+            p99_ns: of_enough(100, 0.99),
+            p999_ns: of_enough(1000, 0.999),
         })
     }
 }
@@ -94,6 +97,16 @@ mod tests {
     }
 
     #[test]
+    fn the_slowest_of_a_few_is_no_percentile() {
+        let histogram = Histogram::new();
+        for _ in 0..100 {
+            histogram.record(Duration::from_micros(10));
+        }
+        let latency = histogram.tell().unwrap();
+        assert!(latency.p99_ns.is_some() && latency.p999_ns.is_none());
+    }
+
+    #[test]
     fn quantiles_are_told_with_little_error() {
         let histogram = Histogram::new();
         assert_eq!(histogram.tell(), None);
@@ -103,8 +116,8 @@ mod tests {
         let latency = histogram.tell().unwrap();
         for (told, right) in [
             (latency.p50_ns, 500_000.0),
-            (latency.p99_ns, 990_000.0),
-            (latency.p999_ns, 999_000.0),
+            (latency.p99_ns.unwrap(), 990_000.0),
+            (latency.p999_ns.unwrap(), 999_000.0),
         ] {
             assert!(
                 (told as f64 / right - 1.0).abs() < 0.06,

@@ -57,7 +57,7 @@ fn chart(shown: Shown, comparison: &Comparison<'_>) -> Chart {
 fn bar(shown: Shown, comparison: &Comparison<'_>, figures: &Figures, scale: f64) -> Option<Bar> {
     let value = match shown {
         Shown::Cpu => figures.cpu,
-        Shown::Latency => figures.latency?[1],
+        Shown::Latency => figures.latency[1]?,
     };
     let value = value.scaled(scale);
     let ratio = |to: &str| match shown {

@@ -19,7 +19,7 @@ pub(super) struct Ground {
 impl Ground {
     pub(super) fn here() -> Result<Self, Failure> {
         Ok(Self {
-            compiler: told_by("rustc", "--version")?,
+            compiler: compiler(&told_by("rustc", "-vV")?),
             processor: format!(
                 "{}{}",
                 env::consts::ARCH,
@@ -65,6 +65,17 @@ fn has_avx2() -> bool {
     false
 }
 
+/// Version and commit, of what `rustc -vV` tells: distributions add words of their own.
+fn compiler(told: &str) -> String {
+    let field = |name| told.lines().find_map(|line| line.strip_prefix(name));
+    let (version, commit) = (field("release: "), field("commit-hash: "));
+    format!(
+        "rustc {} {}",
+        version.unwrap_or("unknown"),
+        commit.unwrap_or("unknown")
+    )
+}
+
 fn told_by(program: &str, word: &str) -> Result<String, Failure> {
     let output = Command::new(program).arg(word).output()?;
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
@@ -72,7 +83,7 @@ fn told_by(program: &str, word: &str) -> Result<String, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::Ground;
+    use super::{Ground, compiler};
 
     fn ground(compiler: &str, libc: &str) -> Ground {
         Ground {
@@ -80,6 +91,13 @@ mod tests {
             processor: "x86_64".to_owned(),
             libc: libc.to_owned(),
         }
+    }
+
+    #[test]
+    fn a_compiler_is_its_version_and_commit() {
+        let told = "rustc 1.95.0 (598076 2026-04-14) (built from a source tarball)\n\
+                    binary: rustc\ncommit-hash: 598076\nhost: x86_64\nrelease: 1.95.0\n";
+        assert_eq!(compiler(told), "rustc 1.95.0 598076");
     }
 
     #[test]

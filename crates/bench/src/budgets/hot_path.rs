@@ -20,6 +20,8 @@ pub(crate) enum HotPath {
     Encode,
     /// The bytes of a small response become a head, a body and an end.
     Decode,
+    /// What goes before that: the request is begun, and the bytes are laid out.
+    Preparation,
     /// A connection is checked out of the pool and returned.
     Checkout,
     /// A whole GET by the client, over a stream in memory.
@@ -27,12 +29,28 @@ pub(crate) enum HotPath {
 }
 
 impl HotPath {
-    pub(crate) const ALL: [Self; 4] = [Self::Encode, Self::Decode, Self::Checkout, Self::Exchange];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Encode,
+        Self::Decode,
+        Self::Preparation,
+        Self::Checkout,
+        Self::Exchange,
+    ];
+
+    /// Those that have a budget.
+    pub(crate) const BUDGETED: [Self; 4] =
+        [Self::Encode, Self::Decode, Self::Checkout, Self::Exchange];
+
+    /// The path that is its beginning and no part of what is asked.
+    pub(crate) fn preparation(self) -> Option<Self> {
+        matches!(self, Self::Decode).then_some(Self::Preparation)
+    }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Encode => "encode",
             Self::Decode => "decode",
+            Self::Preparation => "preparation",
             Self::Checkout => "checkout",
             Self::Exchange => "exchange",
         }
@@ -43,6 +61,7 @@ impl HotPath {
         match self {
             Self::Encode => encode(count),
             Self::Decode => decode(count),
+            Self::Preparation => prepare(count),
             Self::Checkout => checkout(count),
             Self::Exchange => exchange(count),
         }
@@ -105,6 +124,15 @@ fn decode(count: usize) -> Result<(), Failure> {
         while let Some(event) = exchange.receive(&mut input)? {
             black_box(event);
         }
+    }
+    Ok(())
+}
+
+fn prepare(count: usize) -> Result<(), Failure> {
+    let mut engine = Engine::new(HeaderMap::new())?;
+    for _ in 0..count {
+        black_box(engine.start()?);
+        black_box(BytesMut::from(black_box(ANSWER)));
     }
     Ok(())
 }

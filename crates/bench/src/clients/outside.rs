@@ -17,7 +17,7 @@ pub(crate) const ALL: &[Outside] = &[
         client: Client {
             name: "go",
             settings: "net/http, GOMAXPROCS as threads, idle connections as many as requests in \
-                       flight; io.ReadAll",
+                       flight; URL parsed once, no user-agent; io.ReadAll",
             run: |load| run("go", load),
         },
         build: build_go,
@@ -26,7 +26,7 @@ pub(crate) const ALL: &[Outside] = &[
         client: Client {
             name: "curl",
             settings: "libcurl's multi interface with poll on one thread, a handle for each \
-                       request in flight; body into a buffer that is used again",
+                       request in flight; URL set once; body into a buffer that is used again",
             run: |load| run("curl", load),
         },
         build: build_curl,
@@ -34,8 +34,9 @@ pub(crate) const ALL: &[Outside] = &[
     Outside {
         client: Client {
             name: "isahc",
-            settings: "no default features but static curl, no proxy, connections as many as \
-                       requests in flight; bytes",
+            settings: "no default features but static curl, no proxy, no decompression, connections \
+                       as many as requests in flight; parsed Uri cloned; its user-agent is sent, which \
+                       nothing turns off; bytes",
             run: |load| run("isahc", load),
         },
         build: build_isahc,

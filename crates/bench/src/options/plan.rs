@@ -14,6 +14,8 @@ pub(crate) struct Plan {
     pub(crate) scenario: Scenario,
     pub(crate) clients: Vec<&'static Client>,
     pub(crate) output: Output,
+    /// Peers that were asked for and could not be built, and why.
+    pub(crate) absent: Vec<(String, String)>,
     cores: Option<Cores>,
     requests: Option<usize>,
     in_flight: Option<usize>,
@@ -30,6 +32,7 @@ impl Plan {
             scenario,
             clients: all.filter(|client| Some(client.name) != left_out).collect(),
             output: Output::Table,
+            absent: Vec::new(),
             cores: None,
             requests: None,
             in_flight: None,
@@ -90,7 +93,11 @@ impl Plan {
             eprintln!("{name} is built");
             match outside.prepare() {
                 Ok(client) => self.clients.push(client),
-                Err(failure) => eprintln!("{name} is skipped: {failure}"),
+                Err(failure) => {
+                    eprintln!("{name} is skipped: {failure}");
+                    let because = failure.to_string();
+                    self.absent.push((name.to_owned(), because));
+                }
             }
         }
         Ok(())

@@ -102,10 +102,13 @@ middle half of the rounds spans (+-; of a ratio, both clients' together). With o
 worker thread the client is kept on the first core and the server on the last
 (\"cores apart\"); with two the system places both. CPU is `getrusage` of the client's
 process around the measured requests, after a warm-up that has opened the
-connections. Heap and system calls are counted in runs of their own, so that counting
+connections; many-origins has no warm-up, and opening is part of it. Heap and system calls are counted in runs of their own, so that counting
 does not cost time. Every client sends the same fields and reads the whole body into
 the same form. Over TLS all have one certificate, AES-256-GCM and X25519, and the
-server counts handshakes: a case fails where they are not those that it is about. The
+server counts handshakes and connections: a case fails where they are not those that it
+is about. Where connections are kept there is at least one for each request in flight, or
+for each origin, and at most three (hyper-util and reqwest dial while they wait for another's
+and keep both). The
 bare socket is no client but the limit: fixed bytes out, and the least scan
 that finds the end of the answer.
 ";

@@ -31,6 +31,11 @@ pub(super) fn document(plan: &Plan, comparisons: &[Comparison<'_>], rests: &[Res
         "scenario": plan.scenario.name,
         "about": plan.scenario.about,
         "server": plan.server_name(),
+        "skipped": plan
+            .absent
+            .iter()
+            .map(|(name, because)| json!({ "client": name, "because": because }))
+            .collect::<Vec<_>>(),
         "cases": cases,
         "differences": rests.iter().map(Rest::document).collect::<Vec<_>>(),
     })
@@ -41,7 +46,7 @@ fn client_document(comparison: &Comparison<'_>, figures: &Figures) -> Value {
         Syscalls::Counted(calls) => calls.iter().cloned().collect(),
         Syscalls::Unknown => Value::Null,
     };
-    let latency = |place: usize| figures.latency.map(|all| all[place].to_json());
+    let latency = |place: usize| figures.latency[place].map(Spread::to_json);
     json!({
         "client": figures.name,
         "settings": figures.settings,

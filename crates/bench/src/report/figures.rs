@@ -17,7 +17,7 @@ pub(super) struct Figures {
     pub(super) system: Spread,
     pub(super) wall: Spread,
     /// At the median, the 99th and the 99.9th percentile.
-    pub(super) latency: Option<[Spread; 3]>,
+    pub(super) latency: [Option<Spread>; 3],
     /// Asked of the heap, where that is known.
     pub(super) allocations: Option<f64>,
     pub(super) bytes: Option<f64>,
@@ -57,17 +57,17 @@ fn resident(samples: &[Sample]) -> Option<Spread> {
     Some(Spread::of(rounds?.into_iter().map(|bytes| bytes as f64)))
 }
 
-fn latency(samples: &[Sample]) -> Option<[Spread; 3]> {
-    let rounds: Option<Vec<Latency>> = samples.iter().map(|sample| sample.latency).collect();
-    let rounds = rounds?;
-    let spread = |part: fn(&Latency) -> u64| {
-        Spread::of(rounds.iter().map(|latency| part(latency) as f64)).scaled(1e-3)
+fn latency(samples: &[Sample]) -> [Option<Spread>; 3] {
+    let spread = |part: fn(Latency) -> Option<u64>| {
+        let rounds = samples.iter().map(|sample| part(sample.latency?));
+        let rounds = rounds.collect::<Option<Vec<u64>>>()?.into_iter();
+        Some(Spread::of(rounds.map(|nanoseconds| nanoseconds as f64)).scaled(1e-3))
     };
-    Some([
-        spread(|latency| latency.p50_ns),
+    [
+        spread(|latency| Some(latency.p50_ns)),
         spread(|latency| latency.p99_ns),
         spread(|latency| latency.p999_ns),
-    ])
+    ]
 }
 
 /// The figures of a case, and the two clients to which the others are compared.

@@ -27,8 +27,11 @@ pub(super) fn table(plan: &Plan, comparison: &Comparison<'_>) -> String {
         .map_or_else(String::new, |left_out| {
             format!("without {}: {}\n", left_out.client, left_out.because)
         });
+    let absent = plan.absent.iter();
+    let absent = absent.map(|(name, because)| format!("{name} is skipped: {}\n", because.trim()));
+    let absent: String = absent.collect();
     let (costs, waits) = (costs(comparison), waits(comparison));
-    format!("{head}{left_out}\n{costs}\n{waits}")
+    format!("{head}{left_out}{absent}\n{costs}\n{waits}")
 }
 
 fn costs(comparison: &Comparison<'_>) -> String {
@@ -73,7 +76,7 @@ fn waits(comparison: &Comparison<'_>) -> String {
         "client", "p50", "p99", "p99.9", "resident", "peak"
     );
     for figures in &comparison.figures {
-        let at = |place: usize| or_dash(figures.latency.map(|all| all[place].median * scale));
+        let at = |place: usize| or_dash(figures.latency[place].map(|spread| spread.median * scale));
         text += &format!(
             "{:<10}{:>9}{:>9}{:>9}{:>11}{:>11}\n",
             figures.name,
@@ -120,7 +123,8 @@ calls: system calls under strace; /bare, /h-u: cpu
 divided by the bare socket's and by hyper-util's. All these are per request.
 p50, p99, p99.9: from asking to the body's end, for one request; medians of the
 rounds; resident, peak: bytes of memory of the process when its last request was
-answered, and at most. -: not known, not counted, or strace is not installed.";
+answered, and at most. -: not known, not counted, of too few requests for such a
+percentile, or strace is not installed.";
 
 #[cfg(test)]
 mod tests {

@@ -14,7 +14,8 @@ pub(crate) fn scenario() -> Scenario {
         ],
         ..Scenario::new(
             "fresh-connections",
-            "a new connection for every GET: made, asked once and closed",
+            "GETs of 2 bytes, each over a new connection that is closed behind it; where the case \
+             says kept, the same over kept connections",
             vec![
                 fresh("TCP", Door::Plain, 4000),
                 kept("TCP, kept", Door::Plain),

@@ -11,7 +11,9 @@ pub(crate) fn scenario() -> Scenario {
         left_out: Some(ureq),
         ..Scenario::new(
             "many-origins",
-            "1,000 origins are asked for a 100-byte body 10 times each; connecting included",
+            "1,000 origins are asked for a 100-byte body 10 times each; connecting included; \
+             postrider looks at a connection that rested before it sends on it: one system call \
+             more",
             vec![Case {
                 door: Door::Everywhere,
                 origins: 1000,

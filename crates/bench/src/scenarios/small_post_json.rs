@@ -6,7 +6,8 @@ use crate::scenario::{Case, Scenario};
 pub(crate) fn scenario() -> Scenario {
     Scenario::new(
         "small-post-json",
-        "POST of a 97-byte JSON document, a small one comes back",
+        "POST of a 97-byte JSON document, a small one comes back; postrider looks at an idle \
+         connection before it sends on it what it could not repeat: one system call more",
         vec![Case {
             action: Action::Post,
             in_flight: 64,

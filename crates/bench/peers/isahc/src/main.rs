@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicIsize, Ordering};
 use std::time::Instant;
 
 use isahc::HttpClient;
-use isahc::http::Request;
+use isahc::http::{Request, Uri};
 use isahc::prelude::*;
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 use tokio::runtime::Builder;
@@ -14,7 +14,7 @@ use tokio::runtime::Builder;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> Result<(), Failure> {
-    let url = word(1)?;
+    let url: Uri = word(1)?.parse()?;
     let (body, warm_up, requests): (usize, isize, isize) = (number(2)?, number(3)?, number(4)?);
     let (in_flight, threads): (usize, usize) = (number(5)?, number(6)?);
     let mut builder = match threads {
@@ -24,6 +24,7 @@ fn main() -> Result<(), Failure> {
     builder.worker_threads(threads).build()?.block_on(async {
         let client = HttpClient::builder()
             .proxy(None)
+            .automatic_decompression(false)
             .connection_cache_size(in_flight)
             .build()?;
         fetch(&client, &url, body, warm_up, in_flight).await?;
@@ -43,7 +44,7 @@ fn main() -> Result<(), Failure> {
 
 async fn fetch(
     client: &HttpClient,
-    url: &str,
+    url: &Uri,
     body: usize,
     requests: isize,
     in_flight: usize,
@@ -51,7 +52,7 @@ async fn fetch(
     let left = Arc::new(AtomicIsize::new(requests));
     let workers: Vec<_> = (0..in_flight)
         .map(|_| {
-            let (client, url, left) = (client.clone(), url.to_owned(), Arc::clone(&left));
+            let (client, url, left) = (client.clone(), url.clone(), Arc::clone(&left));
             tokio::spawn(async move {
                 while left.fetch_sub(1, Ordering::Relaxed) > 0 {
                     get(&client, &url, body).await?;
@@ -66,8 +67,8 @@ async fn fetch(
     Ok(())
 }
 
-async fn get(client: &HttpClient, url: &str, body: usize) -> Result<(), Failure> {
-    let request = Request::get(url).header("accept", "*/*").body(())?;
+async fn get(client: &HttpClient, url: &Uri, body: usize) -> Result<(), Failure> {
+    let request = Request::get(url.clone()).header("accept", "*/*").body(())?;
     let mut response = client.send_async(request).await?;
     let read = response.bytes().await?;
     match read.len() == body {
