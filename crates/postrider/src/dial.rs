@@ -3,11 +3,12 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use transport::{ConnectError, Connector, Progress};
+use transport::{ConnectError, Connector};
 
 use crate::client::{Home, Inner};
 use crate::connection::Connection;
 use crate::route::Key;
+use crate::turn::Watched;
 
 /// How the pool makes a connection to a key. It uses nothing but what is in the
 /// key or the same for the whole client, so that any request of that key can
@@ -33,7 +34,7 @@ impl Dial {
     /// and it is closed after use.
     pub(crate) fn run(
         self,
-        progress: Arc<Progress>,
+        watched: Watched,
     ) -> impl Future<Output = Result<Box<Connection>, ConnectError>> + Send + 'static {
         let Self {
             connector,
@@ -46,7 +47,8 @@ impl Dial {
             None => key.0.endpoint(),
         };
         async move {
-            let connected = connector.connect_watched(&endpoint, &progress).await?;
+            let connected = connector.connect_watched(&endpoint, watched.progress());
+            let connected = connected.await?;
             Ok(Connection::new(connected, home, turn))
         }
     }

@@ -12,6 +12,7 @@ use crate::connection::Connection;
 use crate::dial::Dial;
 use crate::error::{Cause, Error};
 use crate::route::{Key, Route, origin};
+use crate::turn::Watched;
 use crate::url::IntoUrl;
 
 impl Client {
@@ -46,10 +47,9 @@ impl Client {
         let route = Route::to(origin(url)?, &inner.home.rotation);
         let key = Key(Arc::new(route));
         let dial = Dial::to(key.clone(), &inner);
-        let warmed = inner
-            .pool
-            .warm(key.clone(), count, || dial.run(Arc::default()));
-        let made = warmed.await;
+        let (of, home) = (key.clone(), Arc::clone(&inner.home));
+        let dial = move || dial.run(Watched::of_nobody(of, &home));
+        let made = inner.pool.warm(key.clone(), count, dial).await;
         made.map_err(|error| {
             let (cause, phase) = Cause::of_wait(error);
             Error::new(cause, phase).of_origin(&key)

@@ -6,6 +6,7 @@ use transport::Progress;
 
 use crate::client::Home;
 use crate::error::{Cause, Phase};
+use crate::left_behind::Standing;
 use crate::route::Key;
 use crate::timeouts::Elapsed;
 
@@ -15,23 +16,31 @@ use crate::timeouts::Elapsed;
 pub(crate) struct Turn {
     key: Key,
     home: Arc<Home>,
-    dial: Arc<Progress>,
+    dial: Arc<Standing>,
+}
+
+/// A dial as others see it. Goes with the dial itself, from before it begins
+/// until it is over.
+pub(crate) struct Watched {
+    key: Key,
+    home: Arc<Home>,
+    dial: Arc<Standing>,
 }
 
 impl Turn {
-    /// The turn that comes when the dial begins whose progress this shows.
-    pub(crate) fn before(key: Key, home: &Arc<Home>) -> (Self, Arc<Progress>) {
-        let dial = Arc::new(Progress::new());
+    /// The turn that comes when the dial begins which is watched by this.
+    pub(crate) fn before(key: Key, home: &Arc<Home>) -> (Self, Watched) {
+        let watched = Watched::new(key.clone(), home);
         let turn = Self {
             key,
             home: Arc::clone(home),
-            dial: Arc::clone(&dial),
+            dial: Arc::clone(&watched.dial),
         };
-        (turn, dial)
+        (turn, watched)
     }
 
     pub(crate) fn phase(&self) -> Phase {
-        if self.dial.has_begun() {
+        if self.dial.progress.has_begun() {
             Phase::Connect
         } else {
             Phase::Acquire
@@ -41,7 +50,7 @@ impl Turn {
     /// What a limit was reached in, and how far the dial had come: the request's
     /// own, or one that others have left behind.
     pub(crate) fn cut_short(&self, elapsed: Elapsed) -> (Cause, Phase) {
-        if let Some(own) = self.dial.timed_out(&self.key.0.endpoint()) {
+        if let Some(own) = self.dial.progress.timed_out(&self.key.0.endpoint()) {
             let phase = Phase::of_dial(own.phase());
             return (Cause::DialElapsed(elapsed, own), phase);
         }
@@ -55,11 +64,33 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        // Otherwise the dial is over, or will never begin.
-        if Arc::strong_count(&self.dial) > 1 {
-            self.home
-                .left_behind
-                .add(&self.key, Arc::downgrade(&self.dial));
+        self.home.left_behind.add(&self.key, &self.dial);
+    }
+}
+
+impl Watched {
+    /// A dial that nobody waits for in person: it is for whoever comes.
+    pub(crate) fn of_nobody(key: Key, home: &Arc<Home>) -> Self {
+        let watched = Self::new(key, home);
+        home.left_behind.add(&watched.key, &watched.dial);
+        watched
+    }
+
+    fn new(key: Key, home: &Arc<Home>) -> Self {
+        Self {
+            key,
+            home: Arc::clone(home),
+            dial: Arc::default(),
         }
+    }
+
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.dial.progress
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.home.left_behind.end(&self.key, &self.dial);
     }
 }

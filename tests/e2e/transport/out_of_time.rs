@@ -133,6 +133,49 @@ async fn a_dial_begun_for_a_request_that_has_gone_is_told_to_the_next() {
     );
 }
 
+/// So it is with a dial that was begun to warm the client up.
+#[tokio::test]
+async fn a_dial_begun_by_a_warming_that_was_given_up_is_told_to_the_next() {
+    let silent = BlackHole::dig();
+    let client = Client::builder()
+        .resolve("api.test", [silent.addr])
+        .build()
+        .unwrap();
+    let short = Duration::from_millis(100);
+    let warming = client.warm("http://api.test/", 1);
+    assert!(tokio::time::timeout(short, warming).await.is_err());
+    let request = client.get("http://api.test/").timeout(short);
+    let error = request.send().await.unwrap_err();
+    let [attempt] = error.attempts() else {
+        panic!("{error}");
+    };
+    assert_eq!(attempt.addr, silent.addr);
+    let text = format!(
+        "GET http://api.test/: waiting for a connection: \
+         timed out: the request's 100ms are over ({attempt})"
+    );
+    assert_eq!((error.phase(), error.to_string()), (Phase::Acquire, text));
+    assert_eq!(client.stats().counters.dials, 1);
+}
+
+/// A warming holds the only connection: whoever it keeps waiting is told of it.
+#[tokio::test]
+async fn whoever_a_warming_holds_back_is_told_of_its_dial() {
+    let silent = BlackHole::dig();
+    let client = Client::builder()
+        .resolve("api.test", [silent.addr])
+        .pool_max_connections_per_host(1)
+        .build()
+        .unwrap();
+    let mut warming = Box::pin(client.warm("http://api.test/", 1));
+    assert!(poll_at_most(1, warming.as_mut()).await.is_none());
+    let request = client.get("http://api.test/");
+    let error = request.timeout(Duration::from_millis(100)).send().await;
+    let error = error.unwrap_err();
+    assert_eq!(error.attempts().len(), 1, "{error}");
+    assert_eq!(error.phase(), Phase::Acquire);
+}
+
 /// The first in line is served by whatever comes first, also by the dial that
 /// was begun for the second.
 #[tokio::test(start_paused = true)]
