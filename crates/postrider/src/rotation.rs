@@ -1,7 +1,7 @@
 //! The client's settings of TLS, which may change while it runs.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use transport::{Endpoint, TlsSettings};
 
@@ -12,9 +12,10 @@ impl Client {
     /// this client: a renewed client certificate, other roots.
     ///
     /// Nothing is shared with what was before, neither connections nor TLS
-    /// sessions; an origin's limits hold for each of the two apart. Idle connections that were secured by the old settings close
-    /// at once; those in use close when their exchange is over. Connections
-    /// in the clear are left alone, and so are those of requests that have
+    /// sessions; an origin's limits hold for each of the two apart. Idle
+    /// connections that were secured by the old settings close at once; those in
+    /// use close when their exchange is over. Connections in the clear are left
+    /// alone, and so are those of requests that have
     /// [settings of their own](crate::RequestBuilder::tls).
     ///
     /// ```
@@ -54,18 +55,24 @@ impl Rotation {
 
     /// The endpoint, to be secured by the settings of the moment.
     pub(crate) fn secure(&self, endpoint: Endpoint) -> Endpoint {
-        let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
-        if settings.is_none() {
+        let Some(settings) = self.settings().clone() else {
             return endpoint;
-        }
+        };
         let mut options = endpoint.options().cloned().unwrap_or_default();
-        options.tls.clone_from(&settings);
+        options.tls = Some(settings);
         endpoint.with_options(options)
     }
 
     fn replace(&self, new: TlsSettings) {
-        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
-        *settings = Some(new);
+        let mut settings = self.settings();
+        let old = settings.replace(new);
         self.turns.fetch_add(1, Ordering::Release);
+        drop(settings);
+        // Outside the lock: they may hold a verifier of the user's own.
+        drop(old);
+    }
+
+    fn settings(&self) -> MutexGuard<'_, Option<TlsSettings>> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
