@@ -41,6 +41,14 @@ impl Doom {
         }
     }
 
+    /// From now on they are TLS of somebody else's, as of a tunnel, which has
+    /// broken when they are written to.
+    pub(crate) fn break_tls(&self) {
+        for fate in self.0.lock().unwrap().drain(..) {
+            *fate.lock().unwrap() = Fate::BrokenTls;
+        }
+    }
+
     /// From now on what comes on the connections so far is noise, as soon as
     /// they are written to.
     pub(crate) fn garble(&self) {
@@ -54,6 +62,7 @@ impl Doom {
 enum Fate {
     Alive,
     Dead,
+    BrokenTls,
     Garbled,
 }
 
@@ -78,7 +87,7 @@ impl AsyncRead for Doomed {
         match self.fate() {
             Fate::Alive => Pin::new(&mut self.stream).poll_read(cx, buf),
             _ if !self.is_noticed => Poll::Pending,
-            Fate::Dead => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            Fate::Dead | Fate::BrokenTls => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
             Fate::Garbled => {
                 let noise = [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28];
                 buf.put_slice(&noise[..noise.len().min(buf.remaining())]);
@@ -99,6 +108,11 @@ impl AsyncWrite for Doomed {
             Fate::Dead => {
                 self.is_noticed = true;
                 Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+            }
+            Fate::BrokenTls => {
+                self.is_noticed = true;
+                let broken = rustls::Error::DecryptError;
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, broken)))
             }
             Fate::Garbled => {
                 self.is_noticed = true;

@@ -11,7 +11,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use futures_util::stream;
-use postrider::{Body, Client, Error, ErrorKind, Phase, RequestBuilder, Response, Retry, Sent};
+use postrider::{
+    Body, Client, ConnectErrorKind, Error, ErrorKind, Phase, RequestBuilder, Response, Retry, Sent,
+    TlsErrorKind,
+};
 use testing::{Authority, CloseNotify, Script, Server, Signal, Tls};
 use tokio::time::Instant;
 
@@ -274,7 +277,32 @@ async fn tls_that_breaks_its_rules_is_not_retried() {
     doom.garble();
     let error = client.get("https://a.test/it").send().await.unwrap_err();
     assert_eq!((error.kind(), error.phase()), (ErrorKind::Tls, Phase::Head));
+    let kind = error.connect_kind();
+    assert_eq!(kind, Some(ConnectErrorKind::Tls(TlsErrorKind::Protocol)));
     assert!(error.connection().unwrap().is_reused());
+    assert_eq!((server.connections(), client.stats().retries), (1, 0));
+}
+
+/// TLS over a stream of the user's own that is secured itself, as one through a
+/// proxy.
+#[tokio::test]
+async fn tls_that_breaks_while_it_is_written_to_is_not_retried() {
+    let authority = Authority::new();
+    let identity = authority.issue(&["a.test"]);
+    let script = Script::respond_always(ok("again"));
+    let server = Arc::new(Server::in_memory_tls(identity, [script]));
+    let doom = Doom::default();
+    let client = doom.client(&server, tls_builder_of(&server, &authority));
+    warm_up(&client, "https://a.test").await;
+    doom.break_tls();
+    let error = client.get("https://a.test/it").send().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Tls);
+    assert!(error.to_string().contains("writing failed: "), "{error}");
+    assert!(matches!(
+        error.connect_kind(),
+        Some(ConnectErrorKind::Tls(_))
+    ));
+    assert!(!error.is_connect() && !error.is_retry_safe());
     assert_eq!((server.connections(), client.stats().retries), (1, 0));
 }
 

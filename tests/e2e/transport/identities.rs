@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use postrider::{
-    Client, ClientBuilder, ConnectErrorKind, ErrorKind, Phase, Sent, TlsErrorKind, TlsSettings,
-    TlsVersion,
+    Client, ClientBuilder, ConnectErrorKind, Error, ErrorKind, Phase, Sent, TlsErrorKind,
+    TlsSettings, TlsVersion,
 };
 use testing::{Authority, Identity, Server, Tls};
 
@@ -82,6 +82,7 @@ async fn a_missing_certificate_is_told_by_the_servers_alert() {
     let error = failure(&client, &server.url("/")).await;
     let text = error.to_string();
     assert!(text.contains("CertificateRequired"), "{text}");
+    assert_refused_at_the_first_read(&error);
     assert_eq!(error.remote_addr(), Some(server.addr()));
     assert_eq!(
         client.stats().counters.dials,
@@ -102,7 +103,19 @@ async fn a_certificate_by_a_stranger_is_refused_by_the_servers_alert() {
         let text = error.to_string();
         assert!(text.contains("UnknownCA"), "{text}");
         assert_eq!(client.stats().counters.dials, 1);
+        if version == testing::TlsVersion::Tls13 {
+            assert_refused_at_the_first_read(&error);
+        }
     }
+}
+
+fn assert_refused_at_the_first_read(error: &Error) {
+    assert_eq!((error.kind(), error.phase()), (ErrorKind::Tls, Phase::Head));
+    let kind = ConnectErrorKind::Tls(TlsErrorKind::Alert);
+    assert_eq!(error.connect_kind(), Some(kind));
+    assert!(error.attempts().is_empty());
+    // It was connected to, and the server will say the same again.
+    assert!(!error.is_connect() && !error.is_retry_safe());
 }
 
 #[tokio::test]

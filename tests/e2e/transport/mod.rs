@@ -11,6 +11,7 @@ mod kernel;
 mod names;
 mod out_of_time;
 mod racing;
+mod retry_safety;
 mod sockets;
 mod trust;
 

@@ -1,12 +1,13 @@
 //! What lies at the bottom of an error.
 
+use std::error::Error as _;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
 use http::StatusCode;
 use pool::WaitError;
-use transport::{ConnectError, tls_error};
+use transport::{ConnectError, ConnectErrorKind, TlsErrorKind, tls_error};
 
 use super::{ErrorKind, Phase};
 use crate::body::BoxError;
@@ -99,6 +100,16 @@ impl Cause {
         }
     }
 
+    /// Whether a connection failed of what is as wrong the next time.
+    pub(super) fn is_lasting(&self) -> bool {
+        match self {
+            Self::ConnectPanicked => true,
+            Self::Connect(error) => is_lasting_connect(error),
+            Self::Read(error) | Self::Write(error) => tls_error(error).is_some_and(is_lasting_tls),
+            _ => false,
+        }
+    }
+
     pub(super) fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Url(error)
@@ -137,6 +148,37 @@ fn kind_of_connect(error: &ConnectError) -> ErrorKind {
         transport::Phase::Tls => ErrorKind::Tls,
         _ => ErrorKind::Connect,
     }
+}
+
+fn is_lasting_connect(error: &ConnectError) -> bool {
+    let is_invalid = |error: &io::Error| error.kind() == io::ErrorKind::InvalidInput;
+    match error.kind() {
+        ConnectErrorKind::NameNotFound
+        | ConnectErrorKind::AddressRefused
+        | ConnectErrorKind::NoInterface
+        | ConnectErrorKind::AlpnMismatch
+        | ConnectErrorKind::NoTlsProvider
+        | ConnectErrorKind::Panicked => true,
+        ConnectErrorKind::Tls(kind) => is_lasting_tls(kind),
+        // A resolver may have another answer.
+        ConnectErrorKind::NoAddress => error.endpoint().host.ip().is_some(),
+        // A zone where there can be none, and none where there must be one.
+        ConnectErrorKind::Resolve => {
+            let cause = error.source().and_then(|cause| cause.downcast_ref());
+            cause.is_some_and(is_invalid)
+        }
+        ConnectErrorKind::Connect => {
+            let attempts = error.attempts();
+            let mut errors = attempts.iter().filter_map(|it| it.error.as_deref());
+            !attempts.is_empty() && errors.all(is_invalid)
+        }
+        _ => false,
+    }
+}
+
+/// A certificate or a protocol is.
+fn is_lasting_tls(kind: TlsErrorKind) -> bool {
+    kind != TlsErrorKind::Closed
 }
 
 impl fmt::Display for Cause {

@@ -9,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use http::{Method, StatusCode, Uri};
-use transport::{Attempt, ConnectErrorKind, TlsErrorKind, tls_error};
+use transport::{Attempt, ConnectErrorKind, tls_error};
 
 pub(crate) use self::cause::Cause;
 pub(crate) use self::text::describe;
@@ -212,7 +212,9 @@ impl Error {
     ///
     /// That is so where the network or the server failed it and either none of
     /// it reached the socket, or its method is idempotent (RFC 9110 §9.2.2) or
-    /// marked so. It is `false` for requests that would fail again as they are.
+    /// marked so. It is `false` for requests that would fail again as they are: by
+    /// a name that does not exist, an address that may not be used, a certificate,
+    /// code of the user's own that panicked.
     #[must_use]
     pub fn is_retry_safe(&self) -> bool {
         let worth_it = matches!(
@@ -225,20 +227,9 @@ impl Error {
                 | ErrorKind::Io
                 | ErrorKind::Pool
         );
-        // A name, a certificate or a protocol is as wrong the next time.
-        let lasts = matches!(
-            self.connect_kind(),
-            Some(ConnectErrorKind::Tls(kind)) if kind != TlsErrorKind::Closed
-        ) || matches!(
-            self.connect_kind(),
-            Some(
-                ConnectErrorKind::NameNotFound
-                    | ConnectErrorKind::AddressRefused
-                    | ConnectErrorKind::AlpnMismatch
-                    | ConnectErrorKind::NoTlsProvider
-            )
-        );
-        worth_it && !lasts && (self.0.sent == Sent::Nothing || self.0.idempotent)
+        worth_it
+            && !self.0.cause.is_lasting()
+            && (self.0.sent == Sent::Nothing || self.0.idempotent)
     }
 
     /// How much of the request the server may have seen.
