@@ -194,8 +194,8 @@ impl ConnectionInfo {
     }
 
     /// The addresses that were tried when it was made, each with its failure and
-    /// duration, in the order of their beginning; none where the first was
-    /// alone and was taken.
+    /// duration, in the order in which they ended, which need not be the order of
+    /// [`Attempt::started`]; none where the first was alone and was taken.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
         &self.facts.attempts

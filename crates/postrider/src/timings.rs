@@ -29,9 +29,11 @@ pub struct Timings {
 pub struct DialTimings {
     /// Looking up the name; `None` where the host was an address.
     pub resolve: Option<Duration>,
-    /// Connecting, over all addresses that were tried.
+    /// Connecting, over all addresses that were tried. Where an address was
+    /// connected to whose TLS handshake then failed, and the search went on, that
+    /// handshake's time is in it.
     pub connect: Option<Duration>,
-    /// The TLS handshake; `None` in the clear.
+    /// The TLS handshake that succeeded; `None` in the clear.
     pub tls: Option<Duration>,
 }
 

@@ -28,8 +28,9 @@ pub struct ConnectFacts {
     pub tls: Option<Box<TlsFacts>>,
     /// From the start to the first address; absent where nothing was looked up.
     pub resolve: Option<Duration>,
-    /// From the first address to the connection that carried on, waits of the race included; for
-    /// a connect function of the user's own, the time that it took.
+    /// From the first address to the connection that carried on, waits of the race included, and
+    /// handshakes after which the race went on; for a connect function of the user's own, the time
+    /// that it took.
     pub connect: Option<Duration>,
     /// The TLS handshake that succeeded; absent on a plain connection.
     pub handshake: Option<Duration>,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use postrider::{Client, ConnectErrorKind, Error, ErrorKind, Phase, Sent, TlsErrorKind};
 use testing::{Authority, Identity, Script, Server, Tls, TlsVersion};
 
-use super::{always, failure, get, trusting};
+use super::{always, failure, trusting};
 use crate::support::received;
 
 const HERE: &[&str] = &["127.0.0.1"];
@@ -179,22 +179,36 @@ async fn a_handshake_that_stalls_costs_its_own_timeout() {
 async fn another_address_is_taken_where_the_first_does_not_finish_its_handshake() {
     let authority = Authority::new();
     let good = Server::start_tls(authority.issue(&["api.test"]), always("good"));
-    for script in [
-        Script::new().stall(),
-        Script::new().read_some().close(),
-        Script::new().read_some().reset(),
+    let stall = Duration::from_secs(1);
+    for (script, lost) in [
+        (Script::new().stall(), stall),
+        (Script::new().read_some().close(), Duration::ZERO),
+        (Script::new().read_some().reset(), Duration::ZERO),
     ] {
         let bad = Server::start([script]);
         let settings = trusting(&authority).build().unwrap();
         let client = Client::builder()
             .tls(settings)
-            .connector(|connector| connector.tls_timeout(Duration::from_secs(1)))
+            .connector(|connector| connector.tls_timeout(stall))
             .resolve("api.test", [bad.addr(), good.addr()])
             .build()
             .unwrap();
-        let text = get(&client, "https://api.test/").await;
-        assert_eq!(text.unwrap(), "good");
+        let response = client.get("https://api.test/").send().await.unwrap();
         assert_eq!(bad.connections(), 1);
+
+        let [first, second] = response.connection().attempts() else {
+            panic!("{:?}", response.connection());
+        };
+        assert_eq!((first.addr, second.addr), (bad.addr(), good.addr()));
+        assert!(first.error.is_some() && second.error.is_none());
+        // The failed handshake belongs to the search, not to the handshake that
+        // succeeded.
+        let dial = *response.timings().dial().unwrap();
+        let (connect, tls) = (dial.connect.unwrap(), dial.tls.unwrap());
+        assert!(connect >= lost && connect >= first.elapsed, "{dial:?}");
+        assert!(connect >= second.started && tls < stall, "{dial:?}");
+        assert!(connect + tls <= response.timings().connected().unwrap());
+        assert_eq!(response.text().await.unwrap(), "good");
     }
 }
 
