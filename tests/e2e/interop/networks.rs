@@ -69,6 +69,7 @@ fn lay_network() {
         "link set veth1 up",
         "addr add 192.0.2.1/24 dev veth0",
         "addr add 2001:db8::1/64 dev veth0 nodad",
+        "addr add fe80::1/64 dev veth0 nodad",
         // Who has a neighbour that is not there sends into the void.
         "neigh add 192.0.2.9 lladdr 02:00:00:00:00:01 dev veth0 nud permanent",
         "neigh add 2001:db8::9 lladdr 02:00:00:00:00:01 dev veth0 nud permanent",
@@ -105,6 +106,7 @@ async fn with_faults() {
     all_faults_at_once_leave_the_good_address().await;
     a_missing_neighbour_alone_is_unreachable().await;
     black_holes_alone_cost_what_the_request_has().await;
+    a_link_local_address_is_reached_through_its_zone().await;
 }
 
 /// Sends requests to a host of which the first address has a fault, as which it
@@ -242,6 +244,32 @@ async fn black_holes_alone_cost_what_the_request_has() {
     // Another host is none the worse for it.
     let response = client.get(server.url("/")).send().await.unwrap();
     assert_eq!(response.text().await.unwrap(), "good");
+}
+
+/// `fe80::1` may stand on every interface: only the zone tells which is meant.
+async fn a_link_local_address_is_reached_through_its_zone() {
+    let shown = Command::new("ip")
+        .args(["-o", "link", "show", "veth0"])
+        .output();
+    let shown = String::from_utf8(shown.unwrap().stdout).unwrap();
+    let (index, _) = shown.split_once(':').unwrap();
+    let addr: SocketAddr = format!("[fe80::1%{index}]:0").parse().unwrap();
+    let server = Server::start_on(addr, always("local"));
+    let port = server.addr().port();
+    let client = Client::new();
+    for zone in ["veth0", index] {
+        let url = format!("http://[fe80::1%25{zone}]:{port}/");
+        let response = client.get(url).send().await.unwrap();
+        assert!(!response.connection().is_reused(), "{zone}");
+        assert_eq!(response.remote_addr(), Some(server.addr()));
+        assert_eq!(response.text().await.unwrap(), "local");
+    }
+    // RFC 6874 §4: the zone is nobody else's concern.
+    for connection in [0, 1] {
+        let received = String::from_utf8(server.received(connection)).unwrap();
+        let host = format!("\r\nhost: [fe80::1]:{port}\r\n");
+        assert!(received.contains(&host), "{received}");
+    }
 }
 
 /// On one thread, which the system's resolver must not hold up: the name server
