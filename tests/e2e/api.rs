@@ -140,8 +140,40 @@ fn roots_beside_whole_tls_settings_are_an_error_and_throw_nothing_away() {
         let error = builder.build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Builder);
         assert!(
-            error.to_string().contains("TLS settings were given twice"),
+            error
+                .to_string()
+                .contains("TLS settings were given in two ways"),
             "{error}"
+        );
+    }
+}
+
+#[test]
+fn of_whole_tls_settings_given_twice_the_last_count() {
+    let settings = || postrider::TlsSettings::builder().build().unwrap();
+    let builder = Client::builder().tls(settings()).tls(settings());
+    assert!(builder.build().is_ok());
+}
+
+/// A rule that holds for no connection would be taken for one that does.
+#[test]
+fn an_address_filter_beside_a_connect_function_is_an_error() {
+    let connect = |_| async { Ok(tokio::io::empty()) };
+    for builder in [
+        Client::builder()
+            .connect_with(connect)
+            .connector(|it| it.address_filter(|_, _| true)),
+        Client::builder()
+            .connector(|it| it.address_filter(|_, _| true))
+            .connect_with(connect),
+        Client::builder().connector(|it| it.address_filter(|_, _| true).connect_with(connect)),
+    ] {
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Builder);
+        assert_eq!(
+            error.to_string(),
+            "the client can't be built: the address filter would never be asked: \
+             a connect function takes the network's place, and no address is known to it"
         );
     }
 }

@@ -1,6 +1,7 @@
 //! A client's settings. Longer than other files: one setter stands beside the
 //! other, each with what it means.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderValue};
 use pool::{KeyLimits, Policy, Pool};
-use protocol::{Authority, Limits};
+use protocol::{Authority, Host, Limits, Scheme};
 use tokio::io::{AsyncRead, AsyncWrite};
 use transport::{Connector, ConnectorBuilder, Endpoint, TlsSettings, TlsSettingsBuilder};
 
@@ -30,7 +31,12 @@ use crate::url::{IntoUrl, host_in_ascii};
 const MAX_COLLECTED: usize = 64 * 1024 * 1024;
 
 /// One of the two would have to be thrown away, and with it whom it trusts.
-const MIXED_TLS: &str = "TLS settings were given twice, or roots added besides";
+const MIXED_TLS: &str = "TLS settings were given in two ways: only one of `tls`, \
+    the connector's `tls`, and root certificates can be used";
+
+/// A rule that looks as if it held, and does not, is worse than none.
+const UNASKED_FILTER: &str = "the address filter would never be asked: \
+    a connect function takes the network's place, and no address is known to it";
 
 /// Gathers a client's settings.
 ///
@@ -82,11 +88,16 @@ impl ClientBuilder {
     ///
     /// [`ErrorKind::Builder`](crate::ErrorKind::Builder) where a setting can't
     /// be used: a root certificate that can't be read, a user agent that is no
-    /// header value.
+    /// header value. Also where two settings can't be used together: TLS given
+    /// in two ways, or an address filter beside
+    /// [`connect_with`](Self::connect_with).
     pub fn build(mut self) -> Result<Client, Error> {
         let wrong = |error| Error::new(Cause::Builder(error), Phase::Prepare);
         if let Some(error) = self.wrong.take() {
             return Err(wrong(error));
+        }
+        if self.connector.has_unasked_filter() {
+            return Err(wrong(UNASKED_FILTER.into()));
         }
         match mem::replace(&mut self.tls, Tls::BuiltIn) {
             Tls::BuiltIn => {}
@@ -262,19 +273,29 @@ impl ClientBuilder {
 
     /// Trusts the root certificates in `pem` besides those that are built in,
     /// which are those of `webpki-roots` and not the operating system's.
+    ///
+    /// Calls add up. With [`tls`](Self::tls), whose settings have roots of their
+    /// own, they don't mix: [`build`](Self::build) fails.
     pub fn add_root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.tls = Tls::Roots(self.roots().add_roots_pem(pem));
         self
     }
 
     /// Trusts the root certificates in `pem`, and those added otherwise, and no
-    /// others.
+    /// others. Does not mix with [`tls`](Self::tls) either.
     pub fn only_root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.tls = Tls::Roots(self.roots().add_roots_pem(pem).only_added_roots());
         self
     }
 
-    /// All settings of TLS at once; see [`TlsSettings`].
+    /// All settings of TLS at once; see [`TlsSettings`]. Of several calls the last
+    /// counts.
+    ///
+    /// Roots are then given to [`TlsSettingsBuilder`]: where they are also added
+    /// here, by [`add_root_certificates`](Self::add_root_certificates) or
+    /// [`only_root_certificates`](Self::only_root_certificates), or settings are
+    /// given to the [`connector`](Self::connector) as well, [`build`](Self::build)
+    /// fails rather than choose whom to trust.
     pub fn tls(mut self, settings: TlsSettings) -> Self {
         if matches!(self.tls, Tls::Roots(_)) {
             self.wrong = Some(MIXED_TLS.into());
@@ -285,16 +306,25 @@ impl ClientBuilder {
 
     /// Uses `addrs` for the host `name` and asks no resolver. Port 0 stands for
     /// the URL's port.
+    ///
+    /// The name is a URL's host and nothing more. What could match no URL fails
+    /// [`build`](Self::build): an address, which nobody is asked about, a name
+    /// with a port or a scheme.
     pub fn resolve(mut self, name: &str, addrs: impl IntoIterator<Item = SocketAddr>) -> Self {
-        match host_in_ascii(name) {
+        match name_to_resolve(name) {
             Ok(name) => self.connector = self.connector.resolve_override(&name, addrs),
-            Err(cause) => self.wrong = Some(cause.to_string().into()),
+            Err(why) => self.wrong = Some(format!("no addresses for {name:?}: {why}").into()),
         }
         self
     }
 
     /// Connects by a function of your own, in the network's place. TLS goes
     /// over what it gives where the URL is an https one.
+    ///
+    /// The function is told where the connection is to lead, and nothing looks at
+    /// where it does lead: beside an
+    /// [`address_filter`](ConnectorBuilder::address_filter), which could never be
+    /// asked, [`build`](Self::build) fails.
     ///
     /// With an in-memory stream, a service can be tested without a network, on
     /// tokio's paused time.
@@ -333,6 +363,8 @@ impl ClientBuilder {
     /// used again unasked. That matters for an
     /// [`address_filter`](ConnectorBuilder::address_filter): its rule holds for
     /// every connection and every retry, as it was when the connection was made.
+    /// Beside [`connect_with`](Self::connect_with), by which it would hold for
+    /// none, [`build`](Self::build) fails.
     ///
     /// A rule belongs to a client, so a new rule needs a new client. To close the
     /// idle connections of the old one, as [`Client::evict`] does, is not enough:
@@ -396,6 +428,18 @@ impl ClientBuilder {
                 TlsSettings::builder()
             }
         }
+    }
+}
+
+/// The name as it stands in a URL, in ASCII.
+fn name_to_resolve(name: &str) -> Result<Cow<'_, str>, BoxError> {
+    let name = host_in_ascii(name)?;
+    let (authority, _) = Authority::parse(&name, Scheme::Http)?;
+    match authority.host() {
+        // As long as the whole: there is no port, nor anything else.
+        Host::Name(host) if host.len() == name.len() => Ok(name),
+        Host::Name(_) => Err("a name stands here without a port or user-info".into()),
+        _ => Err("an address is not resolved".into()),
     }
 }
 

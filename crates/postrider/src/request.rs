@@ -21,7 +21,7 @@ use crate::query::{QueryPair, with_query};
 use crate::send::Pending;
 use crate::special::{Expectation, Form, Spelled};
 use crate::timeouts::Timeouts;
-use crate::url::IntoUrl;
+use crate::url::{IntoUrl, host_in_ascii};
 
 impl Client {
     /// Begins a `GET` request.
@@ -229,13 +229,15 @@ impl RequestBuilder {
 
     /// Asks the server to prove this name by its certificate, and names it in
     /// the handshake (SNI, RFC 6066 §3), in the place of the URL's host: a DNS
-    /// name or an address. `Host` still names the URL's.
+    /// name, mapped to ASCII as a [URL's](IntoUrl::into_url) host is, or an
+    /// address. `Host` still names the URL's.
     ///
     /// Connections of requests that differ in this are not shared, and the
     /// limits of an origin hold for each apart.
     pub fn server_name(self, name: &str) -> Self {
         self.try_with(|call| {
-            let name = ServerName::parse(name).map_err(|error| Cause::ServerName(error.into()))?;
+            let name = host_in_ascii(name).map_err(Cause::ServerName)?;
+            let name = ServerName::parse(&name).map_err(|error| Cause::ServerName(error.into()))?;
             call.options().server_name = Some(name);
             Ok(())
         })

@@ -76,6 +76,9 @@ impl ConnectorBuilder {
     /// Connects by a function of your own, in the network's place: nothing is resolved, filtered
     /// or raced, and no socket option applies. TLS goes over what the function gives if the
     /// endpoint asks for it. A panic becomes an error.
+    ///
+    /// An [`address_filter`](Self::address_filter) is therefore never asked; a client of the crate
+    /// `postrider` is not built with both.
     pub fn connect_with<F, C, S>(mut self, function: F) -> Self
     where
         F: Fn(Endpoint) -> C + Send + Sync + 'static,
@@ -133,6 +136,9 @@ impl ConnectorBuilder {
     /// connection that already leads somewhere. Whoever keeps connections and changes the rule should
     /// make a connector for the new one, and start anew: not only idle connections of the old one may
     /// be against it, but also those in use and those still being made.
+    ///
+    /// It is never asked where a [connect function](Self::connect_with) takes the network's place;
+    /// a client of the crate `postrider` is not built with both.
     ///
     /// [`is_public`](crate::is_public) is a ready-made rule.
     pub fn address_filter(
@@ -254,6 +260,13 @@ impl ConnectorBuilder {
     /// ```
     pub fn has_tls(&self) -> bool {
         self.tls.is_some()
+    }
+
+    /// Whether there is an [`address_filter`](Self::address_filter) that would never be asked, since
+    /// a connect function takes the network's place; so that whoever puts a connector together can
+    /// refuse to make one whose rule does not hold.
+    pub fn has_unasked_filter(&self) -> bool {
+        self.filter.is_some() && self.function.is_some()
     }
 
     /// Makes the connector.

@@ -54,6 +54,43 @@ async fn an_override_stands_for_a_name_in_any_spelling() {
     assert!(received(&server, 1).contains("\r\nhost: api.test:1\r\n"));
 }
 
+#[test]
+fn an_override_for_what_could_match_no_url_is_an_error() {
+    let label = "a".repeat(64);
+    let port = "a name stands here without a port or user-info";
+    let address = "an address is not resolved";
+    let labels = "a label of the host name is empty or too long";
+    for (name, words) in [
+        ("127.0.0.1", address),
+        ("[::1]", address),
+        ("[fe80::1%25eth0]", address),
+        ("api.local:443", port),
+        ("api.local:", port),
+        ("me@api.local", port),
+        (
+            "https://api.local",
+            "the port is not a number from 0 to 65535",
+        ),
+        ("::1", "there is no host"),
+        ("a..b", labels),
+        (".", labels),
+        (&label, labels),
+        ("", "there is no host"),
+        ("a b", "the host has the invalid character ' '"),
+        ("api.local/", "the host has the invalid character '/'"),
+        (
+            "b\u{fc}cher.test",
+            "the host name is not in ASCII; the feature `idna` would map it",
+        ),
+    ] {
+        let error = Client::builder().resolve(name, []).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Builder);
+        let name = format!("{name:?}").replace('\u{fc}', r"\u{fc}");
+        let text = format!("the client can't be built: no addresses for {name}: {words}");
+        assert_eq!(error.to_string(), text);
+    }
+}
+
 #[tokio::test]
 async fn the_next_of_several_addresses_is_taken_where_one_refuses() {
     let server = Server::start(always("here"));
