@@ -41,6 +41,8 @@
 //!   revoked. [`Peer`]: what a client showed of itself, its own certificate among it.
 //! - [`Faulty`]: wraps any stream of the code under test and splits, delays or breaks its reads
 //!   and writes, the same way every time; its [`Meter`] counts them.
+//! - `netns`, by the feature of that name: networks of a test's own, with black holes, peers that
+//!   vanish and a name server. Linux and root only.
 //!
 //! Servers run as tasks of the tokio runtime they were started in and end with the value.
 
@@ -50,6 +52,8 @@ mod identity;
 mod journal;
 mod memory;
 mod meter;
+#[cfg(feature = "netns")]
+pub mod netns;
 mod peer;
 mod play;
 mod script;

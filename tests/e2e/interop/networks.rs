@@ -7,15 +7,20 @@
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use hickory::HickoryResolver;
 use postrider::{Client, ConnectErrorKind, ErrorKind, Phase, Response};
+use testing::netns::{
+    Forwarder, IPV4, IPV4_BLACK_HOLE, IPV4_BLACKHOLE_ROUTE, IPV4_WITHOUT_NEIGHBOUR, IPV6,
+    IPV6_BLACK_HOLE, IPV6_BLACKHOLE_ROUTE, IPV6_WITHOUT_NEIGHBOUR, LINK_LOCAL, lay_cable,
+    run_apart,
+};
 use testing::{Authority, Server};
 
 use super::slow_names::{self, SlowNames};
-use crate::support::{trusting, until};
+use crate::support::trusting;
 use crate::transport::always;
 
 #[test]
@@ -28,67 +33,10 @@ fn a_slow_record_type_holds_a_request_up_only_by_the_systems_resolver() {
     run_apart("interop::networks::with_slow_names");
 }
 
-/// Runs an ignored test of this program on a network of its own, where the
-/// system is told to ask a name server of the test's.
-pub(super) fn run_apart(test: &str) {
-    let inside = Command::new("unshare")
-        .args(["--net", "--mount", "sh", "-c", IN_HERE, "sh"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "--ignored", test, "--nocapture"])
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&inside.stdout) + String::from_utf8_lossy(&inside.stderr);
-    assert!(
-        inside.status.success() && told.contains("1 passed"),
-        "{told}"
-    );
-}
-
-const IN_HERE: &str = "
-    set -e
-    ip link set lo up
-    mount -t tmpfs none /mnt
-    echo nameserver 127.0.0.1 >/mnt/resolv.conf
-    mount --bind /mnt/resolv.conf /etc/resolv.conf
-    exec \"$@\"";
-
-const IPV4: &str = "192.0.2.1";
-const IPV6: &str = "[2001:db8::1]";
-const IPV4_BLACK_HOLE: &str = "192.0.2.9:80";
-const IPV6_BLACK_HOLE: &str = "[2001:db8::9]:80";
-const IPV4_WITHOUT_NEIGHBOUR: &str = "192.0.2.50:80";
-const IPV6_WITHOUT_NEIGHBOUR: &str = "[2001:db8::50]:80";
-const IPV4_BLACKHOLE_ROUTE: &str = "203.0.113.1:80";
-const IPV6_BLACKHOLE_ROUTE: &str = "[2001:db8:2::1]:80";
-
-/// A cable of which nobody holds the other end.
-fn lay_network() {
-    ip_each(&[
-        "link add veth0 type veth peer name veth1",
-        "link set veth0 up",
-        "link set veth1 up",
-        "addr add 192.0.2.1/24 dev veth0",
-        "addr add 2001:db8::1/64 dev veth0 nodad",
-        "addr add fe80::1/64 dev veth0 nodad",
-        // Who has a neighbour that is not there sends into the void.
-        "neigh add 192.0.2.9 lladdr 02:00:00:00:00:01 dev veth0 nud permanent",
-        "neigh add 2001:db8::9 lladdr 02:00:00:00:00:01 dev veth0 nud permanent",
-        "route add blackhole 203.0.113.0/24",
-        "route add blackhole 2001:db8:2::/48",
-    ]);
-}
-
-pub(super) fn ip_each(lines: &[&str]) {
-    for line in lines {
-        let status = Command::new("ip").args(line.split(' ')).status();
-        assert!(status.unwrap().success(), "ip {line}");
-    }
-}
-
 #[tokio::test]
 #[ignore = "run by a test above, in namespaces of its own"]
 async fn with_faults() {
-    lay_network();
+    lay_cable();
     let slower = Some(io::ErrorKind::Interrupted);
     let refused = Some(io::ErrorKind::ConnectionRefused);
     // The race goes by the addresses' order, and gives each 250 ms.
@@ -246,19 +194,19 @@ async fn black_holes_alone_cost_what_the_request_has() {
     assert_eq!(response.text().await.unwrap(), "good");
 }
 
-/// `fe80::1` may stand on every interface: only the zone tells which is meant.
+/// The same address may stand on every interface: only the zone tells which is meant.
 async fn a_link_local_address_is_reached_through_its_zone() {
     let shown = Command::new("ip")
         .args(["-o", "link", "show", "veth0"])
         .output();
     let shown = String::from_utf8(shown.unwrap().stdout).unwrap();
     let (index, _) = shown.split_once(':').unwrap();
-    let addr: SocketAddr = format!("[fe80::1%{index}]:0").parse().unwrap();
+    let addr: SocketAddr = format!("[{LINK_LOCAL}%{index}]:0").parse().unwrap();
     let server = Server::start_on(addr, always("local"));
     let port = server.addr().port();
     let client = Client::new();
     for zone in ["veth0", index] {
-        let url = format!("http://[fe80::1%25{zone}]:{port}/");
+        let url = format!("http://[{LINK_LOCAL}%25{zone}]:{port}/");
         let response = client.get(url).send().await.unwrap();
         assert!(!response.connection().is_reused(), "{zone}");
         assert_eq!(response.remote_addr(), Some(server.addr()));
@@ -267,7 +215,7 @@ async fn a_link_local_address_is_reached_through_its_zone() {
     // RFC 6874 §4: the zone is nobody else's concern.
     for connection in [0, 1] {
         let received = String::from_utf8(server.received(connection)).unwrap();
-        let host = format!("\r\nhost: [fe80::1]:{port}\r\n");
+        let host = format!("\r\nhost: [{LINK_LOCAL}]:{port}\r\n");
         assert!(received.contains(&host), "{received}");
     }
 }
@@ -278,7 +226,7 @@ async fn a_link_local_address_is_reached_through_its_zone() {
 #[ignore = "run by a test above, in namespaces of its own"]
 async fn with_slow_names() {
     let names = SlowNames::start("127.0.0.1:5300").await;
-    let _forwarder = Forwarder::start(names.addr()).await;
+    let _forwarder = Forwarder::start(names.addr());
     let ipv4 = Server::start(always("by IPv4"));
     let port = ipv4.addr().port();
     let ipv6 = Server::start_on(format!("[::1]:{port}").parse().unwrap(), always("by IPv6"));
@@ -310,31 +258,4 @@ async fn assert_got(client: &Client, url: &str, from: SocketAddr, within: Range<
     assert_eq!(response.connection().remote_addr(), Some(from), "{url}");
     let resolved = response.timings().dial().unwrap().resolve.unwrap();
     assert!(resolved.as_millis() <= took, "{url}: {resolved:?}");
-}
-
-/// dnsmasq, as it stands in homes and on machines of developers; it ends with
-/// the test.
-struct Forwarder(Child);
-
-impl Forwarder {
-    async fn start(upstream: SocketAddr) -> Self {
-        let dnsmasq = Command::new("dnsmasq")
-            .args(["--keep-in-foreground", "--conf-file=/dev/null"])
-            .args(["--no-resolv", "--no-hosts", "--pid-file", "--user=root"])
-            .args(["--bind-interfaces", "--listen-address=127.0.0.1"])
-            .arg(format!("--server={}#{}", upstream.ip(), upstream.port()))
-            .spawn()
-            .unwrap();
-        let started = Self(dnsmasq);
-        let at = SocketAddr::from(([127, 0, 0, 1], 53));
-        until(|| std::net::TcpStream::connect(at).is_ok()).await;
-        started
-    }
-}
-
-impl Drop for Forwarder {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

@@ -2,14 +2,12 @@
 //!
 //! Needs Linux, root, `unshare` and `ip`.
 
-use std::net::SocketAddr;
-use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use postrider::{Client, ConnectorBuilder, ErrorKind, Keepalive, Sent};
 use testing::Server;
+use testing::netns::{FarEnd, run_apart};
 
-use super::networks::{ip_each, run_apart};
 use crate::support::until;
 use crate::transport::always;
 
@@ -22,8 +20,9 @@ fn a_peer_that_vanishes_costs_a_request_the_time_that_was_set() {
 #[tokio::test]
 #[ignore = "run by the test above, in namespaces of its own"]
 async fn with_a_vanishing_peer() {
-    let peer = Peer::start().await;
-    let url = format!("http://{PEER}/");
+    let peer = FarEnd::start("interop::vanishing::peer");
+    let addr = FarEnd::ADDR.ip();
+    let url = format!("http://{addr}/");
     let second = Duration::from_secs(1);
     let impatient = Client::builder().connector(|it| it.user_timeout(second));
     let asking = |it: ConnectorBuilder| it.keepalive(Keepalive::new(second, second, 2));
@@ -43,7 +42,7 @@ async fn with_a_vanishing_peer() {
     assert_eq!(
         error.to_string(),
         format!(
-            "POST {url}: waiting for the response from {PEER}: reading failed: \
+            "POST {url}: waiting for the response from {addr}:80: reading failed: \
              Connection timed out (os error 110) (the request may have been processed)"
         )
     );
@@ -57,59 +56,10 @@ async fn with_a_vanishing_peer() {
     assert_eq!(asking.stats().counters.closes.total(), 1);
 }
 
-const PEER: &str = "198.18.0.2:80";
-
-/// The other end of a cable, on a network of its own; it ends with the test.
-struct Peer(Child);
-
-impl Peer {
-    async fn start() -> Self {
-        ip_each(&["link add veth2 type veth peer name veth3"]);
-        let process = Command::new("unshare")
-            .arg("--net")
-            .arg(std::env::current_exe().unwrap())
-            .args(["--exact", "--ignored", "interop::vanishing::peer"])
-            .arg("--nocapture")
-            .spawn()
-            .unwrap();
-        let peer = Self(process);
-        // It waits for its end of the cable, which shows that it is apart.
-        let apart = format!("/proc/{}/ns/net", peer.0.id());
-        let ours = std::fs::read_link("/proc/self/ns/net").unwrap();
-        until(|| std::fs::read_link(&apart).is_ok_and(|its| its != ours)).await;
-        ip_each(&[
-            &format!("link set veth3 netns {}", peer.0.id()),
-            "addr add 198.18.0.1/30 dev veth2",
-            "link set veth2 up",
-        ]);
-        let addr: SocketAddr = PEER.parse().unwrap();
-        let soon = Duration::from_millis(200);
-        until(|| std::net::TcpStream::connect_timeout(&addr, soon).is_ok()).await;
-        peer
-    }
-
-    /// What is sent to it is from now on for somebody who is not there.
-    fn vanish(&self) {
-        ip_each(&["neigh replace 198.18.0.2 lladdr 02:00:00:00:00:01 dev veth2 nud permanent"]);
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[tokio::test]
 #[ignore = "the far side of the test above"]
 async fn peer() {
-    let has_cable = || {
-        let shown = Command::new("ip").args(["link", "show", "veth3"]).output();
-        shown.unwrap().status.success()
-    };
-    until(has_cable).await;
-    ip_each(&["addr add 198.18.0.2/30 dev veth3", "link set veth3 up"]);
-    let _server = Server::start_on(PEER.parse().unwrap(), always("here"));
+    FarEnd::arrive();
+    let _server = Server::start_on(FarEnd::ADDR, always("here"));
     std::future::pending::<()>().await;
 }

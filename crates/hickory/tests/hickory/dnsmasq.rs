@@ -4,47 +4,28 @@
 //! Needs Linux, root, `unshare`, `ip` and `dnsmasq`.
 
 use std::net::SocketAddr;
-use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::RecordType;
 use postrider_hickory::HickoryResolver;
+use testing::netns::{Forwarder, run_apart};
 use tokio::net::TcpListener;
 use transport::{Connector, Endpoint, Host, Security};
 
 use crate::server::{Answer, Server};
-use crate::support::SOON;
 
 #[test]
 fn a_slow_record_type_holds_up_only_who_asks_for_both_at_once() {
-    // What the system is configured with counts for the processes in here only.
-    let inside = Command::new("unshare")
-        .args(["--net", "--mount", "sh", "-c", IN_HERE, "sh"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "--ignored", "dnsmasq::inside", "--nocapture"])
-        .output()
-        .expect("unshare should be installed");
-    let told = String::from_utf8_lossy(&inside.stdout) + String::from_utf8_lossy(&inside.stderr);
-    assert!(
-        inside.status.success() && told.contains("1 passed"),
-        "{told}"
-    );
+    // What the system is configured with counts for the process in there only.
+    run_apart("dnsmasq::inside");
 }
-
-const IN_HERE: &str = "
-    set -e
-    ip link set lo up
-    mount -t tmpfs none /mnt
-    echo nameserver 127.0.0.1 >/mnt/resolv.conf
-    mount --bind /mnt/resolv.conf /etc/resolv.conf
-    exec \"$@\"";
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by the test above, in namespaces of its own"]
 async fn inside() {
     let slow = Server::start_at(UPSTREAM.parse().unwrap(), 60, slow_server).await;
-    let _forwarder = Forwarder::start(slow.addr).await;
+    let _forwarder = Forwarder::start(slow.addr);
     let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let ipv6 = TcpListener::bind(format!("[::1]:{port}")).await.unwrap();
@@ -93,39 +74,4 @@ async fn connect(connector: &Connector, name: &str, port: u16, by: &str) -> u128
     let took = began.elapsed().as_millis();
     assert_eq!(connected.facts.remote, Some(expected), "{name}");
     took
-}
-
-/// The forwarder, which ends with the test.
-struct Forwarder {
-    dnsmasq: Child,
-}
-
-impl Forwarder {
-    async fn start(upstream: SocketAddr) -> Self {
-        let dnsmasq = Command::new("dnsmasq")
-            .args(["--keep-in-foreground", "--conf-file=/dev/null"])
-            .args(["--no-resolv", "--no-hosts", "--pid-file", "--user=root"])
-            .args(["--bind-interfaces", "--listen-address=127.0.0.1"])
-            .arg(format!("--server={}#{}", upstream.ip(), upstream.port()))
-            .spawn()
-            .expect("dnsmasq should be installed");
-        let started = Self { dnsmasq };
-        let listens = async {
-            while tokio::net::TcpStream::connect("127.0.0.1:53")
-                .await
-                .is_err()
-            {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(SOON, listens).await.unwrap();
-        started
-    }
-}
-
-impl Drop for Forwarder {
-    fn drop(&mut self) {
-        let _ = self.dnsmasq.kill();
-        let _ = self.dnsmasq.wait();
-    }
 }

@@ -3,10 +3,14 @@
 //! Needs Linux, root, `unshare` and `ip`.
 
 use std::net::SocketAddr;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use postrider_transport::{ConnectErrorKind, Phase};
+use testing::netns::{
+    IPV4, IPV4_BLACK_HOLE, IPV4_BLACKHOLE_ROUTE, IPV4_WITHOUT_NEIGHBOUR, IPV4_WITHOUT_ROUTE, IPV6,
+    IPV6_BLACK_HOLE, IPV6_BLACKHOLE_ROUTE, IPV6_WITHOUT_NEIGHBOUR, IPV6_WITHOUT_ROUTE, lay_cable,
+    run_apart,
+};
 use tokio::net::TcpListener;
 
 use crate::authority::Authority;
@@ -18,72 +22,16 @@ fn faults_of_the_network_cost_no_more_than_they_must() {
     run_apart("netns::inside");
 }
 
-/// Runs an ignored test of this program on a network of its own.
-pub(crate) fn run_apart(test: &str) {
-    let inside = apart(test).output().expect("unshare should be installed");
-    let told = String::from_utf8_lossy(&inside.stdout) + String::from_utf8_lossy(&inside.stderr);
-    assert!(
-        inside.status.success() && told.contains("1 passed"),
-        "{told}"
-    );
-}
-
-pub(crate) fn apart(test: &str) -> Command {
-    let mut command = Command::new("unshare");
-    command
-        .arg("--net")
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "--ignored", test, "--nocapture"]);
-    command
-}
-
-pub(crate) fn ip(line: &str) {
-    let status = Command::new("ip").args(line.split(' ')).status();
-    assert!(status.unwrap().success(), "ip {line}");
-}
-
 #[tokio::test]
 #[ignore = "run by the test above, in a namespace of its own"]
 async fn inside() {
-    lay_network();
+    lay_cable();
     black_holes_cost_one_attempt_delay().await;
     refusals_and_missing_routes_cost_nothing().await;
     a_missing_neighbour_costs_one_attempt_delay().await;
     a_missing_neighbour_alone_is_unreachable().await;
     black_holes_alone_run_into_the_timeout().await;
     silence_after_accepting_costs_the_handshakes_time().await;
-}
-
-const IPV4: &str = "192.0.2.1";
-const IPV6: &str = "[2001:db8::1]";
-const IPV4_BLACK_HOLE: &str = "192.0.2.9:80";
-const IPV6_BLACK_HOLE: &str = "[2001:db8::9]:80";
-const IPV4_WITHOUT_NEIGHBOUR: &str = "192.0.2.50:80";
-const IPV6_WITHOUT_NEIGHBOUR: &str = "[2001:db8::50]:80";
-const IPV4_WITHOUT_ROUTE: &str = "198.51.100.1:80";
-const IPV6_WITHOUT_ROUTE: &str = "[2001:db8:1::1]:80";
-const IPV4_BLACKHOLE_ROUTE: &str = "203.0.113.1:80";
-const IPV6_BLACKHOLE_ROUTE: &str = "[2001:db8:2::1]:80";
-
-/// A cable of which nobody holds the other end.
-fn lay_network() {
-    for line in [
-        "link set lo up",
-        "link add veth0 type veth peer name veth1",
-        "link set veth0 up",
-        "link set veth1 up",
-        "addr add 192.0.2.1/24 dev veth0",
-        "addr add 2001:db8::1/64 dev veth0 nodad",
-        // Who has a neighbour that is not there sends into the void.
-        "neigh add 192.0.2.9 lladdr 02:00:00:00:00:01 dev veth0 nud permanent",
-        "neigh add 2001:db8::9 lladdr 02:00:00:00:00:01 dev veth0 nud permanent",
-        "route add unreachable 198.51.100.0/24",
-        "route add unreachable 2001:db8:1::/48",
-        "route add blackhole 203.0.113.0/24",
-        "route add blackhole 2001:db8:2::/48",
-    ] {
-        ip(line);
-    }
 }
 
 async fn black_holes_cost_one_attempt_delay() {
