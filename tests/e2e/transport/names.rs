@@ -78,15 +78,10 @@ fn an_override_for_what_could_match_no_url_is_an_error() {
         ("", "there is no host"),
         ("a b", "the host has the invalid character ' '"),
         ("api.local/", "the host has the invalid character '/'"),
-        (
-            "b\u{fc}cher.test",
-            "the host name is not in ASCII; the feature `idna` would map it",
-        ),
     ] {
         let error = Client::builder().resolve(name, []).build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Builder);
-        let name = format!("{name:?}").replace('\u{fc}', r"\u{fc}");
-        let text = format!("the client can't be built: no addresses for {name}: {words}");
+        let text = format!("the client can't be built: no addresses for {name:?}: {words}");
         assert_eq!(error.to_string(), text);
     }
 }

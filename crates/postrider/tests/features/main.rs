@@ -1,5 +1,7 @@
-//! What the end-to-end tests are built without: `.ci/other-builds` runs these.
+//! What hangs on features: `.ci/other-builds` runs these by several sets of them.
 
+#[cfg(not(feature = "idna"))]
+mod ascii_only;
 #[cfg(all(feature = "idna", feature = "tls-ring"))]
 mod international;
 #[cfg(not(any(feature = "tls-ring", feature = "tls-aws-lc-rs")))]
