@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use postrider::ConnectErrorKind::{self as Kind, TimedOut};
-use postrider::{Answers, Client, ClientBuilder, ConnectPhase, TlsErrorKind};
+use postrider::{Answers, Client, ClientBuilder, ConnectPhase, ErrorKind, TlsErrorKind};
 use testing::{Authority, MemoryStream, Script, Server, Tls};
 
 use super::{Asking, always, closed_port, failure, trusting};
@@ -176,4 +176,20 @@ async fn what_is_wrong_with_tls_stays_so_but_for_an_end_and_a_timeout() {
         let server = Server::start_tls(tls, always("never"));
         check(told(client(), &server.url("/")).await, kind, false);
     }
+}
+
+/// The dial's own task panics where tokio can tell no time.
+#[test]
+fn a_runtime_without_time_stays_so() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let request = Client::new().get("http://127.0.0.1:9/").send();
+    let error = runtime.unwrap().block_on(request).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    assert_eq!(error.connect_kind(), None);
+    assert_eq!(
+        error.to_string(),
+        "GET http://127.0.0.1:9/: connecting panicked: \
+         in code of the user's own, or for want of tokio's I/O and time"
+    );
+    assert!(error.is_connect() && !error.is_retry_safe());
 }
