@@ -22,7 +22,7 @@ const COPIED: usize = 16 * 1024;
 
 /// So much of a body is gathered for one write, and so many pieces of memory:
 /// each write costs the kernel, and the peer, as much as copying 100 KiB.
-const GATHERED: usize = 256 * 1024;
+const GATHERED: usize = 512 * 1024;
 const SLICES: usize = 16;
 
 thread_local! {
