@@ -47,6 +47,14 @@ impl Stream {
         }
     }
 
+    /// Lets go of the task that waits to read, if one does.
+    pub(super) fn forget_reader(&self) {
+        if let Kind::Tcp(tcp) = &self.kind {
+            let nobody = &mut Context::from_waker(Waker::noop());
+            let _ = tcp.io.poll_read_ready(nobody);
+        }
+    }
+
     /// One read that neither waits nor asks tokio's flag, where the stream is a socket.
     pub(super) fn read_now(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if let Kind::Tcp(tcp) = &self.kind {

@@ -1,9 +1,9 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use rustls::ClientConnection;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
 use super::{Probe, Stream};
@@ -13,24 +13,65 @@ use crate::tls::in_words;
 /// come to a few hundred bytes each.
 const MOST_FED: usize = 32 * 1024;
 
+/// The plaintext of a full record (RFC 8446 §5.1).
+const FULL_RECORD: usize = 1 << 14;
+
 /// A TLS session over a stream, which says close_notify when it goes.
 pub(super) struct TlsSession {
     stream: TlsStream<Stream>,
+    /// Met by a read that had data to tell of first.
+    failure: Option<io::Error>,
 }
 
 impl TlsSession {
+    /// The handshake's last look for more must not keep its task, which ends with it.
     pub(super) fn new(stream: TlsStream<Stream>) -> Self {
-        Self { stream }
+        stream.get_ref().0.forget_reader();
+        Self {
+            stream,
+            failure: None,
+        }
     }
 
+    /// Fills `buf` while the session has plaintext, or has just read a record that was full.
+    ///
+    /// tokio-rustls's own read goes on until nothing comes. What it leaves at the socket is the
+    /// waker of the task that read the end of an answer, and with it that task's memory, for as
+    /// long as the connection idles.
     pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream)
-            .poll_read(cx, buf)
-            .map_err(in_words)
+        if let Some(error) = self.failure.take() {
+            return Poll::Ready(Err(error));
+        }
+        let mut record = ready!(self.poll_record(cx, buf))?;
+        while record > 0 && buf.remaining() > 0 && (record >= FULL_RECORD || !self.is_quiet()) {
+            record = match self.poll_record(cx, buf) {
+                Poll::Ready(Ok(record)) => record,
+                Poll::Ready(Err(error)) => {
+                    self.failure = Some(error);
+                    break;
+                }
+                Poll::Pending => break,
+            };
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads from one record; ready with 0 is the end, or no room.
+    fn poll_record(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let mut stream = Pin::new(&mut self.stream);
+        let plaintext = ready!(stream.as_mut().poll_fill_buf(cx)).map_err(in_words)?;
+        let length = plaintext.len().min(buf.remaining());
+        buf.put_slice(&plaintext[..length]);
+        stream.consume(length);
+        Poll::Ready(Ok(length))
     }
 
     pub(super) fn poll_write(
@@ -77,7 +118,7 @@ impl TlsSession {
         // The session tells of an earlier error again, and of plaintext and close_notify which
         // came together with the last bytes that were read.
         let (below, session) = self.stream.get_mut();
-        if !has_only_messages(session) {
+        if self.failure.is_some() || !has_only_messages(session) {
             return false;
         }
         if !below.may_be_readable(care) {

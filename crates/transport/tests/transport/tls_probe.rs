@@ -1,9 +1,14 @@
 //! Whether an idle TLS connection is alive, what it took, and how it says goodbye.
 
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
 use postrider_transport::{Connector, Probe, Stream};
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::sync::Notify;
 use tokio_rustls::server::TlsStream;
 
 use crate::authority::Authority;
@@ -54,6 +59,57 @@ async fn a_probed_connection_serves_further_exchanges() {
             exchange(&mut stream, &mut far).await;
         }
     }
+}
+
+#[tokio::test]
+async fn an_idle_connection_holds_no_task_that_used_it() {
+    for version in VERSIONS {
+        let server = Server::with_versions(&[version]).await;
+        let endpoint = tls("a.test");
+        let connecting = held_after(server.connector.connect(&endpoint));
+        let ((connected, wakers), mut far) = tokio::join!(connecting, server.accept());
+        assert_eq!(wakers, 0, "{version:?}");
+        let mut stream = connected.unwrap().stream;
+        for _ in 0..2 {
+            let mut answer = [0; 64];
+            let reading = async {
+                stream.write_all(b"ping").await.unwrap();
+                stream.flush().await.unwrap();
+                stream.read(&mut answer).await.unwrap()
+            };
+            let answering = async {
+                far.read_exact(&mut [0; 4]).await.unwrap();
+                far.write_all(b"pong").await.unwrap();
+                far.flush().await.unwrap();
+            };
+            let ((length, wakers), ()) = tokio::join!(held_after(reading), answering);
+            assert_eq!((length, wakers), (4, 0), "{version:?}");
+        }
+    }
+}
+
+/// Runs a future as a task of its own would, and says how many wakers of that task are left.
+async fn held_after<F: Future>(future: F) -> (F::Output, usize) {
+    struct Task(Notify);
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {
+            self.0.notify_one();
+        }
+    }
+    let task = Arc::new(Task(Notify::new()));
+    let mut future = pin!(future);
+    let output = soon(async {
+        loop {
+            let waker = Waker::from(Arc::clone(&task));
+            let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
+            if let Poll::Ready(output) = polled {
+                break output;
+            }
+            task.0.notified().await;
+        }
+    })
+    .await;
+    (output, Arc::strong_count(&task) - 1)
 }
 
 #[tokio::test]

@@ -55,7 +55,7 @@ impl Server {
         (connected.stream, server)
     }
 
-    async fn accept(&self) -> TlsStream<TcpStream> {
+    pub(crate) async fn accept(&self) -> TlsStream<TcpStream> {
         let (socket, _) = self.listener.accept().await.unwrap();
         // Otherwise what follows the tickets waits until the client has acknowledged them.
         socket.set_nodelay(true).unwrap();
