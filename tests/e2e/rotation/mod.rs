@@ -343,3 +343,38 @@ async fn the_first_settings_may_be_given_late() {
     client.set_tls(renewals.settings(0));
     get(&client).await;
 }
+
+/// Of settings that hold code of the user's own, here what becomes of keys.
+#[derive(Debug)]
+struct ChangesItsMind(Client);
+
+impl rustls::KeyLog for ChangesItsMind {
+    fn log(&self, _: &str, _: &[u8], _: &[u8]) {}
+}
+
+impl Drop for ChangesItsMind {
+    fn drop(&mut self) {
+        self.0.set_tls(TlsSettings::builder().build().unwrap());
+    }
+}
+
+#[test]
+fn what_old_settings_do_when_they_are_dropped_is_done_under_no_lock() {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap();
+    let mut config = config
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    let client = Client::new();
+    config.key_log = Arc::new(ChangesItsMind(client.clone()));
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        client.set_tls(TlsSettings::from_rustls(Arc::new(config)));
+        client.set_tls(TlsSettings::builder().build().unwrap());
+        done.send(())
+    });
+    let soon = std::time::Duration::from_secs(5);
+    assert_eq!(is_done.recv_timeout(soon), Ok(()), "it hangs");
+}
