@@ -16,7 +16,7 @@ use crate::body::{Body, Content};
 use crate::call::Call;
 use crate::client::Inner;
 use crate::connection::Connection;
-use crate::dial::Dial;
+use crate::dial::dial;
 use crate::encode::Attempt;
 use crate::error::{Cause, Error};
 use crate::route::{AsRoute, Key, Route, authority};
@@ -51,9 +51,9 @@ pub(crate) fn acquire(client: &Inner, call: &mut Call, now: Instant) -> Result<A
         return Ok(Acquired::Lease(admit(lease, &attempt)?, attempt));
     }
     let key = route.to_key();
-    let (turn, progress) = Turn::before(key.clone(), &client.home);
-    let dial = Dial::to(key.clone(), client);
-    let wait = pool.wait(key, Want::Any, || dial.run(progress));
+    let (turn, watched) = Turn::before(key.clone(), &client.home);
+    let connector = client.connector.clone();
+    let wait = pool.wait(key, Want::Any, || dial(connector, watched));
     Ok(Acquired::Wait(wait, turn, attempt))
 }
 
@@ -72,10 +72,10 @@ pub(crate) fn exchange_lease(
     reason: Retirement,
     want: Want,
 ) -> (Wait<Key, Box<Connection>>, Turn) {
-    let key = lease.key();
-    let (turn, progress) = Turn::before(key.clone(), &client.home);
-    let dial = Dial::to(key, client);
-    (lease.refuse(reason, want, || dial.run(progress)), turn)
+    let (turn, watched) = Turn::before(lease.key(), &client.home);
+    let connector = client.connector.clone();
+    let wait = lease.refuse(reason, want, || dial(connector, watched));
+    (wait, turn)
 }
 
 /// The content of one attempt; what a further one would send is put back.

@@ -24,8 +24,9 @@ struct Dials {
 type OfKey = VecDeque<Arc<Standing>>;
 
 /// How a dial stands, and for whom it is.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Standing {
+    pub(crate) key: Key,
     pub(crate) progress: Progress,
     stage: AtomicU8,
 }
@@ -38,22 +39,22 @@ const OVER: u8 = 2;
 impl LeftBehind {
     /// Whoever asked for the dial goes. It stays here until it is over; where it
     /// is so already, nothing is done.
-    pub(crate) fn add(&self, key: &Key, dial: &Arc<Standing>) {
+    pub(crate) fn add(&self, dial: &Arc<Standing>) {
         if dial.stage.load(Ordering::Acquire) == OVER {
             return;
         }
         let mut dials = self.dials();
         // Under the lock: a dial that is over from here on finds what is added.
         if dial.go_over(ASKED_FOR, LEFT_BEHIND) {
-            let of_key = dials.by_key.entry(key.clone()).or_default();
+            let of_key = dials.by_key.entry(dial.key.clone()).or_default();
             of_key.push_back(Arc::clone(dial));
         }
     }
 
     /// The dial is over, or will never begin.
-    pub(crate) fn end(&self, key: &Key, dial: &Arc<Standing>) {
+    pub(crate) fn end(&self, dial: &Arc<Standing>) {
         if dial.stage.swap(OVER, Ordering::AcqRel) == LEFT_BEHIND {
-            let removed = self.dials().remove(key, dial);
+            let removed = self.dials().remove(dial);
             // Outside the lock: a key may hold TLS settings with code of the user's.
             drop(removed);
         }
@@ -63,10 +64,7 @@ impl LeftBehind {
     /// were up now.
     pub(crate) fn timed_out(&self, key: &Key) -> Option<ConnectError> {
         let dials = self.dials().by_key.get(key)?.clone();
-        let endpoint = key.0.endpoint();
-        dials
-            .iter()
-            .find_map(|dial| dial.progress.timed_out(&endpoint))
+        dials.iter().find_map(|dial| dial.timed_out())
     }
 
     fn dials(&self) -> MutexGuard<'_, Dials> {
@@ -75,6 +73,20 @@ impl LeftBehind {
 }
 
 impl Standing {
+    /// Of a dial that has not begun.
+    pub(crate) fn of(key: Key) -> Self {
+        Self {
+            key,
+            progress: Progress::new(),
+            stage: AtomicU8::new(ASKED_FOR),
+        }
+    }
+
+    /// How the dial would end if its time were up now.
+    pub(crate) fn timed_out(&self) -> Option<ConnectError> {
+        self.progress.timed_out(&self.key.0.endpoint())
+    }
+
     fn go_over(&self, from: u8, to: u8) -> bool {
         let stage = &self.stage;
         let gone = stage.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire);
@@ -84,13 +96,13 @@ impl Standing {
 
 impl Dials {
     /// What is taken out is given back: the key with the last dial to it.
-    fn remove(&mut self, key: &Key, dial: &Arc<Standing>) -> Option<(Key, OfKey)> {
-        let of_key = self.by_key.get_mut(key)?;
+    fn remove(&mut self, dial: &Arc<Standing>) -> Option<(Key, OfKey)> {
+        let of_key = self.by_key.get_mut(&dial.key)?;
         let n = of_key.iter().position(|it| Arc::ptr_eq(it, dial))?;
         // The caller has another reference: nothing is dropped here.
         of_key.remove(n);
         if of_key.is_empty() {
-            return self.by_key.remove_entry(key);
+            return self.by_key.remove_entry(&dial.key);
         }
         None
     }
@@ -102,10 +114,10 @@ mod tests {
     use crate::rotation::Rotation;
     use crate::route::Route;
 
-    fn key(n: usize) -> Key {
+    fn dial_to(n: usize) -> Arc<Standing> {
         let url = format!("http://{n}.test/").parse().unwrap();
         let (route, _) = Route::of(&url, None, &Rotation::default()).unwrap();
-        route.to_key()
+        Arc::new(Standing::of(route.to_key()))
     }
 
     fn kept(left: &LeftBehind) -> usize {
@@ -115,16 +127,14 @@ mod tests {
     #[test]
     fn what_is_over_is_not_kept_however_many_there_were() {
         let left = LeftBehind::default();
-        let dials: Vec<_> = (0..1000)
-            .map(|n| (key(n % 300), Arc::new(Standing::default())))
-            .collect();
-        for (key, dial) in &dials {
-            left.add(key, dial);
-            left.add(key, dial);
+        let dials: Vec<_> = (0..1000).map(|n| dial_to(n % 300)).collect();
+        for dial in &dials {
+            left.add(dial);
+            left.add(dial);
         }
         assert_eq!((kept(&left), left.dials().by_key.len()), (1000, 300));
-        for (n, (key, dial)) in dials.iter().enumerate() {
-            left.end(key, dial);
+        for (n, dial) in dials.iter().enumerate() {
+            left.end(dial);
             assert_eq!(kept(&left), 999 - n);
             assert_eq!(Arc::strong_count(dial), 1);
         }
@@ -134,9 +144,9 @@ mod tests {
     #[test]
     fn what_is_over_before_its_asker_goes_is_never_kept() {
         let left = LeftBehind::default();
-        let dial = Arc::new(Standing::default());
-        left.end(&key(1), &dial);
-        left.add(&key(1), &dial);
+        let dial = dial_to(1);
+        left.end(&dial);
+        left.add(&dial);
         assert!(left.dials().by_key.is_empty());
     }
 }

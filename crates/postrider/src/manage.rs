@@ -9,7 +9,7 @@ use pool::{Counts, IdleFacts};
 
 use crate::client::Client;
 use crate::connection::Connection;
-use crate::dial::Dial;
+use crate::dial::dial;
 use crate::error::{Cause, Error};
 use crate::route::{Key, Route, origin};
 use crate::turn::Watched;
@@ -46,9 +46,9 @@ impl Client {
         let inner = self.inner();
         let route = Route::to(origin(url)?, &inner.home.rotation);
         let key = Key(Arc::new(route));
-        let dial = Dial::to(key.clone(), &inner);
-        let (of, home) = (key.clone(), Arc::clone(&inner.home));
-        let dial = move || dial.run(Watched::of_nobody(of, &home));
+        let (connector, home) = (inner.connector.clone(), Arc::clone(&inner.home));
+        let of = key.clone();
+        let dial = move || dial(connector, Watched::of_nobody(of, &home));
         let made = inner.pool.warm(key.clone(), count, dial).await;
         made.map_err(|error| {
             let (cause, phase) = Cause::of_wait(error);

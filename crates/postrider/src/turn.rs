@@ -14,7 +14,6 @@ use crate::timeouts::Elapsed;
 /// goes. Until then a limit on connections holds it back, or a dial that was
 /// begun for another one is to serve it.
 pub(crate) struct Turn {
-    key: Key,
     home: Arc<Home>,
     dial: Arc<Standing>,
 }
@@ -22,17 +21,15 @@ pub(crate) struct Turn {
 /// A dial as others see it. Goes with the dial itself, from before it begins
 /// until it is over.
 pub(crate) struct Watched {
-    key: Key,
-    home: Arc<Home>,
+    pub(crate) home: Arc<Home>,
     dial: Arc<Standing>,
 }
 
 impl Turn {
     /// The turn that comes when the dial begins which is watched by this.
     pub(crate) fn before(key: Key, home: &Arc<Home>) -> (Self, Watched) {
-        let watched = Watched::new(key.clone(), home);
+        let watched = Watched::new(key, home);
         let turn = Self {
-            key,
             home: Arc::clone(home),
             dial: Arc::clone(&watched.dial),
         };
@@ -50,12 +47,12 @@ impl Turn {
     /// What a limit was reached in, and how far the dial had come: the request's
     /// own, or one that others have left behind.
     pub(crate) fn cut_short(&self, elapsed: Elapsed) -> (Cause, Phase) {
-        if let Some(own) = self.dial.progress.timed_out(&self.key.0.endpoint()) {
+        if let Some(own) = self.dial.timed_out() {
             let phase = Phase::of_dial(own.phase());
             return (Cause::DialElapsed(elapsed, own), phase);
         }
         let phase = elapsed.phase;
-        match self.home.left_behind.timed_out(&self.key) {
+        match self.home.left_behind.timed_out(&self.dial.key) {
             Some(dial) => (Cause::DialElapsed(elapsed, dial), phase),
             None => (Cause::Elapsed(elapsed), phase),
         }
@@ -64,7 +61,7 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.home.left_behind.add(&self.key, &self.dial);
+        self.home.left_behind.add(&self.dial);
     }
 }
 
@@ -72,16 +69,19 @@ impl Watched {
     /// A dial that nobody waits for in person: it is for whoever comes.
     pub(crate) fn of_nobody(key: Key, home: &Arc<Home>) -> Self {
         let watched = Self::new(key, home);
-        home.left_behind.add(&watched.key, &watched.dial);
+        home.left_behind.add(&watched.dial);
         watched
     }
 
     fn new(key: Key, home: &Arc<Home>) -> Self {
         Self {
-            key,
             home: Arc::clone(home),
-            dial: Arc::default(),
+            dial: Arc::new(Standing::of(key)),
         }
+    }
+
+    pub(crate) fn key(&self) -> &Key {
+        &self.dial.key
     }
 
     pub(crate) fn progress(&self) -> &Progress {
@@ -91,6 +91,6 @@ impl Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        self.home.left_behind.end(&self.key, &self.dial);
+        self.home.left_behind.end(&self.dial);
     }
 }
