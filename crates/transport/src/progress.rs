@@ -55,10 +55,22 @@ enum Stage {
 struct Course {
     began: Instant,
     phase: Phase,
-    /// The addresses that are being tried, each with its beginning.
-    under_way: Vec<(SocketAddr, Instant)>,
-    /// In the order of their ends.
-    ended: Vec<Attempt>,
+    /// Those that have ended in the order of their ends.
+    tries: Vec<Try>,
+}
+
+/// An address that is tried, or was.
+struct Try {
+    addr: SocketAddr,
+    since: Instant,
+    outcome: Outcome,
+}
+
+enum Outcome {
+    Awaited,
+    /// With the time that it took.
+    Succeeded(Duration),
+    Failed(Duration, Arc<io::Error>),
 }
 
 impl Progress {
@@ -97,8 +109,7 @@ impl Progress {
         let course = Stage::UnderWay(Course {
             began,
             phase: Phase::Resolve,
-            under_way: Vec::new(),
-            ended: Vec::new(),
+            tries: Vec::new(),
         });
         let mut stage = self.stage();
         if let Stage::UnderWay(_) = *stage {
@@ -115,32 +126,34 @@ impl Progress {
 
     pub(crate) fn start(&self, addr: SocketAddr, now: Instant) {
         self.update(|course| {
-            // Room for one, as at the end: of ten thousand connects at once, most have one address.
-            course.under_way.reserve_exact(1);
-            course.under_way.push((addr, now));
+            // Room for one: of ten thousand connects at once, most have one address.
+            course.tries.reserve_exact(1);
+            course.tries.push(Try {
+                addr,
+                since: now,
+                outcome: Outcome::Awaited,
+            });
         });
     }
 
     /// An attempt is over: by failure, or with the connection that carries on.
     pub(crate) fn end(&self, addr: SocketAddr, error: Option<Arc<io::Error>>) {
         self.update(|course| {
-            let mut under_way = course.under_way.iter();
-            if let Some(n) = under_way.position(|(it, _)| *it == addr) {
-                let (_, since) = course.under_way.remove(n);
-                course.ended.reserve_exact(1);
-                course.ended.push(course.attempt(addr, since, error));
+            let mut tries = course.tries.iter();
+            if let Some(n) = tries.position(|it| it.addr == addr && it.is_awaited()) {
+                let mut ended = course.tries.remove(n);
+                ended.end(error);
+                course.tries.push(ended);
             }
         });
     }
 
     /// The connection that carried on has come to nothing after all.
     pub(crate) fn disqualify(&self, addr: SocketAddr, error: Arc<io::Error>) {
-        let now = Instant::now();
         self.update(|course| {
-            let began = course.began;
-            let mut latest = course.ended.iter_mut().rev();
-            if let Some(attempt) = latest.find(|it| it.addr == addr && it.error.is_none()) {
-                attempt.fail(error, now - began);
+            let mut latest = course.tries.iter_mut().rev();
+            if let Some(it) = latest.find(|it| it.addr == addr && it.has_succeeded()) {
+                it.end(Some(error));
             }
         });
     }
@@ -159,12 +172,15 @@ impl Progress {
     }
 
     pub(crate) fn has_attempts(&self) -> bool {
-        self.update(|course| !course.ended.is_empty() || !course.under_way.is_empty())
+        self.update(|course| !course.tries.is_empty())
     }
 
     /// The attempts that have ended.
     pub(crate) fn take_attempts(&self) -> Vec<Attempt> {
-        self.update(|course| std::mem::take(&mut course.ended))
+        self.update(|course| {
+            let ended = course.tries.extract_if(.., |it| !it.is_awaited());
+            ended.map(|it| it.told(course.began)).collect()
+        })
     }
 
     fn update<R: Default>(&self, change: impl FnOnce(&mut Course) -> R) -> R {
@@ -182,35 +198,52 @@ impl Progress {
 
 impl Course {
     fn expired(&self) -> Failure {
-        let mut attempts = self.ended.clone();
+        let (awaited, ended): (Vec<_>, Vec<_>) = self.tries.iter().partition(|it| it.is_awaited());
+        let mut attempts: Vec<_> = ended.iter().map(|it| it.told(self.began)).collect();
         if self.phase == Phase::Tls
             && let Some(connected) = attempts.iter_mut().rfind(|it| it.error.is_none())
         {
-            connected.fail(Arc::new(handshake_timed_out()), self.began.elapsed());
+            connected.error = Some(Arc::new(handshake_timed_out()));
+            connected.elapsed = self.began.elapsed().saturating_sub(connected.started);
         }
-        let unanswered = self.under_way.iter().map(|(addr, since)| {
-            let error = io::ErrorKind::TimedOut.into();
-            self.attempt(*addr, *since, Some(Arc::new(error)))
-        });
-        attempts.extend(unanswered);
+        attempts.extend(awaited.iter().map(|it| it.told(self.began)));
         Failure::timed_out(self.phase).after(attempts)
-    }
-
-    fn attempt(&self, addr: SocketAddr, since: Instant, error: Option<Arc<io::Error>>) -> Attempt {
-        Attempt {
-            addr,
-            started: since - self.began,
-            elapsed: since.elapsed(),
-            error,
-        }
     }
 }
 
-impl Attempt {
-    /// `at` counts as `started` does.
-    fn fail(&mut self, error: Arc<io::Error>, at: Duration) {
-        self.error = Some(error);
-        self.elapsed = at.saturating_sub(self.started);
+impl Try {
+    fn is_awaited(&self) -> bool {
+        matches!(self.outcome, Outcome::Awaited)
+    }
+
+    fn has_succeeded(&self) -> bool {
+        matches!(self.outcome, Outcome::Succeeded(_))
+    }
+
+    fn end(&mut self, error: Option<Arc<io::Error>>) {
+        let elapsed = self.since.elapsed();
+        self.outcome = match error {
+            Some(error) => Outcome::Failed(elapsed, error),
+            None => Outcome::Succeeded(elapsed),
+        };
+    }
+
+    /// As others are told of it: one that is awaited as if its time were up now.
+    fn told(&self, began: Instant) -> Attempt {
+        let (elapsed, error) = match &self.outcome {
+            Outcome::Awaited => {
+                let error = io::Error::from(io::ErrorKind::TimedOut);
+                (self.since.elapsed(), Some(Arc::new(error)))
+            }
+            Outcome::Succeeded(elapsed) => (*elapsed, None),
+            Outcome::Failed(elapsed, error) => (*elapsed, Some(Arc::clone(error))),
+        };
+        Attempt {
+            addr: self.addr,
+            started: self.since - began,
+            elapsed,
+            error,
+        }
     }
 }
 
