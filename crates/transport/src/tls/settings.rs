@@ -146,8 +146,14 @@ enum KeyLogging {
     ToFile,
 }
 
-/// How many servers' sessions are remembered. rustls keeps up to eight tickets for each.
+/// How many servers' sessions are remembered.
 const SESSIONS: usize = 256;
+
+/// More are never asked for, since rustls makes room for all of them beforehand.
+const MOST_SESSIONS: usize = 1 << 16;
+
+/// rustls counts the tickets of TLS 1.3, of which it keeps up to this many for each server.
+const TICKETS: usize = 8;
 
 impl TlsSettingsBuilder {
     /// Trusts a root certificate of your own, in DER.
@@ -233,8 +239,8 @@ impl TlsSettingsBuilder {
         self
     }
 
-    /// For how many servers sessions are remembered, so that they can be resumed. 256 unless set;
-    /// zero resumes none.
+    /// For how many servers sessions are remembered, so that they can be resumed. 256 unless set,
+    /// 65 536 at most; zero resumes none. Room for them is taken at once.
     pub fn remembered_sessions(mut self, servers: usize) -> Self {
         self.sessions = servers;
         self
@@ -287,7 +293,7 @@ impl TlsSettingsBuilder {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.resumption = match self.sessions {
             0 => Resumption::disabled(),
-            servers => Resumption::in_memory_sessions(servers),
+            servers => Resumption::in_memory_sessions(servers.min(MOST_SESSIONS) * TICKETS),
         };
         if let KeyLogging::ToFile = self.key_log {
             config.key_log = Arc::new(KeyLogFile::new());

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use postrider_transport::{
-    ConnectError, ConnectErrorKind, Connected, TlsErrorKind, TlsSettings, TlsSettingsBuilder,
-    TlsSettingsError, TlsVersion,
+    ConnectError, ConnectErrorKind, Connected, Connector, TlsErrorKind, TlsSettings,
+    TlsSettingsBuilder, TlsSettingsError, TlsVersion,
 };
 use rcgen::{PublicKeyData, SerialNumber};
 use rustls::ServerConfig;
@@ -221,6 +221,40 @@ async fn sessions_are_not_resumed_where_none_are_remembered() {
         far.write_all(b"x").await.unwrap();
         far.flush().await.unwrap();
         stream.read_exact(&mut [0]).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_remembered_for_as_many_servers_as_asked() {
+    // Where there is room for one, each connection has the other name forgotten.
+    for (servers, are_resumed) in [(1, false), (2, true), (usize::MAX, true)] {
+        let authority = Authority::new();
+        let config = both_versions(&authority.issue(server(&["a.test", "b.test"])));
+        let mut server = Server::with(&authority, config).await;
+        let addr = server.listener.local_addr().unwrap();
+        let settings = trusting_by(&authority).remembered_sessions(servers);
+        server.connector = Connector::builder()
+            .resolve_override("a.test", [addr])
+            .resolve_override("b.test", [addr])
+            .tls(settings.build().unwrap())
+            .build();
+        for (name, is_resumed) in [
+            ("a.test", false),
+            ("b.test", false),
+            ("a.test", are_resumed),
+            ("b.test", are_resumed),
+        ] {
+            let endpoint = tls(name);
+            let connecting = server.connector.connect(&endpoint);
+            let (connected, mut far) = tokio::join!(connecting, server.accept());
+            let connected = connected.unwrap();
+            let resumed = connected.facts.tls.unwrap().resumed;
+            assert_eq!(resumed, is_resumed, "{name} of {servers}");
+            let mut stream = connected.stream;
+            far.write_all(b"x").await.unwrap();
+            far.flush().await.unwrap();
+            soon(stream.read_exact(&mut [0])).await.unwrap();
+        }
     }
 }
 
