@@ -1,11 +1,13 @@
+use std::future::poll_fn;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::coop::unconstrained;
 
 use super::{Kind, Stream};
 
@@ -50,8 +52,7 @@ impl Stream {
     /// Lets go of the task that waits to read, if one does.
     pub(super) fn forget_reader(&self) {
         if let Kind::Tcp(tcp) = &self.kind {
-            let nobody = &mut Context::from_waker(Waker::noop());
-            let _ = tcp.io.poll_read_ready(nobody);
+            let _ = poll_now(|cx| tcp.io.poll_read_ready(cx));
         }
     }
 
@@ -61,8 +62,7 @@ impl Stream {
             return (&*SockRef::from(&tcp.io)).read(buf);
         }
         let mut buf = ReadBuf::new(buf);
-        let cx = &mut Context::from_waker(Waker::noop());
-        match Pin::new(self).poll_read(cx, &mut buf) {
+        match poll_now(|cx| Pin::new(&mut *self).poll_read(cx, &mut buf)) {
             Poll::Ready(outcome) => outcome.map(|()| buf.filled().len()),
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }
@@ -77,10 +77,9 @@ impl Stream {
             tcp.written += accepted as u64;
             return Ok(accepted);
         }
-        let cx = &mut Context::from_waker(Waker::noop());
-        match Pin::new(&mut *self).poll_write(cx, buf) {
+        match poll_now(|cx| Pin::new(&mut *self).poll_write(cx, buf)) {
             Poll::Ready(outcome) => {
-                let _ = Pin::new(self).poll_flush(cx);
+                let _ = poll_now(|cx| Pin::new(&mut *self).poll_flush(cx));
                 outcome
             }
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
@@ -111,6 +110,12 @@ fn peek(socket: &TcpStream) -> io::Result<usize> {
 fn finds_nothing(io: &mut (impl AsyncRead + Unpin)) -> bool {
     let mut room = [MaybeUninit::uninit(); 16];
     let mut buf = ReadBuf::uninit(&mut room);
-    let cx = &mut Context::from_waker(Waker::noop());
-    Pin::new(io).poll_read(cx, &mut buf).is_pending()
+    poll_now(|cx| Pin::new(&mut *io).poll_read(cx, &mut buf)).is_pending()
+}
+
+/// Polls once and for nobody. A task whose budget is used up does so too, when most of what tokio
+/// has pretends to be pending.
+fn poll_now<T>(poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+    let polling = pin!(unconstrained(poll_fn(poll)));
+    polling.poll(&mut Context::from_waker(Waker::noop()))
 }

@@ -106,7 +106,7 @@ impl TlsSession {
 
     /// Queues close_notify and offers it to the stream below once.
     pub(super) fn close(&mut self) {
-        if self.has_ciphertext() {
+        if self.has_ciphertext() || self.below().has_unsent() {
             return;
         }
         let (below, session) = self.stream.get_mut();

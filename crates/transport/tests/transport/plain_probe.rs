@@ -8,7 +8,7 @@ use postrider_transport::{Connector, Probe, Stream};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{dies, plain_at, plain_pair, reset, soon};
+use crate::support::{dies, plain_at, plain_pair, reset, soon, without_budget};
 
 #[tokio::test]
 async fn an_idle_connection_is_alive() {
@@ -100,19 +100,23 @@ async fn a_flag_that_outlived_its_bytes_means_nothing_and_is_put_right() {
     dies(&mut stream).await;
 }
 
-/// The poll functions of tokio pretend to be pending when a task's budget is used up.
-#[tokio::test(flavor = "current_thread")]
+#[tokio::test]
 async fn a_task_without_budget_still_learns_the_truth() {
     let (mut stream, mut server) = plain_pair().await;
     server.write_all(b"!").await.unwrap();
     dies(&mut stream).await;
-    let dead = std::future::poll_fn(|cx| {
-        while tokio::task::coop::has_budget_remaining() {
-            let _ = std::pin::pin!(tokio::task::coop::consume_budget()).poll(cx);
-        }
-        Poll::Ready(!stream.is_alive(Probe::Flag) && !stream.is_alive(Probe::Kernel))
-    });
-    assert!(dead.await);
+    for care in [Probe::Flag, Probe::Kernel] {
+        assert!(!without_budget(|| stream.is_alive(care)).await);
+    }
+}
+
+#[tokio::test]
+async fn a_task_without_budget_learns_the_truth_of_a_stream_of_its_own() {
+    let (ours, mut theirs) = tokio::io::duplex(64);
+    let mut stream = Stream::custom(ours);
+    assert!(without_budget(|| stream.is_alive(Probe::Kernel)).await);
+    theirs.write_all(b"!").await.unwrap();
+    assert!(!without_budget(|| stream.is_alive(Probe::Kernel)).await);
 }
 
 #[tokio::test]

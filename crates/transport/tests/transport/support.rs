@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::task::Poll;
 use std::time::Duration;
 
 use postrider_transport::{
@@ -61,6 +62,18 @@ pub(crate) async fn dies(stream: &mut Stream) {
         }
     })
     .await;
+}
+
+/// Does something within a task whose budget is used up, when the poll functions of tokio pretend
+/// to be pending.
+pub(crate) async fn without_budget<T>(mut does: impl FnMut() -> T) -> T {
+    std::future::poll_fn(|cx| {
+        while tokio::task::coop::has_budget_remaining() {
+            let _ = std::pin::pin!(tokio::task::coop::consume_budget()).poll(cx);
+        }
+        Poll::Ready(does())
+    })
+    .await
 }
 
 /// Closes a socket by a reset.

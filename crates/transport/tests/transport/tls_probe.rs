@@ -1,18 +1,20 @@
 //! Whether an idle TLS connection is alive, what it took, and how it says goodbye.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use postrider_transport::{Connector, Probe, Stream};
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, DuplexStream, ReadBuf, duplex,
+};
 use tokio::sync::Notify;
 use tokio_rustls::server::TlsStream;
 
 use crate::authority::Authority;
-use crate::support::{dies, reset, soon};
+use crate::support::{dies, reset, soon, without_budget};
 use crate::tls_server::{Server, acceptor, both_versions, tls, trusting};
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
@@ -256,13 +258,48 @@ async fn what_the_socket_did_not_take_is_unsent_and_not_counted() {
 
 #[tokio::test]
 async fn nothing_follows_an_abandoned_request() {
-    let (mut stream, far) = narrow_pair().await;
+    let (stream, far) = narrow_pair().await;
+    assert_nothing_follows(stream, far.into_inner().0).await;
+}
+
+#[tokio::test]
+async fn nothing_follows_that_a_stream_below_keeps() {
+    let (ours, theirs) = duplex(64);
+    let (stream, far) = pair_over(Stream::custom(BufWriter::new(ours)), theirs).await;
+    assert_nothing_follows(stream, far.into_inner().0).await;
+
+    let (stream, far) = narrow_pair().await;
+    let (stream, far) = pair_over(stream, far).await;
+    let (far, _) = far.into_inner();
+    assert_nothing_follows(stream, far.into_inner().0).await;
+}
+
+/// Abandons a request, and makes room for its rest where it would go.
+async fn assert_nothing_follows(mut stream: Stream, mut pipe: DuplexStream) {
     assert_eq!(stream.write(&[7; 1000]).await.unwrap(), 1000);
+    assert!(stream.has_unsent());
+    let sent = stream.written();
+    let mut room = [0; 64];
+    let cx = &mut Context::from_waker(Waker::noop());
+    let _ = Pin::new(&mut pipe).poll_read(cx, &mut ReadBuf::new(&mut room));
     drop(stream);
-    let (mut pipe, _) = far.into_inner();
     let mut rest = Vec::new();
     soon(pipe.read_to_end(&mut rest)).await.unwrap();
-    assert_eq!(rest.len(), 64);
+    assert_eq!(rest.len(), 0, "after {sent}");
+}
+
+#[tokio::test]
+async fn a_task_without_budget_still_learns_the_truth_and_says_goodbye() {
+    for data in [&b""[..], b"!"] {
+        let (ours, theirs) = duplex(4096);
+        let (mut stream, mut far) = pair_over(Stream::custom(ours), theirs).await;
+        far.write_all(data).await.unwrap();
+        far.flush().await.unwrap();
+        let is_alive = without_budget(|| stream.is_alive(Probe::Kernel)).await;
+        assert_eq!(is_alive, data.is_empty());
+        without_budget(|| stream.close()).await;
+        assert_eq!(soon(far.read(&mut [0])).await.unwrap(), 0);
+    }
 }
 
 #[tokio::test]
@@ -319,16 +356,22 @@ async fn shutting_down_waits_for_the_goodbye() {
 
 /// Both ends of a TLS connection over a pipe that holds 64 bytes.
 async fn narrow_pair() -> (Stream, TlsStream<DuplexStream>) {
-    let authority = Authority::new();
     let (ours, theirs) = duplex(64);
+    pair_over(Stream::custom(ours), theirs).await
+}
+
+async fn pair_over<S>(ours: Stream, theirs: S) -> (Stream, TlsStream<S>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let authority = Authority::new();
     let connector = Connector::builder().tls(trusting(&authority)).build();
     let acceptor = acceptor(both_versions(&authority.identity("a.test")));
     let endpoint = tls("a.test");
     // The server is done only when its tickets are read, and they are with the first byte.
     tokio::join!(
         async {
-            let secured = connector.secure(Stream::custom(ours), &endpoint).await;
-            let mut stream = secured.unwrap().0;
+            let mut stream = connector.secure(ours, &endpoint).await.unwrap().0;
             stream.read_exact(&mut [0]).await.unwrap();
             stream
         },
