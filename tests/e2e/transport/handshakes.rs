@@ -113,8 +113,8 @@ async fn what_is_no_handshake_is_named_for_what_it_is() {
         ),
         (
             fatal(40),
-            TlsErrorKind::Alert,
-            "the server sent an alert: HandshakeFailure",
+            TlsErrorKind::Incompatible,
+            "no version or cipher in common, or no client certificate: HandshakeFailure",
         ),
         (
             fatal(112),

@@ -77,6 +77,11 @@ mod tests {
                 "the server sent an alert: NoApplicationProtocol",
             ),
             (
+                rustls::Error::AlertReceived(AlertDescription::HandshakeFailure),
+                TlsErrorKind::Alert,
+                "the server sent an alert: HandshakeFailure",
+            ),
+            (
                 rustls::Error::DecryptError,
                 TlsErrorKind::Protocol,
                 "the server broke the rules of TLS: cannot decrypt peer's message",

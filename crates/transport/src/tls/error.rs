@@ -1,7 +1,10 @@
 use std::error::Error;
 use std::fmt;
 
-use rustls::{AlertDescription, CertificateError, PeerMisbehaved};
+use rustls::{
+    AlertDescription, CertRevocationListError, CertificateError, InvalidMessage, OtherError,
+    PeerMisbehaved,
+};
 
 use super::trust::UnknownKey;
 use crate::bounded::Bounded;
@@ -25,8 +28,14 @@ pub enum TlsErrorKind {
     UnknownRevocation,
     /// A revocation list is out of date.
     ExpiredRevocationList,
+    /// A revocation list was given that cannot be relied on: its signature is wrong, or its issuer
+    /// may not sign lists.
+    BadRevocationList,
     /// The certificate is meant for something else than a server.
     WrongPurpose,
+    /// The server's own certificate is that of an authority, as most self-signed ones are, and no
+    /// server is believed by such a one, trusted as a root or not.
+    OwnAuthority,
     /// A signature is wrong, or made in a way that is not supported.
     BadSignature,
     /// The certificate is malformed, or breaks a rule that has no kind of its own here.
@@ -40,6 +49,9 @@ pub enum TlsErrorKind {
     /// The server sent an alert.
     Alert,
     /// The two sides have no version, cipher suite or key exchange in common.
+    ///
+    /// A server of TLS 1.2 may say the same of a client certificate that it misses (RFC 5246
+    /// §7.4.6).
     Incompatible,
     /// What came is no TLS. Perhaps the port speaks plain HTTP.
     NotTls,
@@ -49,7 +61,7 @@ pub enum TlsErrorKind {
     Closed,
     /// The host's name cannot stand in a certificate.
     InvalidServerName,
-    /// Our own side failed, for want of randomness or time.
+    /// Our own side failed: for want of randomness or time, or in the user's own settings or code.
     Local,
 }
 
@@ -60,40 +72,67 @@ impl TlsErrorKind {
         cause: &(dyn Error + 'static),
         f: &mut fmt::Formatter<'_>,
     ) -> fmt::Result {
+        use rustls::Error as E;
         write!(f, "{self}")?;
-        match cause.downcast_ref::<rustls::Error>() {
-            Some(rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
-                presented,
-                ..
-            })) if !presented.is_empty() => {
-                let names: Vec<_> = presented.iter().map(|name| plain(name)).collect();
-                write!(f, ": {}", Bounded(names.join(", ")))
-            }
-            Some(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext {
-                time,
-                not_after,
-            })) => {
-                let days = time.as_secs().saturating_sub(not_after.as_secs()) / DAY;
-                write!(f, " {days} days ago")
-            }
-            Some(rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext {
-                time,
-                not_before,
-            })) => {
-                let days = not_before.as_secs().saturating_sub(time.as_secs()) / DAY;
-                write!(f, " for {days} days")
-            }
-            Some(rustls::Error::AlertReceived(alert)) => {
+        match cause.downcast_ref::<E>() {
+            Some(E::InvalidCertificate(error)) => explain_certificate(error, f),
+            Some(E::InvalidCertRevocationList(error)) => write!(f, ": {}", Listed(error)),
+            Some(E::AlertReceived(alert)) => {
+                if let (Self::Incompatible, AlertDescription::HandshakeFailure) = (self, alert) {
+                    f.write_str(", or no client certificate")?;
+                }
                 write!(f, ": {}", Bounded(format_args!("{alert:?}")))
             }
             // Where the kind says it all.
-            Some(
-                rustls::Error::InvalidCertificate(_)
-                | rustls::Error::NoCertificatesPresented
-                | rustls::Error::InvalidMessage(_),
-            ) if !matches!(self, Self::BadCertificate | Self::Refused) => Ok(()),
+            Some(E::NoCertificatesPresented) => Ok(()),
+            Some(E::InvalidMessage(_)) if self == Self::NotTls => Ok(()),
             Some(error) => write!(f, ": {}", Bounded(error)),
             None => write!(f, ": {}", Bounded(cause)),
+        }
+    }
+}
+
+fn explain_certificate(error: &CertificateError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    use CertificateError as E;
+    match error {
+        E::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
+            let names: Vec<_> = presented.iter().map(|name| plain(name)).collect();
+            write!(f, ": {}", Bounded(names.join(", ")))
+        }
+        E::ExpiredContext { time, not_after } => {
+            let days = time.as_secs().saturating_sub(not_after.as_secs()) / DAY;
+            write!(f, " {days} days ago")
+        }
+        E::NotValidYetContext { time, not_before } => {
+            let days = not_before.as_secs().saturating_sub(time.as_secs()) / DAY;
+            write!(f, " for {days} days")
+        }
+        E::BadEncoding => f.write_str(": it cannot be read"),
+        E::UnhandledCriticalExtension => f.write_str(": it has an unknown critical extension"),
+        E::InvalidOcspResponse => f.write_str(": its OCSP response is bad"),
+        E::Other(other) if certificate_kind(error) == TlsErrorKind::BadCertificate => {
+            write!(f, ": {}", Bounded(other))
+        }
+        // Where the kind says it all.
+        _ => Ok(()),
+    }
+}
+
+/// What is wrong with a revocation list.
+struct Listed<'a>(&'a CertRevocationListError);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use CertRevocationListError as E;
+        match self.0 {
+            E::BadSignature => f.write_str("its signature is wrong"),
+            E::IssuerInvalidForCrl => f.write_str("its issuer may not sign lists"),
+            E::UnsupportedSignatureAlgorithmContext { .. }
+            | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+                f.write_str("its signature is of an unsupported kind")
+            }
+            E::Other(other) => Bounded(other).fmt(f),
+            other => Bounded(format_args!("{other:?}")).fmt(f),
         }
     }
 }
@@ -122,6 +161,10 @@ pub(super) fn connect_kind(error: &rustls::Error) -> ConnectErrorKind {
         | E::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol) => {
             ConnectErrorKind::AlpnMismatch
         }
+        // With these a server answers offers of which it can use none. Later it means other things.
+        E::AlertReceived(
+            AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity,
+        ) => ConnectErrorKind::Tls(TlsErrorKind::Incompatible),
         _ => ConnectErrorKind::Tls(tls_kind(error)),
     }
 }
@@ -135,11 +178,20 @@ pub(super) fn tls_kind(error: &rustls::Error) -> TlsErrorKind {
         }
         E::AlertReceived(_) => TlsErrorKind::Alert,
         E::NoCertificatesPresented => TlsErrorKind::NoCertificate,
-        E::InvalidMessage(_) | E::PeerSentOversizedRecord => TlsErrorKind::NotTls,
+        // All that the head of a record can tell. What comes later is TLS, and broken.
+        E::InvalidMessage(
+            InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
+        ) => TlsErrorKind::NotTls,
+        E::InvalidCertRevocationList(_) => TlsErrorKind::BadRevocationList,
         E::UnsupportedNameType => TlsErrorKind::InvalidServerName,
-        E::General(_) | E::FailedToGetCurrentTime | E::FailedToGetRandomBytes => {
-            TlsErrorKind::Local
-        }
+        E::General(_)
+        | E::FailedToGetCurrentTime
+        | E::FailedToGetRandomBytes
+        | E::EncryptError
+        | E::HandshakeNotComplete
+        | E::BadMaxFragmentSize
+        | E::InconsistentKeys(_)
+        | E::Other(_) => TlsErrorKind::Local,
         _ => TlsErrorKind::Protocol,
     }
 }
@@ -160,8 +212,24 @@ fn certificate_kind(error: &CertificateError) -> TlsErrorKind {
         E::BadSignature
         | E::UnsupportedSignatureAlgorithmContext { .. }
         | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => TlsErrorKind::BadSignature,
-        E::Other(other) if other.0.is::<UnknownKey>() => TlsErrorKind::UnknownKey,
+        #[expect(deprecated, reason = "a verifier of the user's own may give it still")]
+        E::UnsupportedSignatureAlgorithm => TlsErrorKind::BadSignature,
+        E::Other(other) => other_kind(other),
         E::ApplicationVerificationFailure => TlsErrorKind::Refused,
+        _ => TlsErrorKind::BadCertificate,
+    }
+}
+
+/// Verifiers give errors of types that nobody else can name. Those are known by their words.
+fn other_kind(error: &OtherError) -> TlsErrorKind {
+    if error.0.is::<UnknownKey>() {
+        return TlsErrorKind::UnknownKey;
+    }
+    match error.to_string().as_str() {
+        // Of the verifier that rustls brings.
+        "CaUsedAsEndEntity" => TlsErrorKind::OwnAuthority,
+        // Of the platform verifier, where rustls would have told of a wrong purpose.
+        "certificate had invalid extensions" => TlsErrorKind::WrongPurpose,
         _ => TlsErrorKind::BadCertificate,
     }
 }
@@ -176,7 +244,11 @@ impl fmt::Display for TlsErrorKind {
             Self::Revoked => "the certificate was revoked",
             Self::UnknownRevocation => "no revocation list knows the certificate",
             Self::ExpiredRevocationList => "the revocation list is out of date",
+            Self::BadRevocationList => "a revocation list cannot be relied on",
             Self::WrongPurpose => "the certificate is not meant for a server",
+            Self::OwnAuthority => {
+                "the certificate is an authority's and cannot be a server's as well"
+            }
             Self::BadSignature => "a signature is wrong or of an unsupported kind",
             Self::BadCertificate => "the certificate is malformed or breaks a rule",
             Self::NoCertificate => "the server sent no certificate",
@@ -192,74 +264,6 @@ impl fmt::Display for TlsErrorKind {
         })
     }
 }
-
-/// Why [`TlsSettings`](crate::TlsSettings) could not be made.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum TlsSettingsError {
-    /// This build has no TLS provider.
-    NoProvider,
-    /// Only added roots were to be trusted, and none was added.
-    NoRoots,
-    /// Only added roots were to be trusted, and the operating system's as well.
-    ContradictoryRoots,
-    /// A text is no PEM.
-    BadPem,
-    /// A text in PEM holds nothing of what it should.
-    EmptyPem,
-    /// A certificate cannot be read.
-    BadCertificate {
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A revocation list cannot be read.
-    BadRevocationList {
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The client certificate cannot be used with its key.
-    BadClientCertificate {
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The client certificate's private key cannot be read.
-    BadKey,
-    /// The server name is neither a DNS name nor an address.
-    BadServerName,
-    /// The provider supports no protocol version that we do.
-    Unsupported {
-        /// What it says.
-        reason: String,
-    },
-}
-
-impl fmt::Display for TlsSettingsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoProvider => f.write_str(
-                "this build has no TLS provider (feature `tls-ring` or `tls-aws-lc-rs`)",
-            ),
-            Self::NoRoots => f.write_str("no root certificate is left to trust"),
-            Self::ContradictoryRoots => f.write_str(
-                "only added roots were to be trusted, and the platform verifier trusts others",
-            ),
-            Self::BadPem => f.write_str("a text is no PEM"),
-            Self::EmptyPem => f.write_str("a text in PEM holds no certificate or list"),
-            Self::BadCertificate { reason } => write!(f, "a root certificate is bad: {reason}"),
-            Self::BadRevocationList { reason } => write!(f, "a revocation list is bad: {reason}"),
-            Self::BadClientCertificate { reason } => {
-                write!(f, "the client certificate is bad: {reason}")
-            }
-            Self::BadKey => f.write_str("the client certificate's key cannot be read"),
-            Self::BadServerName => {
-                f.write_str("the server name is neither a DNS name nor an address")
-            }
-            Self::Unsupported { reason } => write!(f, "the TLS provider will not do: {reason}"),
-        }
-    }
-}
-
-impl Error for TlsSettingsError {}
 
 #[cfg(test)]
 mod tests;

@@ -6,11 +6,13 @@ mod name;
 mod platform;
 mod provider;
 mod settings;
+mod settings_error;
 mod trust;
 
 pub(crate) use self::broken::in_words;
 pub use self::broken::tls_error;
-pub use self::error::{TlsErrorKind, TlsSettingsError};
+pub use self::error::TlsErrorKind;
 pub(crate) use self::handshake::Handshake;
 pub use self::name::ServerName;
 pub use self::settings::{TlsSettings, TlsSettingsBuilder};
+pub use self::settings_error::TlsSettingsError;

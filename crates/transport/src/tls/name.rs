@@ -3,7 +3,7 @@ use std::net::IpAddr;
 
 use rustls::pki_types;
 
-use super::error::TlsSettingsError;
+use super::settings_error::TlsSettingsError;
 use crate::endpoint::Host;
 
 /// A name that a server can be asked for and that can stand in its certificate: a DNS name or an

@@ -4,8 +4,9 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls_platform_verifier::Verifier;
 
-use super::error::TlsSettingsError;
-use super::trust::{Encoded, Roots, Trust, unsupported};
+use super::settings_error::TlsSettingsError;
+use super::trust::{Encoded, Roots, Trust};
+use crate::bounded::Bounded;
 
 /// The operating system's judgement, with added roots besides.
 pub(super) fn verifier(
@@ -16,14 +17,17 @@ pub(super) fn verifier(
         return Err(TlsSettingsError::ContradictoryRoots);
     }
     if !trust.revoked.is_empty() {
-        return Err(TlsSettingsError::Unsupported {
-            reason: "the platform verifier takes no revocation lists".to_owned(),
-        });
+        return Err(TlsSettingsError::ListsForPlatform);
     }
     let mut added = Vec::new();
     for certificates in trust.added.iter().map(Encoded::certificates) {
         added.extend(certificates?);
     }
     let verifier = Verifier::new_with_extra_roots(added, Arc::clone(provider));
-    Ok(Arc::new(verifier.map_err(unsupported)?))
+    match verifier {
+        Ok(verifier) => Ok(Arc::new(verifier)),
+        Err(error) => Err(TlsSettingsError::NoPlatformVerifier {
+            reason: Bounded(error).to_string(),
+        }),
+    }
 }

@@ -9,10 +9,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::TLS13;
 use rustls::{ClientConfig, DEFAULT_VERSIONS, KeyLogFile, SupportedProtocolVersion};
 
-use super::error::TlsSettingsError;
 use super::name::ServerName;
 use super::provider;
-use super::trust::{Belief, Encoded, Roots, Trust, unsupported};
+use super::settings_error::TlsSettingsError;
+use super::trust::{Belief, Encoded, Roots, Trust};
 use crate::bounded::Bounded;
 use crate::endpoint::Endpoint;
 use crate::facts::TlsVersion;
@@ -328,6 +328,12 @@ fn versions_since(oldest: TlsVersion) -> &'static [&'static SupportedProtocolVer
     match oldest {
         TlsVersion::Tls12 => DEFAULT_VERSIONS,
         TlsVersion::Tls13 => ONLY_TLS13,
+    }
+}
+
+fn unsupported(error: rustls::Error) -> TlsSettingsError {
+    TlsSettingsError::Unsupported {
+        reason: Bounded(error).to_string(),
     }
 }
 

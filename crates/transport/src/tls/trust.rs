@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 
-use super::error::TlsSettingsError;
+use super::settings_error::TlsSettingsError;
 use crate::bounded::Bounded;
 
 /// Whom to believe. Each setting is kept apart from the others, so that their order means nothing.
@@ -71,9 +71,7 @@ impl Trust {
         if self.pins.is_empty() {
             return Ok(verifier);
         }
-        let sha256 = sha256(provider).ok_or_else(|| TlsSettingsError::Unsupported {
-            reason: "no cipher suite with SHA-256".to_owned(),
-        })?;
+        let sha256 = sha256(provider).ok_or(TlsSettingsError::NoSha256)?;
         Ok(Arc::new(Pinned {
             verifier,
             pins: self.pins,
@@ -159,12 +157,6 @@ fn all_in_pem<T: PemObject>(text: &[u8]) -> Result<Vec<T>, TlsSettingsError> {
 
 pub(super) fn bad_certificate(error: rustls::Error) -> TlsSettingsError {
     TlsSettingsError::BadCertificate {
-        reason: Bounded(error).to_string(),
-    }
-}
-
-pub(super) fn unsupported(error: rustls::Error) -> TlsSettingsError {
-    TlsSettingsError::Unsupported {
         reason: Bounded(error).to_string(),
     }
 }

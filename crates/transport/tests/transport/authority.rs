@@ -26,6 +26,10 @@ impl Authority {
         // Issuers are found by name, so each has its own.
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("test authority {}", COUNT.fetch_add(1, Ordering::Relaxed));
+        Self::named(&name)
+    }
+
+    pub(crate) fn named(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -69,7 +73,6 @@ impl Authority {
 
 impl Identity {
     /// A certificate that nobody else vouches for.
-    #[cfg(feature = "interop")]
     pub(crate) fn self_signed(params: CertificateParams) -> Self {
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap();

@@ -225,12 +225,29 @@ async fn a_client_certificate_is_accepted_and_its_absence_is_not() {
         let connected = server.connector(settings).connect(&tls("a.test")).await;
         assert_reverses(&mut connected.unwrap().stream).await;
     }
+    // RFC 5246 §7.4.6: the alert is that of nothing in common.
     let options = ["-tls1_2", "-Verify", "1", "-verify_return_error"];
     let server = OpenSsl::start(&authority, &identity, &options);
     let connector = server.connector(trusting_by(&authority));
     let error = failure(&connector, &tls("a.test")).await;
-    let kind = ConnectErrorKind::Tls(TlsErrorKind::Alert);
+    let kind = ConnectErrorKind::Tls(TlsErrorKind::Incompatible);
     assert_eq!(error.kind(), kind, "{error}");
+    let words =
+        "failed: no version or cipher in common, or no client certificate: HandshakeFailure";
+    assert!(error.to_string().contains(words), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_has_no_cipher_of_ours_is_told_so() {
+    for options in [
+        ["-tls1_2", "-cipher", "AES128-SHA"],
+        ["-tls1_3", "-groups", "brainpoolP256r1"],
+    ] {
+        let (server, settings) = OpenSsl::good(&options);
+        let error = failure(&server.connector(settings), &tls("a.test")).await;
+        let kind = ConnectErrorKind::Tls(TlsErrorKind::Incompatible);
+        assert_eq!(error.kind(), kind, "{error}");
+    }
 }
 
 #[tokio::test]

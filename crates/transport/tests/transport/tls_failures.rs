@@ -9,15 +9,16 @@ use postrider_transport::{
     Answers, ConnectError, ConnectErrorKind, Connector, Endpoint, Host, Phase, Resolve, Security,
     TlsErrorKind, TlsSettings,
 };
-use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose};
-use rustls::ServerConfig;
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa};
+use rustls::crypto::CryptoProvider;
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::authority::{Authority, expired, not_yet_valid, server, server_at};
+use crate::authority::{Authority, Identity, expired, not_yet_valid, server, server_at};
 use crate::support::{failure, knowing, listen, reset};
 use crate::tls_server::{
-    both_versions, knowing_and_trusting, serve_one, server_config, tls, trusting,
+    both_versions, knowing_and_trusting, serve_one, server_config, tls, trusting, trusting_by,
 };
 
 /// What a client says that trusts the authority and asks for `a.test`.
@@ -62,6 +63,21 @@ async fn failure_of_certificate(params: CertificateParams) -> ConnectError {
     let authority = Authority::new();
     let config = both_versions(&authority.issue(params));
     failure_with(&authority, config).await
+}
+
+/// A configuration of the user's own.
+fn client_config(
+    authority: &Authority,
+    provider: CryptoProvider,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.der().into()).unwrap();
+    ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth()
 }
 
 /// Compares without the list of addresses, of which port and time vary.
@@ -204,6 +220,28 @@ async fn a_certificate_for_clients() {
     assert_says(&error, TlsErrorKind::WrongPurpose, words);
 }
 
+/// As `openssl req -x509` makes them.
+#[tokio::test]
+async fn a_self_signed_certificate_of_an_authority() {
+    let mut params = CertificateParams::default();
+    params.subject_alt_names = server(&["a.test"]).subject_alt_names;
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let identity = Identity::self_signed(params);
+    let root = identity.certificate.clone();
+    for settings in [
+        trusting_by(&Authority::new()),
+        trusting_by(&Authority::new()).add_root_der(root),
+    ] {
+        let (listener, addr) = listen().await;
+        let serving = serve_one(listener, both_versions(&identity));
+        let connector = knowing(&[addr]).tls(settings.build().unwrap()).build();
+        let error = failure(&connector, &tls("a.test")).await;
+        let words = "the certificate is an authority's and cannot be a server's as well";
+        assert_says(&error, TlsErrorKind::OwnAuthority, words);
+        assert!(serving.await.unwrap().is_err());
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_speaks_h2_only() {
     let authority = Authority::new();
@@ -219,14 +257,8 @@ async fn a_server_that_speaks_h2_only() {
 #[tokio::test]
 async fn a_server_that_picks_h2_although_we_cannot() {
     let authority = Authority::new();
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(authority.der().into()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut client = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let provider = rustls::crypto::ring::default_provider();
+    let mut client = client_config(&authority, provider, rustls::ALL_VERSIONS);
     client.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let mut config = both_versions(&authority.identity("a.test"));
     config.alpn_protocols = vec![b"h2".to_vec()];
@@ -242,14 +274,8 @@ async fn a_server_that_picks_h2_although_we_cannot() {
 #[tokio::test]
 async fn a_version_that_the_server_does_not_speak() {
     let authority = Authority::new();
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(authority.der().into()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let client = rustls::ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS12])
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let provider = rustls::crypto::ring::default_provider();
+    let client = client_config(&authority, provider, &[&rustls::version::TLS12]);
     let identity = authority.identity("a.test");
     let config = server_config(&identity, &[&rustls::version::TLS13]);
     let (listener, addr) = listen().await;
@@ -259,6 +285,25 @@ async fn a_version_that_the_server_does_not_speak() {
         .build();
     let error = failure(&connector, &tls("a.test")).await;
     let words = "no version or cipher in common: ProtocolVersion";
+    assert_says(&error, TlsErrorKind::Incompatible, words);
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_none_of_our_ciphers() {
+    let authority = Authority::new();
+    let mut provider = rustls::crypto::ring::default_provider();
+    // Which takes another kind of key than the server has.
+    let suite = rustls::crypto::ring::cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;
+    provider.cipher_suites = vec![suite];
+    let client = client_config(&authority, provider, &[&rustls::version::TLS12]);
+    let config = both_versions(&authority.identity("a.test"));
+    let (listener, addr) = listen().await;
+    let _serving = serve_one(listener, config);
+    let connector = knowing(&[addr])
+        .tls(TlsSettings::from_rustls(client.into()))
+        .build();
+    let error = failure(&connector, &tls("a.test")).await;
+    let words = "no version or cipher in common, or no client certificate: HandshakeFailure";
     assert_says(&error, TlsErrorKind::Incompatible, words);
 }
 
@@ -277,14 +322,27 @@ async fn a_server_that_speaks_plain_http() {
 #[tokio::test]
 async fn a_server_that_sends_an_alert() {
     let error = failure_of(|mut socket| async move {
-        // A fatal handshake_failure.
-        let alert = [21, 3, 3, 0, 2, 2, 40];
+        // A fatal unrecognized_name.
+        let alert = [21, 3, 3, 0, 2, 2, 112];
         socket.write_all(&alert).await.unwrap();
         std::future::pending().await
     })
     .await;
-    let words = "the server sent an alert: HandshakeFailure";
+    let words = "the server sent an alert: UnrecognisedName";
     assert_says(&error, TlsErrorKind::Alert, words);
+}
+
+#[tokio::test]
+async fn a_server_that_sends_a_malformed_message() {
+    let error = failure_of(|mut socket| async move {
+        // A record of a handshake that is empty.
+        socket.write_all(&[22, 3, 3, 0, 0]).await.unwrap();
+        std::future::pending().await
+    })
+    .await;
+    let words = "the server broke the rules of TLS: \
+                 received corrupt message of type InvalidEmptyPayload";
+    assert_says(&error, TlsErrorKind::Protocol, words);
 }
 
 #[tokio::test]

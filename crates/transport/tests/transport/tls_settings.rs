@@ -86,6 +86,22 @@ async fn a_list_that_is_out_of_date_fails_the_handshake() {
 }
 
 #[tokio::test]
+async fn a_list_that_cannot_be_relied_on_fails_the_handshake() {
+    // As an authority that has changed its key and kept its name.
+    let (old, new) = (Authority::named("lists"), Authority::named("lists"));
+    let settings = trusting_by(&new)
+        .add_revocation_list_der(revocation_list(&old, &[], 2090))
+        .build()
+        .unwrap();
+    let config = both_versions(&new.identity("a.test"));
+    let error = connect_to(config, settings).await.unwrap_err();
+    let kind = ConnectErrorKind::Tls(TlsErrorKind::BadRevocationList);
+    assert_eq!(error.kind(), kind);
+    let words = "failed: a revocation list cannot be relied on: its signature is wrong (";
+    assert!(error.to_string().contains(words), "{error}");
+}
+
+#[tokio::test]
 async fn only_a_pinned_key_is_accepted() {
     let authority = Authority::new();
     let identity = authority.identity("a.test");
@@ -321,10 +337,17 @@ async fn child_that_asks_the_platform() {
     let expected = ConnectErrorKind::Tls(TlsErrorKind::UnknownIssuer);
     assert_eq!(kind(outcome), expected);
 
+    let mut params = server(&["a.test"]);
+    params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    let client = authority.issue(params);
+    let outcome = connect_to(both_versions(&client), platform().build().unwrap()).await;
+    let expected = ConnectErrorKind::Tls(TlsErrorKind::WrongPurpose);
+    assert_eq!(kind(outcome), expected);
+
     let error = platform().add_revocation_list_der([1]).build().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the TLS provider will not do: the platform verifier takes no revocation lists"
+        "the platform verifier takes no revocation lists"
     );
 }
 

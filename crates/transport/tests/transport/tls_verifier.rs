@@ -97,7 +97,7 @@ async fn a_verifier_of_the_users_own_has_the_only_word() {
         let error = failure(&connector, &tls("a.test")).await;
         let kind = ConnectErrorKind::Tls(TlsErrorKind::Refused);
         assert_eq!(error.kind(), kind);
-        let words = "TLS handshake with a.test:443 failed: the verifier refused the certificate: ";
+        let words = "TLS handshake with a.test:443 failed: the verifier refused the certificate (";
         assert!(error.to_string().starts_with(words), "{error}");
         assert!(serving.await.unwrap().is_err());
     }

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
@@ -6,9 +7,11 @@ use crate::error::ConnectError;
 use crate::tls::handshake::HandshakeError;
 
 #[test]
-fn verification_failures_that_need_more_than_a_certificate_have_their_words() {
+fn failures_that_are_hard_to_come_by_have_their_words() {
     let endpoint = Endpoint::new(Host::Name("a.test".into()), 443, Security::Tls);
     let certificate = |error| rustls::Error::InvalidCertificate(error);
+    let list = |error| rustls::Error::InvalidCertRevocationList(error);
+    let other = |words: &str| OtherError(Arc::from(Box::<dyn Error + Send + Sync>::from(words)));
     for (error, kind, words) in [
         (
             certificate(CertificateError::Revoked),
@@ -33,8 +36,66 @@ fn verification_failures_that_need_more_than_a_certificate_have_their_words() {
         (
             certificate(CertificateError::BadEncoding),
             TlsErrorKind::BadCertificate,
+            "the certificate is malformed or breaks a rule: it cannot be read",
+        ),
+        (
+            certificate(CertificateError::UnhandledCriticalExtension),
+            TlsErrorKind::BadCertificate,
             "the certificate is malformed or breaks a rule: \
-             invalid peer certificate: BadEncoding",
+             it has an unknown critical extension",
+        ),
+        (
+            certificate(CertificateError::InvalidOcspResponse),
+            TlsErrorKind::BadCertificate,
+            "the certificate is malformed or breaks a rule: its OCSP response is bad",
+        ),
+        (
+            certificate(CertificateError::Other(other("the path is too long"))),
+            TlsErrorKind::BadCertificate,
+            "the certificate is malformed or breaks a rule: the path is too long",
+        ),
+        (
+            certificate(CertificateError::Other(other(
+                "certificate had invalid extensions",
+            ))),
+            TlsErrorKind::WrongPurpose,
+            "the certificate is not meant for a server",
+        ),
+        (
+            #[expect(deprecated, reason = "so it may come")]
+            certificate(CertificateError::UnsupportedSignatureAlgorithm),
+            TlsErrorKind::BadSignature,
+            "a signature is wrong or of an unsupported kind",
+        ),
+        (
+            list(CertRevocationListError::BadSignature),
+            TlsErrorKind::BadRevocationList,
+            "a revocation list cannot be relied on: its signature is wrong",
+        ),
+        (
+            list(CertRevocationListError::IssuerInvalidForCrl),
+            TlsErrorKind::BadRevocationList,
+            "a revocation list cannot be relied on: its issuer may not sign lists",
+        ),
+        (
+            list(
+                CertRevocationListError::UnsupportedSignatureAlgorithmContext {
+                    signature_algorithm_id: vec![1],
+                    supported_algorithms: Vec::new(),
+                },
+            ),
+            TlsErrorKind::BadRevocationList,
+            "a revocation list cannot be relied on: its signature is of an unsupported kind",
+        ),
+        (
+            list(CertRevocationListError::Other(other("no luck"))),
+            TlsErrorKind::BadRevocationList,
+            "a revocation list cannot be relied on: no luck",
+        ),
+        (
+            list(CertRevocationListError::ParseError),
+            TlsErrorKind::BadRevocationList,
+            "a revocation list cannot be relied on: ParseError",
         ),
         (
             rustls::Error::NoCertificatesPresented,
@@ -54,8 +115,64 @@ fn verification_failures_that_need_more_than_a_certificate_have_their_words() {
         (
             certificate(CertificateError::ApplicationVerificationFailure),
             TlsErrorKind::Refused,
-            "the verifier refused the certificate: \
-             invalid peer certificate: ApplicationVerificationFailure",
+            "the verifier refused the certificate",
+        ),
+        (
+            rustls::Error::Other(other("no such key")),
+            TlsErrorKind::Local,
+            "this side failed: other error: no such key",
+        ),
+        (
+            rustls::Error::EncryptError,
+            TlsErrorKind::Local,
+            "this side failed: cannot encrypt message",
+        ),
+        (
+            rustls::InconsistentKeys::KeyMismatch.into(),
+            TlsErrorKind::Local,
+            "this side failed: keys may not be consistent: KeyMismatch",
+        ),
+        (
+            rustls::Error::HandshakeNotComplete,
+            TlsErrorKind::Local,
+            "this side failed: handshake not complete",
+        ),
+        (
+            rustls::Error::UnsupportedNameType,
+            TlsErrorKind::InvalidServerName,
+            "the host's name cannot stand in a certificate: \
+             presented server name type wasn't supported",
+        ),
+        (
+            InvalidMessage::InvalidContentType.into(),
+            TlsErrorKind::NotTls,
+            "what the server sent is no TLS",
+        ),
+        (
+            InvalidMessage::UnknownProtocolVersion.into(),
+            TlsErrorKind::NotTls,
+            "what the server sent is no TLS",
+        ),
+        (
+            InvalidMessage::MessageTooLarge.into(),
+            TlsErrorKind::Protocol,
+            "the server broke the rules of TLS: \
+             received corrupt message of type MessageTooLarge",
+        ),
+        (
+            rustls::Error::PeerSentOversizedRecord,
+            TlsErrorKind::Protocol,
+            "the server broke the rules of TLS: peer sent excess record size",
+        ),
+        (
+            rustls::Error::AlertReceived(AlertDescription::HandshakeFailure),
+            TlsErrorKind::Incompatible,
+            "no version or cipher in common, or no client certificate: HandshakeFailure",
+        ),
+        (
+            rustls::Error::AlertReceived(AlertDescription::InsufficientSecurity),
+            TlsErrorKind::Incompatible,
+            "no version or cipher in common: InsufficientSecurity",
         ),
         (
             rustls::Error::AlertReceived(AlertDescription::CertificateRequired),
