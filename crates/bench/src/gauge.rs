@@ -19,6 +19,8 @@ pub(crate) struct Gauge {
     pub(crate) counted: &'static str,
     /// Rounds, unless told otherwise.
     pub(crate) rounds: usize,
+    /// Rows that are read in the first round alone: they take long, and nothing hangs on them.
+    pub(crate) once: &'static [&'static str],
     /// The others are compared to the first.
     pub(crate) rows: Vec<Row>,
 }

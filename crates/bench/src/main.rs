@@ -72,6 +72,7 @@ mod rounds;
 mod scenario;
 mod scenarios;
 mod seeds;
+mod series;
 mod server;
 mod spread;
 mod syscalls;

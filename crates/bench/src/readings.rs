@@ -9,7 +9,7 @@ use crate::gauge::{Figures, Row};
 use crate::options::GaugePlan;
 use crate::part::Part;
 use crate::quiet::{Disturbance, Watch};
-use crate::spread::Spread;
+use crate::series::Series;
 
 /// One row's figures, so many a round.
 pub(crate) struct Reading {
@@ -39,6 +39,9 @@ pub(crate) fn take(plan: &GaugePlan) -> Result<Readings, Failure> {
             // Each round begins with another row, so that none always follows the same one.
             let turn = (place + round) % readings.len();
             let Reading { row, rounds } = &mut readings[turn];
+            if round > 0 && plan.gauge.once.contains(&row.name) {
+                continue;
+            }
             let figures = child::read(plan.gauge.name, row, plan.count)?;
             for (figure, unit) in figures.iter().zip(plan.gauge.units) {
                 eprintln!(
@@ -85,12 +88,12 @@ pub(crate) fn part(plan: &GaugePlan, readings: &Readings) -> Part {
 
 impl Reading {
     /// Of the figure in one unit.
-    fn spread(&self, unit: usize) -> Spread {
-        Spread::of(self.rounds.iter().map(|figures| figures[unit]))
+    fn series(&self, unit: usize) -> Series {
+        Series::of(self.rounds.iter().map(|figures| figures[unit]))
     }
 
     fn bar(&self, unit: usize, first: &Self) -> Bar {
-        let (value, ratio) = (self.spread(unit), self.ratio(first, unit));
+        let (value, ratio) = (self.series(unit).spread(), self.ratio(first, unit).median());
         let note = match first.row.name {
             name if name == self.row.name => format!("{:.0}", value.median),
             name => format!("{:.0}, {ratio:.2} of {name}", value.median),
@@ -102,8 +105,9 @@ impl Reading {
         }
     }
 
-    fn ratio(&self, first: &Self, unit: usize) -> f64 {
-        self.spread(unit).median / first.spread(unit).median
+    /// Round by round.
+    fn ratio(&self, first: &Self, unit: usize) -> Series {
+        self.series(unit).over(&first.series(unit))
     }
 }
 
@@ -120,19 +124,26 @@ fn table(plan: &GaugePlan, readings: &[Reading]) -> String {
     );
     for (unit, name) in gauge.units.iter().enumerate() {
         text += &format!("\n{name}\n");
-        text += &format!("{:<14}{:>9}{:>7}{:>8}\n", "row", "median", "+-", "/first");
+        text += &format!(
+            "{:<14}{:>9}{:>7}{:>8}{:>7}\n",
+            "row", "median", "+-", "/first", "+-"
+        );
         for reading in readings {
-            let spread = reading.spread(unit);
+            let (spread, ratio) = (
+                reading.series(unit).spread(),
+                reading.ratio(&readings[0], unit).spread(),
+            );
             text += &format!(
-                "{:<14}{:>9.0} {}{:>8.2}\n",
+                "{:<14}{:>9.0} {}{:>8.2} {}\n",
                 reading.row.name,
                 spread.median,
                 spread.column(),
-                reading.ratio(&readings[0], unit),
+                ratio.median,
+                ratio.column(),
             );
         }
     }
-    text += "\n+-: half of what the middle half of the rounds spans\n";
+    text += "\n+-: half of what the middle half of the rounds spans; /first: round by round\n";
     let mut told: &str = "";
     for Reading { row, .. } in readings {
         // Rows of one kind stand together.
@@ -152,8 +163,8 @@ fn document(plan: &GaugePlan, readings: &[Reading]) -> Value {
             .map(|(unit, name)| {
                 json!({
                     "unit": name,
-                    "figure": reading.spread(unit).to_json(),
-                    "to_first": reading.ratio(&readings[0], unit),
+                    "figure": reading.series(unit).to_json(),
+                    "to_first": reading.ratio(&readings[0], unit).to_json(),
                 })
             })
             .collect()
@@ -175,7 +186,7 @@ fn document(plan: &GaugePlan, readings: &[Reading]) -> Value {
     })
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "peers"))]
 mod tests {
     use super::{Reading, document, table};
     use crate::gauge;
@@ -196,13 +207,13 @@ mod tests {
         let line = text.lines().find(|line| line.starts_with("postrider "));
         assert_eq!(
             line,
-            Some("postrider          3000   3.3%    1.50"),
+            Some("postrider          3000   3.3%    1.50  40.7%"),
             "{text}"
         );
         let second = &document(&plan, &readings)["rows"][1];
         assert_eq!(second["row"], "postrider");
         assert_eq!(second["figures"][0]["figure"]["median"], 3000.0);
-        assert_eq!(second["figures"][0]["to_first"], 1.5);
-        assert_eq!(second["figures"][1]["to_first"], 1.0);
+        assert_eq!(second["figures"][0]["to_first"]["median"], 1.5);
+        assert_eq!(second["figures"][1]["to_first"]["median"], 1.0);
     }
 }

@@ -56,12 +56,12 @@ fn chart(shown: Shown, comparison: &Comparison<'_>) -> Chart {
 
 fn bar(shown: Shown, comparison: &Comparison<'_>, figures: &Figures, scale: f64) -> Option<Bar> {
     let value = match shown {
-        Shown::Cpu => figures.cpu,
-        Shown::Latency => figures.latency[1]?,
+        Shown::Cpu => figures.cpu.spread(),
+        Shown::Latency => figures.latency[1].as_ref()?.spread(),
     };
     let value = value.scaled(scale);
     let ratio = |to: &str| match shown {
-        Shown::Cpu => comparison.ratio(figures, to),
+        Shown::Cpu => Some(comparison.ratio(figures, to)?.median()),
         Shown::Latency => None,
     };
     let to = |name: &str| match ratio(name) {

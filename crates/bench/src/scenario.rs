@@ -112,6 +112,12 @@ impl Scenario {
 }
 
 impl Case {
+    /// The same with so many rounds that its ratios can be judged: those of which something was
+    /// promised.
+    pub(crate) fn judged(self) -> Self {
+        Self { rounds: 11, ..self }
+    }
+
     /// GET over kept connections, one at a time.
     pub(crate) fn get(
         name: &'static str,
@@ -131,7 +137,7 @@ impl Case {
             in_flight: 1,
             threads: 1,
             warm_up: WarmUp::Usual,
-            rounds: 7,
+            rounds: 5,
             requests: 1,
             tracing: Tracing::Counted,
         }

@@ -1,7 +1,6 @@
 //! What is told of the rounds' figures.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 /// The median and the quartiles around it.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
@@ -35,6 +34,11 @@ impl Spread {
         }
     }
 
+    /// Of too few values nothing is known but the values.
+    pub(crate) fn is_known(self) -> bool {
+        self.rounds >= 3
+    }
+
     /// In another unit.
     pub(crate) fn scaled(self, by: f64) -> Self {
         Self {
@@ -42,16 +46,6 @@ impl Spread {
             low: self.low * by,
             median: self.median * by,
             high: self.high * by,
-        }
-    }
-
-    /// With a part taken away that is known well.
-    pub(crate) fn less(self, part: f64) -> Self {
-        Self {
-            rounds: self.rounds,
-            low: self.low - part,
-            median: self.median - part,
-            high: self.high - part,
         }
     }
 
@@ -68,14 +62,6 @@ impl Spread {
             None => format!("{:>6}", "-"),
             Some(percent) => format!("{percent:>5.1}%"),
         }
-    }
-
-    pub(crate) fn to_json(self) -> Value {
-        json!({
-            "median": self.median,
-            "quartiles": [self.low, self.high],
-            "rounds": self.rounds,
-        })
     }
 }
 

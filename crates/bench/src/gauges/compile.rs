@@ -17,7 +17,8 @@ pub(crate) fn gauge() -> Gauge {
         units: &["crates compiled", "ms of CPU", "bytes of program"],
         count: 1,
         counted: "build",
-        rounds: 1,
+        rounds: 3,
+        once: &["hyper-util", "reqwest-lean", "ureq"],
         rows: vec![
             Row {
                 name: "postrider",

@@ -31,6 +31,7 @@ pub(crate) fn gauge() -> Gauge {
         count: 10_000,
         counted: "connections",
         rounds: 7,
+        once: &[],
         rows: rows([
             |count| bare(count, Door::Plain),
             |count| postrider(count, Door::Plain),
@@ -49,6 +50,7 @@ pub(crate) fn tls_gauge() -> Gauge {
         count: 2000,
         counted: "connections",
         rounds: 7,
+        once: &[],
         rows: rows([
             |count| bare(count, Door::Tls),
             |count| postrider(count, Door::Tls),

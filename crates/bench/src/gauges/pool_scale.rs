@@ -20,7 +20,8 @@ pub(crate) fn gauge() -> Gauge {
         units: &["ns of CPU a pair"],
         count: 1_000_000,
         counted: "pairs",
-        rounds: 7,
+        rounds: 5,
+        once: &[],
         rows: vec![
             row("1", FEW, |pairs| read(1, Visits::Few, 1, pairs)),
             row("100", FEW, |pairs| read(100, Visits::Few, 1, pairs)),

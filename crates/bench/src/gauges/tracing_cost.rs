@@ -17,6 +17,7 @@ pub(crate) fn gauge() -> Gauge {
         count: 1,
         counted: "build",
         rounds: 1,
+        once: &[],
         rows: vec![
             Row {
                 name: "compiled-out",

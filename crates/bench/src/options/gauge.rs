@@ -77,7 +77,7 @@ fn named_rows(gauge: &Gauge, names: &str) -> Result<Vec<Row>, Failure> {
         .collect()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "peers"))]
 mod tests {
     use super::read_words;
     use crate::gauge;

@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn options_replace_what_a_case_proposes() {
-        let line = "small-get --json --case two --rounds 3 --in-flight 9 --clients bare,ureq";
+        let line = "small-get --json --case two --rounds 3 --in-flight 9 --clients bare,postrider";
         let Ok(Command::Measure(plan)) = parsed(line) else {
             panic!("it should be understood");
         };
@@ -200,7 +200,7 @@ mod tests {
         );
         assert_eq!(plan.output, Output::Json);
         let names: Vec<_> = plan.clients.iter().map(|client| client.name).collect();
-        assert_eq!(names, ["bare", "ureq"]);
+        assert_eq!(names, ["bare", "postrider"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::pictures::pictures;
 use super::promises;
-use super::sources::{Source, client_field, cpu};
+use super::sources::{Source, client_field, cpu, cpu_ratio};
 use crate::Failure;
 use crate::record::Record;
 
@@ -24,7 +24,7 @@ pub(super) fn block(record: &Record, charts: &str) -> String {
          CPU is the client's own, user and system, over loopback; on one worker thread\n\
          where nothing else is said.\n{}\n\
          [BENCHMARKS.md](BENCHMARKS.md) has all figures and settings, what was promised and\n\
-         what is missed, and how to repeat it: `cargo run --release -p bench`.\n\n{}",
+         what is missed, and how to repeat it: `cargo run --release -p bench -- --publish`.\n\n{}",
         about.date,
         about.machine,
         about.system,
@@ -54,7 +54,7 @@ fn table(record: &Record) -> String {
             client,
         };
         let field = |field: &str| client_field(record, source, field);
-        let to = |client| Some(cpu(record, source)? / cpu(record, Source { client, ..source })?);
+        let to = |client| Some(cpu_ratio(record, source, client)?.median);
         let told = |figure: Option<f64>, digits: usize| {
             figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure:.digits$}"))
         };

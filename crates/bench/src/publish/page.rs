@@ -98,10 +98,13 @@ const METHOD: &str = "\
 The server is a process of its own, and so is each client in each round. Rounds are
 interleaved: every client once, then every client again, beginning with another one
 each time; what is told are medians of the rounds, and beside them half of what the
-middle half of the rounds spans (+-; of a ratio, both clients' together). With one
+middle half of the rounds spans (+-). A ratio is formed in each round, of two clients that
+were measured one soon after the other, and then told in the same way: what drifts from
+round to round is not in it. Every single round is in report.json. With one
 worker thread the client is kept on the first core and the server on the last
 (\"cores apart\"); with two the system places both. CPU is `getrusage` of the client's
-process around the measured requests, after a warm-up that has opened the
+process around the measured requests: the kernel measures user and system time together and
+only estimates how they divide, so that the share of the median round is told. It is taken after a warm-up that has opened the
 connections; many-origins has no warm-up, and opening is part of it. Heap and system calls are counted in runs of their own, so that counting
 does not cost time. Every client sends the same fields and reads the whole body into
 the same form. Over TLS all have one certificate, AES-256-GCM and X25519, and the

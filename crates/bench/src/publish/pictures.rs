@@ -178,7 +178,7 @@ const SELECTIONS: &[Selection] = &[
     },
 ];
 
-#[cfg(test)]
+#[cfg(all(test, feature = "peers"))]
 mod tests {
     use super::SELECTIONS;
     use crate::scenarios::stale_drops;

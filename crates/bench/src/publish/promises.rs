@@ -4,6 +4,7 @@ mod list;
 
 use crate::publish::promises::list::promises;
 use crate::record::Record;
+use crate::spread::Spread;
 
 /// The table of all, and what the record shows of those that are missed.
 pub(super) fn section(record: &Record) -> String {
@@ -25,9 +26,7 @@ pub(super) fn section(record: &Record) -> String {
         );
     }
     for promise in &promises {
-        if let (Verdict::Missed | Verdict::WithinSpread, Some(shown)) =
-            (promise.verdict(), &promise.shown)
-        {
+        if let (true, Some(shown)) = (promise.verdict().is_missed(), &promise.shown) {
             text += &format!("\n- {}, {}: {shown}", promise.question, promise.figure);
         }
     }
@@ -44,17 +43,20 @@ fn told(promises: &[Promise]) -> String {
         let all = promises.iter();
         all.filter(|promise| promise.verdict() == verdict).count()
     };
-    let unknown = match count(Verdict::NotMeasured) {
+    let both = |clearly, narrowly| {
+        let narrowly = count(narrowly);
+        (count(clearly) + narrowly, narrowly)
+    };
+    let (kept, kept_narrowly) = both(Verdict::Kept, Verdict::KeptNarrowly);
+    let (missed, missed_narrowly) = both(Verdict::Missed, Verdict::MissedNarrowly);
+    let unknown = match count(Verdict::None) {
         0 => String::new(),
-        unknown => format!(", {unknown} not measured"),
+        unknown => format!("; {unknown} have no verdict"),
     };
     format!(
-        "Of {} figures that were promised beforehand, {} are kept, {} missed, {} within the \
-         spread of the rounds{unknown}.",
+        "Of {} figures that were promised beforehand, {kept} are kept ({kept_narrowly} of them \
+         narrowly) and {missed} missed ({missed_narrowly} narrowly){unknown}.",
         promises.len(),
-        count(Verdict::Kept),
-        count(Verdict::Missed),
-        count(Verdict::WithinSpread),
     )
 }
 
@@ -62,11 +64,18 @@ struct Promise {
     question: &'static str,
     figure: String,
     limit: Limit,
-    found: Option<f64>,
-    /// Of the rounds, in percent.
-    spread: Option<f64>,
+    found: Found,
     /// What else the record has of it, where that explains something.
     shown: Option<String>,
+}
+
+#[derive(Clone, Copy)]
+enum Found {
+    Nothing,
+    /// It comes out the same every time.
+    Counted(f64),
+    /// It differs from round to round.
+    Measured(Spread),
 }
 
 #[derive(Clone, Copy)]
@@ -115,64 +124,92 @@ impl Limit {
     }
 }
 
+/// By the median.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Verdict {
     Kept,
+    /// A quarter of the rounds or more lies on the limit's other side.
+    KeptNarrowly,
+    MissedNarrowly,
     Missed,
-    /// The limit lies where another run may as well find the figure on its other side.
-    WithinSpread,
-    NotMeasured,
+    /// It was not measured, or not often enough.
+    None,
 }
 
 impl Verdict {
     fn told(self) -> &'static str {
         match self {
             Self::Kept => "kept",
+            Self::KeptNarrowly => "kept narrowly",
+            Self::MissedNarrowly => "**missed narrowly**",
             Self::Missed => "**missed**",
-            Self::WithinSpread => "within the spread",
-            Self::NotMeasured => "not measured",
+            Self::None => "no verdict",
         }
+    }
+
+    fn is_missed(self) -> bool {
+        matches!(self, Self::Missed | Self::MissedNarrowly)
     }
 }
 
 impl Promise {
     fn verdict(&self) -> Verdict {
-        let Some(found) = self.found else {
-            return Verdict::NotMeasured;
+        let (found, is_narrow) = match self.found {
+            Found::Nothing => return Verdict::None,
+            Found::Measured(spread) if !spread.is_known() => return Verdict::None,
+            Found::Counted(found) => (found, false),
+            Found::Measured(spread) => {
+                let limit = self.limit.value();
+                (spread.median, (spread.low..=spread.high).contains(&limit))
+            }
         };
-        let around = found * self.spread.unwrap_or(0.0) / 100.0;
-        match self.limit.is_kept_by(found) {
-            _ if (found - self.limit.value()).abs() < around => Verdict::WithinSpread,
-            true => Verdict::Kept,
-            false => Verdict::Missed,
+        match (self.limit.is_kept_by(found), is_narrow) {
+            (true, false) => Verdict::Kept,
+            (true, true) => Verdict::KeptNarrowly,
+            (false, true) => Verdict::MissedNarrowly,
+            (false, false) => Verdict::Missed,
         }
     }
 
     fn told(&self) -> String {
-        match (self.found, self.spread) {
-            (None, _) => "-".to_owned(),
-            (Some(found), Some(spread)) => format!("{found:.3} +- {spread:.1} %"),
-            (Some(found @ 100.0..), None) => format!("{found:.0}"),
-            (Some(found), None) => format!("{found:.3}"),
+        match self.found {
+            Found::Nothing => "-".to_owned(),
+            Found::Counted(found) => figure(found),
+            Found::Measured(Spread {
+                low, median, high, ..
+            }) => format!("{} ({} to {})", figure(median), figure(low), figure(high)),
         }
     }
 }
 
+fn figure(found: f64) -> String {
+    match found {
+        100.0.. => format!("{found:.0}"),
+        _ => format!("{found:.3}"),
+    }
+}
+
 const LEGEND: &str = "\
-Within the spread: the limit is nearer to what was found than the rounds are to each other,
-so that another run may find it on the other side. Without +-, it is counted or there was
-one round.
+A ratio is formed in each round and stands with the quartiles of the rounds; the verdict is the
+median's. Narrowly: the limit lies between the quartiles, so that another run may find the median
+on its other side. Without quartiles it is counted, and comes out the same every time. Of fewer
+than three rounds there is no verdict.
 ";
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{promises, section};
+    #[cfg(feature = "peers")]
+    use super::promises;
+    use super::{Found, Limit, Promise, Verdict, section};
     use crate::part::Part;
     use crate::record::{Answer, Asked, Record};
+    use crate::series::Series;
+    #[cfg(feature = "peers")]
     use crate::{gauge, scenario};
 
+    #[cfg(feature = "peers")]
     #[test]
     fn every_promise_is_about_a_case_that_is_measured() {
         for promise in promises(&Record::begin(Asked::default())) {
@@ -190,12 +227,39 @@ mod tests {
     }
 
     #[test]
+    fn one_round_has_no_verdict() {
+        let verdict = |values: &[f64]| {
+            let series = Series::of(values.iter().copied());
+            let promise = Promise {
+                question: "compile",
+                figure: String::new(),
+                limit: Limit::AtMost(0.5),
+                found: Found::Measured(series.spread()),
+                shown: None,
+            };
+            promise.verdict()
+        };
+        assert_eq!(verdict(&[0.49]), Verdict::None);
+        assert_eq!(verdict(&[0.49, 0.48, 0.47]), Verdict::Kept);
+        assert_eq!(verdict(&[0.49, 0.48, 0.6]), Verdict::KeptNarrowly);
+        assert_eq!(verdict(&[0.49, 0.51, 0.6]), Verdict::MissedNarrowly);
+    }
+
+    #[test]
     fn what_is_missed_is_told_with_what_stands_in_the_way() {
-        let client = |name: &str, cpu: f64| json!({ "client": name, "cpu_us": { "median": cpu, "quartiles": [cpu * 0.99, cpu * 1.01], "rounds": 5 }, "user_us": { "median": 1.0 }, "system_us": { "median": cpu - 1.0 } });
+        let client = |name: &str, cpu: [f64; 4]| {
+            json!({
+                "client": name,
+                "cpu_us": { "rounds": cpu },
+                "user_us": 1.0,
+                "system_us": cpu[0] - 1.0,
+            })
+        };
         let clients = [
-            client("bare", 6.0),
-            client("postrider", 8.0),
-            client("hyper-util", 10.0),
+            client("bare", [6.0, 12.0, 6.0, 6.0]),
+            client("postrider", [8.0, 16.0, 8.4, 8.0]),
+            client("hyper-util", [10.0, 20.0, 10.0, 10.0]),
+            client("reqwest", [20.0, 39.0, 19.0, 20.0]),
         ];
         let mut record = Record::begin(Asked::default());
         record.answers.push(Answer::Answered {
@@ -211,9 +275,10 @@ mod tests {
         });
         let text = section(&record);
         for line in [
-            "| small-get | 64 at a time: CPU to bare | at most 1.35 | 1.333 +- 2.0 % | within the spread |",
-            "| small-get | 64 at a time: CPU to hyper-util | at most 0.6 | 0.800 +- 2.0 % | **missed** |",
-            "| small-get | 64 at a time: CPU to reqwest | at most 0.42 | - | not measured |",
+            "| small-get | 64 at a time: CPU to bare | at most 1.35 | 1.333 (1.333 to 1.350) | kept narrowly |",
+            "| small-get | 64 at a time: CPU to hyper-util | at most 0.6 | 0.800 (0.800 to 0.810) | **missed** |",
+            "| small-get | 64 at a time: CPU to reqwest | at most 0.42 | 0.405 (0.400 to 0.418) | kept |",
+            "| small-get | 64 at a time, two threads: CPU to hyper-util | at most 0.55 | - | no verdict |",
             "- small-get, 64 at a time: CPU to hyper-util: postrider 1.00 us user, 7.00 us system; bare 1.00 us user, 5.00 us system; the limit would be 1.00 of bare",
         ] {
             assert!(text.contains(line), "{text}");

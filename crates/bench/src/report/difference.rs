@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 use super::figures::{Comparison, Figures};
 use crate::chart::{Bar, Chart};
-use crate::report::or_dash;
+use crate::report::table::ratio_columns;
 use crate::scenario::{Difference, Scenario};
-use crate::spread::Spread;
+use crate::series::Series;
 
 /// CPU in microseconds, by client.
 pub(super) struct Rest {
     name: &'static str,
-    clients: Vec<(&'static str, Spread)>,
+    clients: Vec<(&'static str, Series)>,
 }
 
 /// Of those cases that were asked.
@@ -29,55 +29,59 @@ impl Rest {
             all.find(|comparison| comparison.case.name == name)
         };
         let (of, less) = (case(difference.of)?, case(difference.less)?);
-        let rest = |(of, less): (&Figures, &Figures)| (of.name, of.cpu.less(less.cpu.median));
+        let rest = |(of, less): (&Figures, &Figures)| (of.name, of.cpu.less(&less.cpu));
         Some(Self {
             name: difference.name,
             clients: of.figures.iter().zip(&less.figures).map(rest).collect(),
         })
     }
 
-    fn to(&self, rest: Spread, name: &str) -> Option<f64> {
+    /// Round by round, so that what either case's rounds differ by is in the spread.
+    fn to(&self, rest: &Series, name: &str) -> Option<Series> {
         let (_, other) = self.clients.iter().find(|(client, _)| *client == name)?;
-        Some(rest.median / other.median)
+        Some(rest.over(other))
     }
 
     pub(super) fn table(&self) -> String {
         let mut text = format!(
             "{}: what is left without the same exchange over a kept connection; times in us\n\n\
-             {:<10}{:>8}{:>6}{:>6}{:>6}\n",
-            self.name, "client", "cpu", "+-", "/bare", "/h-u"
+             {:<10}{:>8}{:>6}{:>6}{:>6}{:>6}{:>6}\n",
+            self.name, "client", "cpu", "+-", "/bare", "+-", "/h-u", "+-"
         );
-        for &(name, rest) in &self.clients {
+        for (name, rest) in &self.clients {
             text += &format!(
-                "{name:<10}{:>8.2}{}{:>6}{:>6}\n",
-                rest.median,
-                rest.column(),
-                or_dash(self.to(rest, "bare")),
-                or_dash(self.to(rest, "hyper-util")),
+                "{name:<10}{:>8.2}{}{}{}\n",
+                rest.median(),
+                rest.spread().column(),
+                ratio_columns(self.to(rest, "bare").as_ref()),
+                ratio_columns(self.to(rest, "hyper-util").as_ref()),
             );
         }
         text
     }
 
     pub(super) fn document(&self) -> Value {
-        let clients = self.clients.iter().map(|&(name, rest)| {
+        let clients = self.clients.iter().map(|(name, rest)| {
+            let to = |other| Some(self.to(rest, other)?.to_json());
             json!({
                 "client": name,
                 "cpu_us": rest.to_json(),
-                "cpu_to_bare": self.to(rest, "bare"),
-                "cpu_to_hyper_util": self.to(rest, "hyper-util"),
+                "cpu_to_bare": to("bare"),
+                "cpu_to_hyper_util": to("hyper-util"),
             })
         });
         json!({ "name": self.name, "clients": clients.collect::<Vec<_>>() })
     }
 
     pub(super) fn chart(&self) -> Chart {
-        let bar = |&(name, rest): &(&str, Spread)| Bar {
-            label: name.to_owned(),
-            value: rest,
+        let bar = |(name, rest): &(&'static str, Series)| Bar {
+            label: (*name).to_owned(),
+            value: rest.spread(),
             note: match self.to(rest, "bare") {
-                Some(ratio) if name != "bare" => format!("{:.1}, {ratio:.2} of bare", rest.median),
-                _ => format!("{:.1}", rest.median),
+                Some(ratio) if *name != "bare" => {
+                    format!("{:.1}, {:.2} of bare", rest.median(), ratio.median())
+                }
+                _ => format!("{:.1}", rest.median()),
             },
         };
         Chart {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::difference::Rest;
 use super::figures::{Comparison, Figures};
 use crate::options::Plan;
-use crate::spread::Spread;
+use crate::series::Series;
 use crate::syscalls::Syscalls;
 
 pub(super) fn document(plan: &Plan, comparisons: &[Comparison<'_>], rests: &[Rest]) -> Value {
@@ -46,24 +46,26 @@ fn client_document(comparison: &Comparison<'_>, figures: &Figures) -> Value {
         Syscalls::Counted(calls) => calls.iter().cloned().collect(),
         Syscalls::Unknown => Value::Null,
     };
-    let latency = |place: usize| figures.latency[place].map(Spread::to_json);
+    let latency = |place: usize| figures.latency[place].as_ref().map(Series::to_json);
+    let ratio = |to| Some(comparison.ratio(figures, to)?.to_json());
     json!({
         "client": figures.name,
         "settings": figures.settings,
         "cpu_us": figures.cpu.to_json(),
-        "user_us": figures.user.to_json(),
-        "system_us": figures.system.to_json(),
+        "user_us": figures.user(),
+        "system_us": figures.system(),
+        "user_share": figures.user_share.to_json(),
         "wall_us": figures.wall.to_json(),
         "latency_p50_us": latency(0),
         "latency_p99_us": latency(1),
         "latency_p999_us": latency(2),
-        "resident_bytes": figures.resident.map(Spread::to_json),
+        "resident_bytes": figures.resident.as_ref().map(Series::to_json),
         "peak_bytes": figures.peak.to_json(),
         "allocations": figures.allocations,
         "allocated_bytes": figures.bytes,
         "syscalls": syscalls,
         "syscalls_total": figures.syscalls.total(),
-        "cpu_to_bare": comparison.ratio(figures, "bare"),
-        "cpu_to_hyper_util": comparison.ratio(figures, "hyper-util"),
+        "cpu_to_bare": ratio("bare"),
+        "cpu_to_hyper_util": ratio("hyper-util"),
     })
 }

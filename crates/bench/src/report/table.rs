@@ -2,6 +2,7 @@
 
 use super::figures::Comparison;
 use crate::options::Plan;
+use crate::series::Series;
 
 pub(super) fn table(plan: &Plan, comparison: &Comparison<'_>) -> String {
     let case = comparison.case;
@@ -37,7 +38,7 @@ pub(super) fn table(plan: &Plan, comparison: &Comparison<'_>) -> String {
 fn costs(comparison: &Comparison<'_>) -> String {
     let (_, scale) = comparison.unit();
     let mut text = format!(
-        "{:<10}{:>8}{:>6}{:>8}{:>8}{:>8}{:>7}{:>8}{:>6}{:>6}{:>6}\n",
+        "{:<10}{:>8}{:>6}{:>8}{:>8}{:>8}{:>7}{:>8}{:>6}{:>6}{:>6}{:>6}{:>6}\n",
         "client",
         "cpu",
         "+-",
@@ -48,22 +49,24 @@ fn costs(comparison: &Comparison<'_>) -> String {
         "bytes",
         "calls",
         "/bare",
-        "/h-u"
+        "+-",
+        "/h-u",
+        "+-"
     );
     for figures in &comparison.figures {
         text += &format!(
-            "{:<10}{:>8.2}{}{:>8.2}{:>8.2}{:>8.2}{:>7}{:>8}{:>6}{:>6}{:>6}\n",
+            "{:<10}{:>8.2}{}{:>8.2}{:>8.2}{:>8.2}{:>7}{:>8}{:>6}{}{}\n",
             figures.name,
-            figures.cpu.median * scale,
-            figures.cpu.column(),
-            figures.user.median * scale,
-            figures.system.median * scale,
-            figures.wall.median * scale,
+            figures.cpu.median() * scale,
+            figures.cpu.spread().column(),
+            figures.user() * scale,
+            figures.system() * scale,
+            figures.wall.median() * scale,
             count(figures.allocations),
             bytes(figures.bytes),
             or_dash(figures.syscalls.total()),
-            or_dash(comparison.ratio(figures, "bare")),
-            or_dash(comparison.ratio(figures, "hyper-util")),
+            ratio_columns(comparison.ratio(figures, "bare").as_ref()),
+            ratio_columns(comparison.ratio(figures, "hyper-util").as_ref()),
         );
     }
     text
@@ -76,18 +79,27 @@ fn waits(comparison: &Comparison<'_>) -> String {
         "client", "p50", "p99", "p99.9", "resident", "peak"
     );
     for figures in &comparison.figures {
-        let at = |place: usize| or_dash(figures.latency[place].map(|spread| spread.median * scale));
+        let at = |place: usize| {
+            let latency = figures.latency[place].as_ref();
+            or_dash(latency.map(|series| series.median() * scale))
+        };
         text += &format!(
             "{:<10}{:>9}{:>9}{:>9}{:>11}{:>11}\n",
             figures.name,
             at(0),
             at(1),
             at(2),
-            bytes(figures.resident.map(|spread| spread.median)),
-            bytes(Some(figures.peak.median)),
+            bytes(figures.resident.as_ref().map(Series::median)),
+            bytes(Some(figures.peak.median())),
         );
     }
     text
+}
+
+/// A ratio's median and spread, in twelve columns.
+pub(super) fn ratio_columns(ratio: Option<&Series>) -> String {
+    let column = ratio.map_or_else(|| format!("{:>6}", "-"), |ratio| ratio.spread().column());
+    format!("{:>6}{column}", or_dash(ratio.map(Series::median)))
 }
 
 /// Two digits behind the point where there is room for them.
@@ -118,9 +130,10 @@ fn bytes(number: Option<f64>) -> String {
 
 pub(super) const LEGEND: &str = "\
 cpu: user and system time of the client's process, median of the rounds; +-: half
-of what the middle half of the rounds spans; allocs, bytes: asked of the heap;
-calls: system calls under strace; /bare, /h-u: cpu
-divided by the bare socket's and by hyper-util's. All these are per request.
+of what the middle half of the rounds spans; user, system: cpu, divided as in the
+median round by the kernel's estimate; allocs, bytes: asked of the heap; calls:
+system calls under strace; /bare, /h-u: cpu divided by the bare socket's and by
+hyper-util's in the same round, median of the rounds. All these are per request.
 p50, p99, p99.9: from asking to the body's end, for one request; medians of the
 rounds; resident, peak: bytes of memory of the process when its last request was
 answered, and at most. -: not known, not counted, of too few requests for such a

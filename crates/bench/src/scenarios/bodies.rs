@@ -18,7 +18,7 @@ pub(crate) fn download() -> Scenario {
     Scenario::new(
         "download",
         "GET of a large body, read in pieces that are dropped",
-        sizes(streamed),
+        sizes(|case| streamed(case).judged()),
     )
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn upload() -> Scenario {
         "PUT of a large body from pieces of 64 KiB, its length known",
         vec![
             case(MANY, large(small("64 MiB"))),
-            case(VERY_MANY, very_large(small("1 GiB"))),
+            case(VERY_MANY, very_large(small("1 GiB")).judged()),
         ],
     )
 }
@@ -68,9 +68,9 @@ fn sizes(shape: impl Fn(Case) -> Case) -> Vec<Case> {
 
 fn large(case: Case) -> Case {
     Case {
-        requests: 8,
+        requests: 6,
         warm_up: WarmUp::Once,
-        ..case
+        ..case.judged()
     }
 }
 

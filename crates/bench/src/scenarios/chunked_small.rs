@@ -4,7 +4,7 @@ use crate::scenario::{Case, Scenario};
 /// What decoding the chunked coding costs when the chunks are small.
 pub(crate) fn scenario() -> Scenario {
     let case = |name, path, answer| Case {
-        requests: 60,
+        requests: 30,
         ..Case::get(name, path, answer, BODY as u64)
     };
     Scenario::new(
@@ -13,7 +13,8 @@ pub(crate) fn scenario() -> Scenario {
         vec![
             case("64-byte chunks", "/chunked/64", || {
                 Answer::chunked(BODY, 64)
-            }),
+            })
+            .judged(),
             case("16-byte chunks", "/chunked/16", || {
                 Answer::chunked(BODY, 16)
             }),

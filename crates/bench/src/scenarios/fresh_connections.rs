@@ -3,7 +3,7 @@ use crate::load::Keeping;
 use crate::scenario::{Case, Difference, Door, Scenario};
 
 /// What a connection costs beside the request on it. The same exchange over kept connections is
-/// measured in the same rounds: what is left without it is the connection's own share. Each case
+/// measured as often: what is left without it is the connection's own share. Each case
 /// fails unless the server has seen the connections and handshakes that it asks for.
 pub(crate) fn scenario() -> Scenario {
     Scenario {
@@ -17,10 +17,10 @@ pub(crate) fn scenario() -> Scenario {
             "GETs of 2 bytes, each over a new connection that is closed behind it; where the case \
              says kept, the same over kept connections",
             vec![
-                fresh("TCP", Door::Plain, 4000),
+                fresh("TCP", Door::Plain, 2000),
                 kept("TCP, kept", Door::Plain),
-                fresh("TLS, full handshake", Door::Forgetful, 1000),
-                fresh("TLS, resumed", Door::Tls, 1500),
+                fresh("TLS, full handshake", Door::Forgetful, 500),
+                fresh("TLS, resumed", Door::Tls, 750),
                 kept("TLS, kept", Door::Tls),
             ],
         )
@@ -34,7 +34,7 @@ fn fresh(name: &'static str, door: Door, requests: usize) -> Case {
         keeping: Keeping::Fresh,
         in_flight: 8,
         requests,
-        ..Case::get(name, "/last", last, BODY.len() as u64)
+        ..Case::get(name, "/last", last, BODY.len() as u64).judged()
     }
 }
 
@@ -43,8 +43,8 @@ fn kept(name: &'static str, door: Door) -> Case {
     Case {
         door,
         in_flight: 8,
-        requests: 20_000,
-        ..Case::get(name, "/not-last", whole, BODY.len() as u64)
+        requests: 8000,
+        ..Case::get(name, "/not-last", whole, BODY.len() as u64).judged()
     }
 }
 

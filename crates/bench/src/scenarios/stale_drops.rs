@@ -162,7 +162,7 @@ reads the next request and ends the connection without an answer. A connection's
 request is always answered.
 ";
 
-#[cfg(test)]
+#[cfg(all(test, feature = "peers"))]
 mod tests {
     use super::{CLIENTS, Finding, document, table};
     use crate::clients;

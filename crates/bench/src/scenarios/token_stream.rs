@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::answer::Answer;
 use crate::load::Action;
-use crate::scenario::{Case, Scenario, Shown, WarmUp};
+use crate::scenario::{Case, Scenario, Shown, Tracing, WarmUp};
 use crate::tally::TOKEN_BYTES;
 
 /// How long after the server's write a token is with the caller.
@@ -17,8 +17,9 @@ pub(crate) fn scenario() -> Scenario {
                 action: Action::Tokens,
                 in_flight: 32,
                 warm_up: WarmUp::Once,
-                rounds: 5,
-                requests: 96,
+                rounds: 11,
+                requests: 64,
+                tracing: Tracing::Spared,
                 ..Case::get("32 streams", "/tokens", answer, BODY)
             }],
         )
