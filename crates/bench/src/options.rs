@@ -84,9 +84,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
             if let Some(gauge) = crate::gauge::find(name) {
                 return GaugePlan::parse(gauge, words).map(Command::Gauge);
             }
-            let scenario = scenario::find(name)
-                .ok_or_else(|| format!("no scenario is called {name}; see --help"))?;
-            Plan::parse(scenario, words).map(Command::Measure)
+            Plan::named(name)?.parse(words).map(Command::Measure)
         }
     }
 }
@@ -116,7 +114,8 @@ pub(crate) fn usage() -> String {
     for client in clients::ALL {
         text += &format!("  {}\n", client.name);
     }
-    text += "peers and another server, for small-get: --peers NAME,NAME, --server nginx\n";
+    text += "peers and another server, for small-get: --peers NAME,NAME, --server nginx; the same as \
+             small-get-peers, small-get-nginx\n";
     for outside in clients::outside::ALL {
         text += &format!("  {}\n", outside.client.name);
     }

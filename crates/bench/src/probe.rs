@@ -75,8 +75,8 @@ impl Probe {
             heap,
             failures: 0,
             latency: None,
-            peak: memory::peak()?,
             resident: Some(memory::resident()?),
+            peak: memory::peak()?,
         })
     }
 }

@@ -39,8 +39,11 @@ pub(crate) enum Demand {
 ///
 /// # Errors
 ///
-/// Where the run is not whole, and that was demanded: all stays as it was.
+/// Where nothing was measured, or the run is not whole and that was demanded: all stays as it was.
 pub(crate) fn publish(record: &Record, demand: Demand) -> Result<(), Failure> {
+    if record.parts().next().is_none() {
+        return Err("nothing was measured, and nothing is published".into());
+    }
     let lacks = record.lacks(&everything::names());
     if demand == Demand::Whole && !lacks.is_empty() {
         let lacks = lacks.join("; ");
@@ -51,7 +54,10 @@ pub(crate) fn publish(record: &Record, demand: Demand) -> Result<(), Failure> {
     fs::create_dir_all(&charts)?;
     clear(&charts)?;
     draw(record, &charts)?;
-    fs::write(top.join("BENCHMARKS.md"), page::page(record, CHARTS))?;
+    // Written by hand, of one run: figures of other tools, and what was tried.
+    let evidence = fs::read_to_string(here.join("EVIDENCE.md"))?;
+    let page = page::page(record, CHARTS) + "\n" + &evidence;
+    fs::write(top.join("BENCHMARKS.md"), page)?;
     let readme = top.join("README.md");
     let text = fs::read_to_string(&readme)?;
     fs::write(readme, block::renew(&text, &block::block(record, CHARTS))?)?;

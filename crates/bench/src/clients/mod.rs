@@ -45,7 +45,16 @@ pub(crate) const ALL: &[Client] = &[
     ureq::CLIENT,
 ];
 
+/// Takes part only where a scenario names it.
+#[cfg(feature = "peers")]
+const APART: &[Client] = &[reqwest::RETRYING];
+#[cfg(not(feature = "peers"))]
+const APART: &[Client] = &[];
+
 pub(crate) fn find(name: &str) -> Option<&'static Client> {
     let outside = outside::ALL.iter().map(|outside| &outside.client);
-    ALL.iter().chain(outside).find(|client| client.name == name)
+    ALL.iter()
+        .chain(APART)
+        .chain(outside)
+        .find(|client| client.name == name)
 }

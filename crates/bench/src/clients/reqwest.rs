@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Body, RequestBuilder, Response, Url};
+use reqwest::redirect::Policy;
+use reqwest::retry::{self, Builder as Retry};
+use reqwest::{Body, Method, RequestBuilder, Response, Url};
 
 use super::Client;
 use super::outgoing::{JSON, JSON_TYPE, Outgoing, method};
@@ -15,14 +17,30 @@ use crate::tls;
 pub(super) const CLIENT: Client = Client {
     name: "reqwest",
     settings: "no default features (no h2), rustls preconfigured with ring and no platform \
-               verifier, no_proxy, defaults otherwise (TCP_NODELAY, accept: */*, idle connections \
-               unlimited); parsed Url cloned; Response::bytes, or chunk by chunk",
-    run,
+               verifier, no_proxy, no redirects, no retries, \
+               defaults otherwise (TCP_NODELAY, accept: */*, idle connections unlimited); parsed Url cloned; Response::bytes, or chunk by chunk",
+    run: |load| run(load, retry::never()),
 };
 
-fn run(load: &Load) -> Result<Sample, Failure> {
+/// As its documentation shows it, for `stale-drops`.
+pub(super) const RETRYING: Client = Client {
+    name: "reqwest-retry",
+    settings: "as reqwest, with retry::for_host(..).classify_fn(..): a GET is retryable after any \
+               error; defaults otherwise (at most two retries a request, a fifth of extra load)",
+    run: |load| run(load, retrying(load)),
+};
+
+fn retrying(load: &Load) -> Retry {
+    let host = load.addr.ip().to_string();
+    retry::for_host(host).classify_fn(|attempt| match attempt.error() {
+        Some(_) if attempt.method() == Method::GET => attempt.retryable(),
+        _ => attempt.success(),
+    })
+}
+
+fn run(load: &Load, retry: Retry) -> Result<Sample, Failure> {
     load.runtime()?.block_on(async {
-        let client = client(&load.road)?;
+        let client = builder(&load.road)?.retry(retry).build()?;
         let urls: Arc<[Url]> = (0..load.origins)
             .map(|origin| Ok(load.url(origin).parse()?))
             .collect::<Result<_, Failure>>()?;
@@ -37,14 +55,18 @@ fn run(load: &Load) -> Result<Sample, Failure> {
 }
 
 pub(crate) fn client(road: &Road) -> Result<reqwest::Client, Failure> {
+    Ok(builder(road)?.retry(retry::never()).build()?)
+}
+
+fn builder(road: &Road) -> Result<reqwest::ClientBuilder, Failure> {
     let config = match road {
         Road::Tcp => tls::unused_config()?,
         Road::Tls { certificate } => tls::client_config(certificate)?,
     };
     Ok(reqwest::Client::builder()
         .no_proxy()
-        .tls_backend_preconfigured(config)
-        .build()?)
+        .redirect(Policy::none())
+        .tls_backend_preconfigured(config))
 }
 
 struct Reqwest {

@@ -36,10 +36,18 @@ impl Program {
         for (name, text) in self.files {
             fs::write(place.join("src").join(name), text)?;
         }
-        // The same versions as in this workspace, where it has them.
-        let lock = places::here().join("../../Cargo.lock");
+        // Those of others have locks of their own, so that each build is of the same versions; ours
+        // has what the workspace has.
+        let own = places::here().join(format!("peers/locks/{}.lock", self.name));
+        let (lock, words): (_, &[&str]) = match own.exists() {
+            true => (own, &["fetch", "--quiet", "--locked"]),
+            false => (
+                places::here().join("../../Cargo.lock"),
+                &["fetch", "--quiet"],
+            ),
+        };
         fs::copy(lock, place.join("Cargo.lock"))?;
-        cargo(&place, &["fetch", "--quiet"])?;
+        cargo(&place, words)?;
         Ok(place)
     }
 

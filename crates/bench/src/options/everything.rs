@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::words::{Words, unknown};
 use crate::Failure;
+use crate::everything;
 use crate::places;
 use crate::publish::Demand;
 use crate::record::Asked;
@@ -63,6 +64,14 @@ impl EverythingPlan {
                 "--only" => {
                     let names = words.word()?;
                     plan.only = names.split(',').map(str::to_owned).collect();
+                    let known = everything::names();
+                    if let Some(only) = plan
+                        .only
+                        .iter()
+                        .find(|only| !known.contains(&only.as_str()))
+                    {
+                        return Err(format!("no question is called {only}; see --help").into());
+                    }
                     plan.asked.narrow(format!("--only {names}"));
                 }
                 other => return Err(unknown(other)),
@@ -87,7 +96,7 @@ impl EverythingPlan {
 const ROUNDS: usize = usize::MAX;
 
 /// Those that are not installed are skipped with a word.
-const ALL_PEERS: &str = "go,curl,isahc";
+pub(super) const ALL_PEERS: &str = "go,curl,isahc";
 
 #[cfg(test)]
 mod tests {
@@ -111,6 +120,13 @@ mod tests {
             panic!("it should be understood");
         };
         assert!(plan.wants("download"));
+    }
+
+    #[test]
+    fn a_question_that_is_not_known_is_refused() {
+        let words = ["--only", "upload,uplaod"].map(str::to_owned);
+        let refused = parse(words.into_iter()).err().unwrap().to_string();
+        assert_eq!(refused, "no question is called uplaod; see --help");
     }
 
     #[test]

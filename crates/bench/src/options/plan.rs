@@ -1,12 +1,13 @@
 //! What may be said of a scenario.
 
 use super::Output;
+use super::everything::ALL_PEERS;
 use super::words::{Words, unknown};
 use crate::Failure;
 use crate::child::{Make, Server};
 use crate::clients::{self, Client};
 use crate::cpu::Cores;
-use crate::scenario::{Case, Scenario};
+use crate::scenario::{self, Case, Scenario};
 use crate::scenarios::small_get;
 
 /// What was asked for.
@@ -49,11 +50,28 @@ impl Plan {
         }
     }
 
+    /// By its name, as the report has it.
+    pub(super) fn named(name: &str) -> Result<Self, Failure> {
+        match name {
+            small_get::AT_NGINX => Ok(Self::at_nginx()),
+            small_get::WITH_PEERS => {
+                let mut plan = Self::new(small_get::scenario_with_peers());
+                plan.invite(ALL_PEERS)?;
+                Ok(plan)
+            }
+            _ => {
+                let scenario = scenario::find(name);
+                let unknown = || format!("no scenario is called {name}; see --help");
+                Ok(Self::new(scenario.ok_or_else(unknown)?))
+            }
+        }
+    }
+
     pub(super) fn parse(
-        scenario: Scenario,
+        self,
         mut words: Words<impl Iterator<Item = String>>,
     ) -> Result<Self, Failure> {
-        let mut plan = Self::new(scenario);
+        let mut plan = self;
         while let Some(option) = words.next() {
             match option.as_str() {
                 "--json" => plan.output = Output::Json,

@@ -19,7 +19,7 @@ pub(super) fn page(record: &Record, charts: &str) -> String {
     let all: Vec<_> = parts
         .into_iter()
         .chain(answers)
-        .chain([settings(record), EVIDENCE.to_owned()])
+        .chain([settings(record)])
         .collect();
     all.join("\n")
 }
@@ -89,9 +89,6 @@ fn settings(record: &Record) -> String {
     text
 }
 
-/// Written by hand: figures of other tools, and what was tried.
-const EVIDENCE: &str = include_str!("../../EVIDENCE.md");
-
 const METHOD: &str = "\
 ## How it is measured
 
@@ -107,10 +104,12 @@ process around the measured requests: the kernel measures user and system time t
 only estimates how they divide, so that the share of the median round is told. It is taken after a warm-up that has opened the
 connections; many-origins has no warm-up, and opening is part of it. Heap and system calls are counted in runs of their own, so that counting
 does not cost time. Every client sends the same fields and reads the whole body into
-the same form. Over TLS all have one certificate, AES-256-GCM and X25519, and the
-server counts handshakes and connections: a case fails where they are not those that it
-is about. Where connections are kept there is at least one for each request in flight, or
-for each origin, and at most three (hyper-util and reqwest dial while they wait for another's
+the same form. Over TLS all have one certificate, AES-256-GCM and X25519. The
+server counts connections and handshakes: a case of fresh-connections fails unless there was
+one connection for each request, and with TLS one handshake of the case's kind (of those that
+resume, the first in each place is full). Where connections are kept, handshakes are not
+looked at, but a case fails unless there is at least one connection for each request in flight,
+or for each origin, and at most three (hyper-util and reqwest dial while they wait for another's
 and keep both). The
 bare socket is no client but the limit: fixed bytes out, and the least scan
 that finds the end of the answer.

@@ -147,7 +147,7 @@ const SELECTIONS: &[Selection] = &[
     },
     Selection {
         file: "stale-drops.svg",
-        title: "A server that drops a tenth of its kept-alive connections",
+        title: "A server that ends a connection after one answer in ten",
         about: "GETs that the caller sees fail; less is better.",
         picks: &[
             pick("stale-drops", "fin", "it closes behind an answer"),

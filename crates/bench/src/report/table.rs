@@ -136,7 +136,8 @@ system calls under strace; /bare, /h-u: cpu divided by the bare socket's and by
 hyper-util's in the same round, median of the rounds. All these are per request.
 p50, p99, p99.9: from asking to the body's end, for one request; medians of the
 rounds; resident, peak: bytes of memory of the process when its last request was
-answered, and at most. -: not known, not counted, of too few requests for such a
+answered and its heap had given back what it did not use (malloc_trim), and at most;
+the kernel counts both only roughly, to some dozen pages. -: not known, not counted, of too few requests for such a
 percentile, or strace is not installed.";
 
 #[cfg(test)]

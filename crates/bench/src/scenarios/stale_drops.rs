@@ -14,7 +14,7 @@ use crate::spread::Spread;
 
 pub(crate) const NAME: &str = "stale-drops";
 pub(crate) const ABOUT: &str =
-    "GETs that fail where a tenth of the kept-alive connections is dropped";
+    "GETs that fail where the server ends a connection after one answer in ten";
 
 /// By each client, in each way of dropping.
 pub(crate) const REQUESTS: usize = 20_000;
@@ -104,7 +104,7 @@ fn table(plan: &DropsPlan, findings: &[Finding]) -> String {
     let requests = plan.requests;
     let mut text = format!(
         "{NAME}: {ABOUT}\n{requests} requests by each client in each way, {IN_FLIGHT} in flight; \
-         failed, in percent\n\n{:<10}",
+         failed, in percent\n\n{:<14}",
         "client"
     );
     for how in Departure::ALL {
@@ -112,7 +112,7 @@ fn table(plan: &DropsPlan, findings: &[Finding]) -> String {
     }
     text += "\n";
     for Finding { client, failures } in findings {
-        text += &format!("{:<10}", client.name);
+        text += &format!("{:<14}", client.name);
         for &failures in failures {
             text += &format!("{:>9.2}%", percent(failures, requests));
         }
@@ -153,7 +153,13 @@ fn percent(failures: u64, requests: usize) -> f64 {
 const IN_FLIGHT: usize = 16;
 
 /// Those with a pool: the others have no connection to go on with.
-const CLIENTS: [&str; 4] = ["postrider", "hyper-util", "reqwest", "ureq"];
+const CLIENTS: [&str; 5] = [
+    "postrider",
+    "hyper-util",
+    "reqwest",
+    "reqwest-retry",
+    "ureq",
+];
 
 const LEGEND: &str = "
 One in ten answers is a connection's last. fin, reset: right behind it the server ends
@@ -180,7 +186,7 @@ mod tests {
         }];
         let text = table(&plan, &findings);
         let line = text.lines().find(|line| line.starts_with("reqwest "));
-        let expected = "reqwest        0.00%     0.05%     9.00%   100.00%";
+        let expected = "reqwest            0.00%     0.05%     9.00%   100.00%";
         assert_eq!(line, Some(expected), "{text}");
 
         let ways = &document(&plan, &findings)["clients"][0]["ways"];
