@@ -11,11 +11,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 /// Reads that are expected to be shorter go through the thread's scratch.
 pub(super) const SCRATCH: usize = 32 * 1024;
 
-/// A long body is read in pieces of this size at first, ...
+/// A long body is read in pieces of this size.
 const PIECE: usize = 64 * 1024;
-
-/// ... and of this size where it comes faster than that: fewer system calls.
-const LARGE_PIECE: usize = 256 * 1024;
 
 thread_local! {
     /// Taken out while in use: a stream of the user's own may read, within its
@@ -28,24 +25,21 @@ thread_local! {
 /// `expected` bytes are known or guessed to be still on their way. There is
 /// always more room than that: a read which fills its room leaves tokio's
 /// readiness flag set, and the next read would be a system call for nothing.
-/// The read before this one brought `last` bytes.
 pub(super) fn poll_fill<S: AsyncRead + Unpin>(
     stream: &mut S,
     buffer: &mut BytesMut,
     expected: u64,
-    last: usize,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
     if expected < SCRATCH as u64 {
         return poll_through_scratch(stream, buffer, cx);
     }
-    // At first a piece, then as much again as there is, or came: a declared
-    // length is never trusted with memory.
+    // At first a piece, then as much again as there is: a declared length
+    // is never trusted with memory.
     let room = usize::try_from(expected)
         .unwrap_or(usize::MAX)
         .saturating_add(1);
-    let piece = (2 * last).clamp(PIECE, LARGE_PIECE);
-    buffer.reserve(room.min(piece.max(buffer.len())));
+    buffer.reserve(room.min(PIECE.max(buffer.len())));
     pin!(stream.read_buf(buffer)).poll(cx)
 }
 
