@@ -25,13 +25,27 @@ struct Excerpt<'a, 'f> {
 impl Write for Excerpt<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for c in text.chars() {
-            self.left = self.left.checked_sub(1).ok_or(fmt::Error)?;
             match c {
-                ' '..='~' => self.out.write_char(c)?,
-                _ => write!(self.out, "{}", c.escape_default())?,
+                ' '..='~' => {
+                    self.spend(1)?;
+                    self.out.write_char(c)?;
+                }
+                _ => {
+                    let escaped = c.escape_default();
+                    self.spend(escaped.len())?;
+                    write!(self.out, "{escaped}")?;
+                }
             }
         }
         Ok(())
+    }
+}
+
+impl Excerpt<'_, '_> {
+    fn spend(&mut self, length: usize) -> fmt::Result {
+        let left = self.left.checked_sub(length);
+        self.left = left.unwrap_or(0);
+        left.map(|_| ()).ok_or(fmt::Error)
     }
 }
 
@@ -54,5 +68,7 @@ mod tests {
             Bounded("x".repeat(121)).to_string(),
             "x".repeat(120) + "..."
         );
+        let escaped = Bounded("\u{e9}".repeat(100)).to_string();
+        assert_eq!(escaped, r"\u{e9}".repeat(20) + "...");
     }
 }

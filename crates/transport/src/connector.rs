@@ -63,6 +63,10 @@ impl Connector {
     ///
     /// Says the phase that failed, and every address that was tried.
     ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O and time.
+    ///
     /// # Cancel safety
     ///
     /// Dropping the future closes every socket that it opened.
@@ -76,6 +80,10 @@ impl Connector {
     /// # Errors
     ///
     /// Says the phase that failed, and every address that was tried.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O and time.
     ///
     /// # Cancel safety
     ///
@@ -102,6 +110,10 @@ impl Connector {
     /// # Errors
     ///
     /// If the handshake fails or takes longer than the TLS timeout.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O and time.
     ///
     /// # Cancel safety
     ///

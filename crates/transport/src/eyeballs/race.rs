@@ -9,6 +9,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::RaceOptions;
 use super::order::Candidates;
+use crate::bounded::Bounded;
 use crate::error::{ConnectErrorKind, Failure, Phase};
 use crate::guard::BoxFuture;
 use crate::progress::Progress;
@@ -199,7 +200,7 @@ impl<'a, C, S: Supply> Race<'a, C, S> {
                     return Some(Winner { addr, connection });
                 }
                 Err(error) => {
-                    tracing::debug!(%addr, %error, "attempt failed");
+                    tracing::debug!(%addr, error = %Bounded(&error), "attempt failed");
                     self.progress.end(addr, Some(Arc::new(error)));
                 }
             }

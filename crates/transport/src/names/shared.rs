@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use self::heard::{Heard, Part, Progress};
 use super::{Answers, Families, Resolve};
+use crate::bounded::Bounded;
 use crate::guard::guarded_call;
 
 /// How long answers are kept.
@@ -125,6 +126,7 @@ impl SharedResolver {
     /// Answers from memory, or joins a lookup, or starts one on the current runtime.
     pub(crate) fn resolve(&self, name: &str) -> Answers {
         let name: Box<str> = name.to_ascii_lowercase().into();
+        let runtime = Handle::current();
         let mut names = self.inner.names();
         make_room(&mut names, &name);
         let known = names.entry(name.clone()).or_default();
@@ -134,8 +136,11 @@ impl SharedResolver {
         {
             return Answers::ready(good.addrs.iter().copied());
         }
-        let progress = self.join(known, &name);
+        let (progress, lookup) = self.join(known, &name, runtime.id());
         drop(names);
+        if let Some(lookup) = lookup {
+            runtime.spawn(lookup);
+        }
         Answers::shared(Subscription {
             resolver: self.clone(),
             name,
@@ -145,13 +150,22 @@ impl SharedResolver {
         })
     }
 
-    fn join(&self, known: &mut Name, name: &str) -> watch::Receiver<Progress> {
-        let runtime = Handle::current().id();
+    /// Gives a lookup to run as well, if a new one is needed: not here, under the lock, since to
+    /// spawn may wake a thread or drop what was spawned.
+    fn join(
+        &self,
+        known: &mut Name,
+        name: &str,
+        runtime: Id,
+    ) -> (
+        watch::Receiver<Progress>,
+        Option<impl Future<Output = ()> + Send + use<>>,
+    ) {
         known.under_way.retain(UnderWay::is_alive);
         let is_joinable =
             |lookup: &&UnderWay| lookup.runtime == runtime && lookup.since.elapsed() < JOINED_FOR;
         if let Some(lookup) = known.under_way.iter().find(is_joinable) {
-            return lookup.progress.clone();
+            return (lookup.progress.clone(), None);
         }
         let (sender, progress) = watch::channel(Progress::default());
         let number = self.inner.started.fetch_add(1, Ordering::Relaxed);
@@ -161,8 +175,8 @@ impl SharedResolver {
             since: Instant::now(),
             progress: progress.clone(),
         });
-        tokio::spawn(Arc::clone(&self.inner).run(name.into(), number, sender));
-        progress
+        let lookup = Arc::clone(&self.inner).run(name.into(), number, sender);
+        (progress, Some(lookup))
     }
 }
 
@@ -222,6 +236,7 @@ impl Inner {
         let (good, failures) = heard.in_order();
         if let Some(addrs) = self.keep(name, number, good, &failures) {
             if let Some(error) = failures.first() {
+                let error = Bounded(error);
                 tracing::warn!(name, %error, "resolver failed, its last good answer is used");
             }
             return vec![Ok(addrs)];
@@ -340,10 +355,16 @@ impl Subscription {
 
     fn restart(&mut self) {
         self.chance = Chance::Taken;
+        let runtime = Handle::current();
         let mut names = self.resolver.inner.names();
         make_room(&mut names, &self.name);
         let known = names.entry(self.name.clone()).or_default();
-        self.progress = self.resolver.join(known, &self.name);
+        let (progress, lookup) = self.resolver.join(known, &self.name, runtime.id());
+        drop(names);
+        if let Some(lookup) = lookup {
+            runtime.spawn(lookup);
+        }
+        self.progress = progress;
     }
 }
 
