@@ -36,7 +36,7 @@ pub enum ConnectErrorKind {
     Resolve,
     /// The resolver's answer holds no address that the settings let us use.
     NoAddress,
-    /// The address filter refused every address.
+    /// The address filter refused every address that the settings let us use.
     AddressRefused,
     /// There is no such network interface: the one to connect through, or the zone of an address.
     NoInterface,

@@ -1,6 +1,6 @@
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -167,7 +167,26 @@ pub(crate) fn in_words(error: io::Error, addr: SocketAddr) -> io::Error {
         let words = "a link-local address needs a zone, as in [fe80::1%eth0]";
         return io::Error::new(io::ErrorKind::InvalidInput, words);
     }
+    let is_unreachable = matches!(
+        error.kind(),
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable
+    );
+    if is_unreachable && six.scope_id() != 0 && !has_interface(six) {
+        return no_such_interface(&six.scope_id().to_string());
+    }
     error
+}
+
+/// Whether the interface of the address is there, which Linux says where a socket is bound to it.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+fn has_interface(addr: SocketAddrV6) -> bool {
+    let bound = std::net::UdpSocket::bind(addr);
+    !matches!(bound, Err(error) if error.raw_os_error() == Some(NO_SUCH_DEVICE))
+}
+
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+fn has_interface(_: SocketAddrV6) -> bool {
+    true
 }
 
 /// What Linux says, and what other systems do, who look for a route first.
@@ -251,7 +270,7 @@ mod tests {
     #[test]
     fn what_is_not_for_want_of_a_zone_keeps_its_words() {
         let unreachable = io::ErrorKind::HostUnreachable;
-        for addr in ["[fe80::1%7]:80", "[2001:db8::1]:80", "192.0.2.1:80"] {
+        for addr in ["[fe80::1%1]:80", "[2001:db8::1]:80", "192.0.2.1:80"] {
             assert_eq!(words(addr, unreachable), "host unreachable");
         }
         let refused = io::ErrorKind::ConnectionRefused;

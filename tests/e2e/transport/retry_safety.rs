@@ -91,7 +91,7 @@ async fn an_interface_or_a_zone_that_is_wrong_stays_so() {
         false,
     );
     check(
-        told(Client::builder(), "http://[::1%25lo]/").await,
+        told(Client::builder(), "http://[::1%251]/").await,
         Kind::Resolve,
         false,
     );

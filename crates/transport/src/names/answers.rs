@@ -76,11 +76,13 @@ impl Answers {
 
     /// The next piece; `None` when all have come.
     ///
-    /// Cancel safe: nothing is lost.
-    ///
     /// # Errors
     ///
     /// If one of the lookups failed. Others may still succeed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
     pub async fn next(&mut self) -> Option<io::Result<Vec<SocketAddr>>> {
         match &mut self.source {
             Source::Ready(addrs) => addrs.take().map(Ok),

@@ -37,8 +37,12 @@ impl LeftOut {
         let (kind, why, found) = if self.has_panicked {
             return failed(ConnectErrorKind::Panicked);
         } else if !self.by_filter.is_empty() {
-            let kind = ConnectErrorKind::AddressRefused;
-            (kind, Why::Filter, &self.by_filter)
+            let why = if self.by_family.is_empty() {
+                Why::Filter
+            } else {
+                Why::FilterWithin(reach)
+            };
+            (ConnectErrorKind::AddressRefused, why, &self.by_filter)
         } else if !self.by_family.is_empty() {
             let kind = ConnectErrorKind::NoAddress;
             (kind, Why::OutOf(reach), &self.by_family)
@@ -64,6 +68,8 @@ struct NoneLeft {
 #[derive(Debug)]
 enum Why {
     Filter,
+    /// Of those in reach.
+    FilterWithin(Reach),
     OutOf(Reach),
 }
 
@@ -73,6 +79,12 @@ impl fmt::Display for NoneLeft {
 
         match &self.why {
             Why::Filter => ConnectErrorKind::AddressRefused.fmt(f)?,
+            Why::FilterWithin(reach) => {
+                write!(
+                    f,
+                    "{reach}, and the address filter refused every one of them"
+                )?;
+            }
             Why::OutOf(reach) => reach.fmt(f)?,
         }
         for (n, ip) in self.found.iter().take(MOST_LISTED).enumerate() {
@@ -158,11 +170,18 @@ mod tests {
             local: None,
         };
         let refused = (1..=9).map(|n| (four(n), Objection::Filter));
+        let found = "(found 192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4, and 5 more)";
+        assert_eq!(
+            text(refused.clone(), reach),
+            format!("the address filter refused every address {found}")
+        );
         let noted = refused.chain([(six(1), Objection::Family)]);
         assert_eq!(
             text(noted, reach),
-            "the address filter refused every address \
-             (found 192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4, and 5 more)"
+            format!(
+                "only IPv4 addresses may be used, \
+                 and the address filter refused every one of them {found}"
+            )
         );
     }
 }

@@ -50,7 +50,7 @@ use crate::error::Failure;
 /// let connector = Connector::builder().resolver(Fixed).build();
 /// ```
 pub trait Resolve: Send + Sync + 'static {
-    /// Starts to look a name up. It is as the endpoint gave it, a trailing dot included.
+    /// Starts to look a name up. It comes in lower case; a dot at its end is kept.
     fn resolve(&self, name: &str) -> Answers;
 
     /// The same for a connector that uses these families only.

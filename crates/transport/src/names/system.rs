@@ -54,6 +54,10 @@ impl Resolve for SystemResolver {
 /// A link-local address with the zone as the system numbers it. Only the system knows the
 /// interface that a name stands for.
 pub(super) fn zoned(ip: Ipv6Addr, zone: &str) -> Answers {
+    if !ip.is_unicast_link_local() {
+        let words = "only a link-local address has a zone";
+        return Answers::failed(io::Error::new(io::ErrorKind::InvalidInput, words));
+    }
     if let Some(scope) = numeric_zone(zone) {
         return Answers::ready([SocketAddrV6::new(ip, 0, 0, scope).into()]);
     }
@@ -63,11 +67,6 @@ pub(super) fn zoned(ip: Ipv6Addr, zone: &str) -> Answers {
 
 fn look_up_zoned(ip: Ipv6Addr, zone: &str) -> io::Result<Vec<SocketAddr>> {
     look_up(&format!("{ip}%{zone}")).map_err(|error| match error.kind() {
-        // Of what is no link-local address, the system does not even look at the zone.
-        io::ErrorKind::NotFound if !ip.is_unicast_link_local() => {
-            let words = "only a link-local address has a zone";
-            io::Error::new(io::ErrorKind::InvalidInput, words)
-        }
         io::ErrorKind::NotFound => no_such_interface(zone),
         _ => error,
     })
@@ -98,9 +97,9 @@ fn look_up(name: &str) -> io::Result<Vec<SocketAddr>> {
 }
 
 /// The standard library keeps of `getaddrinfo`'s code only the text. These are the texts of
-/// EAI_NONAME and EAI_NODATA in glibc, musl, and the BSDs with macOS; Windows gives a code.
+/// EAI_NONAME and EAI_NODATA in glibc, musl, and the BSDs with macOS.
+#[cfg(not(windows))]
 fn says_no_such_name(error: &io::Error) -> bool {
-    const WSAHOST_NOT_FOUND: i32 = 11001;
     const TEXTS: [&str; 4] = [
         "Name or service not known",
         "No address associated with hostname",
@@ -108,11 +107,16 @@ fn says_no_such_name(error: &io::Error) -> bool {
         "nodename nor servname provided",
     ];
 
-    if cfg!(windows) {
-        return error.raw_os_error() == Some(WSAHOST_NOT_FOUND);
-    }
     let text = error.to_string();
     TEXTS.iter().any(|known| text.contains(known))
+}
+
+#[cfg(windows)]
+fn says_no_such_name(error: &io::Error) -> bool {
+    const WSAHOST_NOT_FOUND: i32 = 11001;
+    const WSANO_DATA: i32 = 11004;
+
+    matches!(error.raw_os_error(), Some(WSAHOST_NOT_FOUND | WSANO_DATA))
 }
 
 #[cfg(test)]
@@ -129,10 +133,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_zone_can_be_an_interfaces_name() {
-        let answer = zoned("fe80::1".parse().unwrap(), "lo").next().await;
-        let addrs = answer.unwrap().unwrap();
-        assert!(matches!(addrs[..], [SocketAddr::V6(addr)] if addr.scope_id() == 1));
+    async fn a_zone_can_be_an_interfaces_name_or_number() {
+        for zone in ["lo", "1"] {
+            let answer = zoned("fe80::1".parse().unwrap(), zone).next().await;
+            let addrs = answer.unwrap().unwrap();
+            assert!(matches!(addrs[..], [SocketAddr::V6(addr)] if addr.scope_id() == 1));
+        }
     }
 
     #[tokio::test]
@@ -140,6 +146,7 @@ mod tests {
         for (ip, zone, words) in [
             ("fe80::1", "nosuchif0", r#"no such interface: "nosuchif0""#),
             ("::1", "lo", "only a link-local address has a zone"),
+            ("::1", "1", "only a link-local address has a zone"),
         ] {
             let answer = zoned(ip.parse().unwrap(), zone).next().await;
             assert_eq!(answer.unwrap().unwrap_err().to_string(), words);

@@ -31,6 +31,10 @@ impl ServerName {
     pub fn parse(name: &str) -> Result<Self, TlsSettingsError> {
         // RFC 6066 §3: without the dot at the end.
         let bare = name.strip_suffix('.').unwrap_or(name);
+        // Which would pass as a name that ends in one dot.
+        if bare.ends_with('.') {
+            return Err(TlsSettingsError::BadServerName);
+        }
         pki_types::ServerName::try_from(bare.to_ascii_lowercase())
             .map(Self)
             .map_err(|_| TlsSettingsError::BadServerName)
@@ -93,6 +97,7 @@ mod tests {
             "",
             ".",
             "a..test",
+            "a.test..",
             "no name",
             "a.test:443",
             "[::1]",

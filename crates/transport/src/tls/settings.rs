@@ -75,6 +75,10 @@ impl TlsSettings {
     ///
     /// This is tied to **rustls 0.23** and changes with rustls. The configuration should offer
     /// `http/1.1` by ALPN, or nothing: a server that picks anything else fails the connection.
+    ///
+    /// Sessions are kept in the configuration's own `resumption`, which its clones share. To
+    /// [rotate](Self#rotation) it, give the new one a fresh store: otherwise the new settings
+    /// resume what the old ones agreed on.
     pub fn from_rustls(config: Arc<ClientConfig>) -> Self {
         Self::new(config, None)
     }

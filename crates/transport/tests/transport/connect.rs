@@ -1,6 +1,6 @@
 //! Connecting by TCP: which address, and what is told of it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use postrider_transport::{ConnectErrorKind, Connector, Endpoint, Host, Phase, Security};
@@ -28,18 +28,6 @@ async fn a_literal_address_is_dialled_without_a_lookup() {
         // The only attempt is told by the facts above.
         assert!(facts.attempts.is_empty());
     }
-}
-
-#[tokio::test]
-async fn a_zone_goes_along_with_its_address() {
-    // Loopback is interface 1, and ::1 takes any zone.
-    let (_listener, addr) = listen_at("[::1]:0").await;
-    let host = Host::ZonedIp(Ipv6Addr::LOCALHOST, "1".into());
-    let endpoint = Endpoint::new(host, addr.port(), Security::Plain);
-    let connected = Connector::builder().build().connect(&endpoint).await;
-    assert!(
-        matches!(connected.unwrap().facts.remote, Some(SocketAddr::V6(addr)) if addr.scope_id() == 1)
-    );
 }
 
 #[tokio::test]
@@ -204,12 +192,28 @@ async fn an_unknown_zone_is_told_as_a_missing_interface() {
             ConnectErrorKind::Resolve,
             "could not resolve [::1%lo]: only a link-local address has a zone",
         ),
+        (
+            zoned("::1", "1"),
+            ConnectErrorKind::Resolve,
+            "could not resolve [::1%1]: only a link-local address has a zone",
+        ),
     ] {
         let error = failure(&connector, &endpoint).await;
         assert_eq!(error.kind(), kind);
         assert_eq!(error.phase(), Phase::Resolve);
         assert_eq!(error.to_string(), words);
     }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_zone_in_digits_that_is_no_interfaces_is_told_as_a_missing_one() {
+    let host = Host::ZonedIp("fe80::1".parse().unwrap(), "99999".into());
+    let endpoint = Endpoint::new(host, 80, Security::Plain);
+    let error = failure(&Connector::builder().build(), &endpoint).await;
+    assert_eq!(error.kind(), ConnectErrorKind::NoInterface, "{error}");
+    let words = r#"could not connect to [fe80::1%99999]:80: no such interface: "99999""#;
+    assert_eq!(error.to_string(), words);
 }
 
 #[tokio::test]

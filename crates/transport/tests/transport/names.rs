@@ -42,6 +42,17 @@ async fn a_resolver_of_the_users_own_is_asked_and_timed() {
 }
 
 #[tokio::test]
+async fn a_resolver_gets_names_in_lower_case_and_with_their_last_dot() {
+    for (name, asked) in [("A.Test", "a.test"), ("A.TEST.", "a.test.")] {
+        let connector =
+            resolving(|name| Answers::failed(io::Error::other(format!("asked for {name}"))));
+        let text = format!("could not resolve {name}: asked for {asked}");
+        let error = failure(&connector, &plain(name, 80)).await;
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[tokio::test]
 async fn a_name_that_does_not_exist_is_not_found() {
     let connector = resolving(|_| Answers::failed(io::ErrorKind::NotFound.into()));
     let kind = ConnectErrorKind::NameNotFound;
