@@ -95,19 +95,25 @@ impl Drop for Server {
 
 /// Runs one client in a process of its own.
 pub(crate) fn run(client: &Client, load: &Load) -> Result<Sample, Failure> {
-    let output = output(client.name, load_words(client, load)?)?;
+    let environment = load.copies.environment();
+    let output = output(client.name, load_words(client, load)?, environment)?;
     Ok(serde_json::from_slice(&output)?)
 }
 
 /// Takes one reading of a gauge in a process of its own.
 pub(crate) fn read(gauge: &str, row: &Row, count: usize) -> Result<Figures, Failure> {
-    let output = output(row.name, read_words(gauge, row, count))?;
+    let output = output(row.name, read_words(gauge, row, count), None)?;
     Ok(serde_json::from_slice(&output)?)
 }
 
-fn output(name: &str, words: Vec<String>) -> Result<Vec<u8>, Failure> {
+fn output(
+    name: &str,
+    words: Vec<String>,
+    environment: Option<(&str, &str)>,
+) -> Result<Vec<u8>, Failure> {
     let output = Command::new(std::env::current_exe()?)
         .args(words)
+        .envs(environment)
         .stderr(Stdio::inherit())
         .output()?;
     if !output.status.success() {

@@ -217,7 +217,7 @@ pub(crate) mod tests {
 
     use super::{Tickets, Turns};
     use crate::cpu::Cores;
-    use crate::load::{Action, Keeping, Load, Road};
+    use crate::load::{Action, Copies, Keeping, Load, Road};
     use crate::probe::Quantity;
 
     pub(crate) fn load() -> Load {
@@ -234,6 +234,7 @@ pub(crate) mod tests {
             in_flight: 1,
             threads: 1,
             cores: Cores::Free,
+            copies: Copies::AsItLikes,
             quantity: Quantity::Time,
         }
     }

@@ -30,7 +30,27 @@ pub(crate) struct Load {
     /// Worker threads of the runtime; 1 is the runtime of one thread.
     pub(crate) threads: usize,
     pub(crate) cores: Cores,
+    pub(crate) copies: Copies,
     pub(crate) quantity: Quantity,
+}
+
+/// How the client's C library copies memory.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) enum Copies {
+    AsItLikes,
+    /// See METHOD in `publish/page.rs`. Other libraries than glibc do not know the variable.
+    WithoutRepMovsb,
+}
+
+impl Copies {
+    /// For the client's process.
+    pub(crate) fn environment(self) -> Option<(&'static str, &'static str)> {
+        const NEVER: &str = "glibc.cpu.x86_rep_movsb_threshold=268435456";
+        match self {
+            Self::AsItLikes => None,
+            Self::WithoutRepMovsb => Some(("GLIBC_TUNABLES", NEVER)),
+        }
+    }
 }
 
 /// What lies between client and server.

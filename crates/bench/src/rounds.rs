@@ -136,6 +136,7 @@ pub(crate) fn load(plan: &Plan, case: &Case, server: &Server) -> Load {
         in_flight,
         threads: plan.threads(case),
         cores: plan.cores(case),
+        copies: case.copies,
         quantity: Quantity::Time,
     }
 }

@@ -1,7 +1,7 @@
 //! What a scenario is.
 
 use crate::answer::Answer;
-use crate::load::{Action, Keeping};
+use crate::load::{Action, Copies, Keeping};
 use crate::scenarios::{
     bodies, chunked_small, fresh_connections, many_origins, small_get, small_post_json,
     token_stream,
@@ -65,6 +65,7 @@ pub(crate) struct Case {
     /// Requests in a measured loop, unless told otherwise.
     pub(crate) requests: usize,
     pub(crate) tracing: Tracing,
+    pub(crate) copies: Copies,
 }
 
 /// Where the server is asked.
@@ -140,6 +141,7 @@ impl Case {
             rounds: 5,
             requests: 1,
             tracing: Tracing::Counted,
+            copies: Copies::AsItLikes,
         }
     }
 }

@@ -68,6 +68,7 @@ fn trace(client: &Client, load: &Load) -> Result<Option<BTreeMap<String, f64>>, 
         .args(["--follow-forks", "--summary-only", "--quiet=all", "--"])
         .arg(std::env::current_exe()?)
         .args(load_words(client, load)?)
+        .envs(load.copies.environment())
         .stdout(Stdio::null())
         .output();
     let output = match traced {

@@ -1,3 +1,4 @@
+use std::io::IoSlice;
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -5,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::Client;
 use super::connect::{Connect, Tcp, Tls};
 use super::framing::{Rest, head_end};
-use super::outgoing::{JSON, method, piece};
+use super::outgoing::{JSON, PIECE, method, piece};
 use crate::Failure;
 use crate::drive::{Turn, Worker};
 use crate::load::{Action, Keeping, Load, Road};
@@ -15,9 +16,12 @@ use crate::probe::Sample;
 pub(super) const CLIENT: Client = Client {
     name: "bare",
     settings: "tokio TcpStream, TLS: tokio-rustls over it; a connection for each worker and \
-               origin, TCP_NODELAY; fixed request bytes, reads of 64 KiB, the least scan that \
-               finds the response's end; body into a buffer that is used again, where the \
-               scenario collects large bodies into a new Vec of the announced length",
+               origin, TCP_NODELAY; fixed request bytes, uploads by writev of 16 pieces of 64 KiB; \
+               reads of 64 KiB to the beginning of a page, of 256 KiB where a large body is read in \
+               pieces (64 MiB took it 14.1 ms of CPU with 64 KiB, 13.3 with 128, 12.3 with 256); \
+               the least scan that finds the response's end; body into a buffer that is used \
+               again, where the scenario collects large bodies into a new Vec of the announced \
+               length",
     run,
 };
 
@@ -36,12 +40,20 @@ fn run_over<C: Connect>(connector: &C, load: &Load) -> Result<Sample, Failure> {
         requests: Arc::clone(&requests),
         streams: (0..load.origins).map(|_| None).collect(),
         io: Io {
-            buffer: vec![0; PIECE + PAGE],
+            buffer: vec![0; read_size(load.action) + PAGE],
             body: Vec::new(),
         },
     };
     let workers = (0..load.in_flight).map(|_| worker()).collect();
     load.runtime()?.block_on(load.drive(workers))
+}
+
+/// Where large bodies are streamed, that of 64, 128 and 256 KiB with the least CPU.
+fn read_size(action: Action) -> usize {
+    match action {
+        Action::Stream => 256 * 1024,
+        _ => 64 * 1024,
+    }
 }
 
 fn request(load: &Load, origin: usize) -> Vec<u8> {
@@ -97,11 +109,18 @@ impl<C: Connect> Worker for Bare<C> {
 }
 
 async fn upload(stream: &mut (impl AsyncWriteExt + Unpin), bytes: u64) -> Result<(), Failure> {
+    // All pieces are the same, so that what a write has left of one need not be looked for.
+    let pieces = [IoSlice::new(PIECE); PIECES];
     let mut left = bytes;
     while left > 0 {
-        let piece = piece(left);
-        stream.write_all(piece).await?;
-        left -= piece.len() as u64;
+        let written = match usize::try_from(left)? / PIECE.len() {
+            0 => stream.write(piece(left)).await?,
+            whole => stream.write_vectored(&pieces[..whole.min(PIECES)]).await?,
+        };
+        if written == 0 {
+            return Err(CLOSED.into());
+        }
+        left -= written as u64;
     }
     Ok(stream.flush().await?)
 }
@@ -117,7 +136,8 @@ impl Io {
         // Where else it may lie by chance, the kernel's copy can take twice as long: its addresses
         // are then a few bytes apart modulo a page.
         let page = buffer.as_ptr().align_offset(PAGE);
-        let buffer = &mut buffer[page..page + PIECE];
+        let end = page + buffer.len() - PAGE;
+        let buffer = &mut buffer[page..end];
         let count = fill(stream, buffer).await?;
         // Our server's heads are shorter than any first read.
         let end = head_end(&buffer[..count]).ok_or("a head in more than one read")?;
@@ -166,6 +186,8 @@ async fn fill(
     }
 }
 
-const PIECE: usize = 64 * 1024;
 const PAGE: usize = 4096;
+/// In one write, at most.
+const PIECES: usize = 16;
+
 const CLOSED: &str = "the server closed the connection";

@@ -28,6 +28,11 @@ impl Rest {
     /// Takes the framing away and hands on the data.
     pub(super) fn take(&mut self, mut read: &[u8], mut data: impl FnMut(&[u8])) {
         while !read.is_empty() && !self.is_over() {
+            if let (Self::Size(0), Some((piece, rest))) = (&*self, whole_chunk(read)) {
+                data(piece);
+                read = rest;
+                continue;
+            }
             match self {
                 Self::Bytes(left) => {
                     let (piece, rest) = read.split_at(read.len().min(*left));
@@ -64,6 +69,17 @@ impl Rest {
             }
         }
     }
+}
+
+/// The data of a chunk that was read from its size to its end, and what follows. Not of the last.
+fn whole_chunk(read: &[u8]) -> Option<(&[u8], &[u8])> {
+    let digits = read.iter().take_while(|byte| byte.is_ascii_hexdigit());
+    let (length, size) = digits.fold((0, 0), |(length, size), &digit| {
+        (length + 1, size << 4 | hex(digit))
+    });
+    let (piece, rest) = read.get(length + 2..)?.split_at_checked(size)?;
+    let rest = rest.get(2..)?;
+    (size > 0).then_some((piece, rest))
 }
 
 pub(super) fn head_end(read: &[u8]) -> Option<usize> {

@@ -15,6 +15,8 @@ pub(crate) mod outside;
 pub(crate) mod postrider;
 #[cfg(feature = "peers")]
 pub(crate) mod reqwest;
+#[cfg(test)]
+mod tests;
 #[cfg(feature = "peers")]
 mod ureq;
 

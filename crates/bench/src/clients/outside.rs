@@ -25,7 +25,7 @@ pub(crate) const ALL: &[Outside] = &[
     Outside {
         client: Client {
             name: "curl",
-            settings: "libcurl's multi interface with poll on one thread, a handle for each \
+            settings: "libcurl's multi interface with curl_multi_poll on one thread, a handle for each \
                        request in flight; URL set once; body into a buffer that is used again",
             run: |load| run("curl", load),
         },

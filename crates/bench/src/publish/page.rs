@@ -93,24 +93,37 @@ const METHOD: &str = "\
 ## How it is measured
 
 The server is a process of its own, and so is each client in each round. Rounds are
-interleaved: every client once, then every client again, beginning with another one
-each time; what is told are medians of the rounds, and beside them half of what the
-middle half of the rounds spans (+-). A ratio is formed in each round, of two clients that
-were measured one soon after the other, and then told in the same way: what drifts from
-round to round is not in it. Every single round is in report.json. With one
-worker thread the client is kept on the first core and the server on the last
-(\"cores apart\"); with two the system places both. CPU is `getrusage` of the client's
-process around the measured requests: the kernel measures user and system time together and
-only estimates how they divide, so that the share of the median round is told. It is taken after a warm-up that has opened the
-connections; many-origins has no warm-up, and opening is part of it. Heap and system calls are counted in runs of their own, so that counting
-does not cost time. Every client sends the same fields and reads the whole body into
-the same form. Over TLS all have one certificate, AES-256-GCM and X25519. The
-server counts connections and handshakes: a case of fresh-connections fails unless there was
-one connection for each request, and with TLS one handshake of the case's kind (of those that
-resume, the first in each place is full). Where connections are kept, handshakes are not
-looked at, but a case fails unless there is at least one connection for each request in flight,
-or for each origin, and at most three (hyper-util and reqwest dial while they wait for another's
-and keep both). The
-bare socket is no client but the limit: fixed bytes out, and the least scan
-that finds the end of the answer.
+interleaved: every client once, then every client again, beginning with another one each time;
+what is told are medians of the rounds, and beside them half of what the middle half of the
+rounds spans (+-). A ratio is formed in each round, of two clients that were measured one soon
+after the other, and then told in the same way: what drifts from round to round is not in it.
+Every single round is in report.json.
+
+With one worker thread the client is kept on the first core and the server on the last (\"cores
+apart\"); with two the system places both. CPU is `getrusage` of the client's process around the
+measured requests: the kernel measures user and system time together and only estimates how
+they divide, so that the share of the median round is told. It is taken after a warm-up that
+has opened the connections; many-origins has no warm-up, and opening is part of it. Heap and
+system calls are counted in runs of their own, so that counting does not cost time.
+
+Every client sends the same request's line and fields (a test compares them) and reads the
+whole body into the same form.
+
+Over TLS all have one certificate, AES-256-GCM and X25519. The server counts connections and
+handshakes: a case of fresh-connections fails unless there was one connection for each request,
+and with TLS one handshake of the case's kind (of those that resume, the first in each place is
+full). Where connections are kept, handshakes are not looked at, but a case fails unless there
+is at least one connection for each request in flight, or for each origin, and at most three
+(hyper-util and reqwest dial while they wait for another's and keep both).
+
+In tls-download one copy inside rustls, of a decrypted record into its vector, takes up to 20
+times as long where source and destination lie 1 to 15 bytes apart modulo 4096: seen with glibc
+2.36, which copies more than 2 KiB by `rep movsb`, on a Zen 4. The heap's layout decides that,
+so a process is fast or slow for all its life, whichever client it runs. The case \"copied
+without rep movsb\" runs all clients alike with
+`GLIBC_TUNABLES=glibc.cpu.x86_rep_movsb_threshold=268435456`, so that it compares clients and
+not their luck.
+
+The bare socket is no client but the limit: fixed bytes out, and the least scan that finds the
+end of the answer.
 ";

@@ -2,7 +2,7 @@
 
 use super::small_get::small;
 use crate::answer::Answer;
-use crate::load::Action;
+use crate::load::{Action, Copies};
 use crate::scenario::{Case, Door, Scenario, Tracing, WarmUp};
 
 pub(crate) fn collect() -> Scenario {
@@ -23,14 +23,20 @@ pub(crate) fn download() -> Scenario {
 }
 
 pub(crate) fn tls_download() -> Scenario {
-    let door = Door::Tls;
+    let mut cases = sizes(|case| Case {
+        door: Door::Tls,
+        ..streamed(case)
+    });
+    cases.push(Case {
+        name: "64 MiB, copied without rep movsb",
+        copies: Copies::WithoutRepMovsb,
+        tracing: Tracing::Spared,
+        ..cases[0].clone()
+    });
     Scenario::new(
         "tls-download",
         "GET of a large body over TLS 1.3, read in pieces that are dropped",
-        sizes(|case| Case {
-            door,
-            ..streamed(case)
-        }),
+        cases,
     )
 }
 

@@ -5,7 +5,7 @@ use crate::chart::{Bar, Chart};
 use crate::child::{self, Server};
 use crate::clients::{self, Client};
 use crate::cpu::Cores;
-use crate::load::{Action, Keeping, Load, Road};
+use crate::load::{Action, Copies, Keeping, Load, Road};
 use crate::options::DropsPlan;
 use crate::part::Part;
 use crate::probe::Quantity;
@@ -89,6 +89,7 @@ fn count(client: &Client, how: Departure, requests: usize) -> Result<u64, Failur
         in_flight: IN_FLIGHT,
         threads: 1,
         cores: Cores::Apart,
+        copies: Copies::AsItLikes,
         quantity: Quantity::Failures,
     };
     let failures = child::run(client, &load)?.failures;
