@@ -21,6 +21,8 @@ mod support;
 
 #[cfg(feature = "tls-ring")]
 mod authority;
+#[cfg(all(feature = "tls-aws-lc-rs", not(feature = "tls-ring")))]
+mod tls_aws_lc_rs;
 #[cfg(feature = "tls-ring")]
 mod tls_broken;
 #[cfg(feature = "tls-ring")]

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use postrider_transport::{Connected, Connector, TlsErrorKind, TlsSettings, tls_error};
+use postrider_transport::{
+    ConnectErrorKind, Connected, Connector, TlsErrorKind, TlsSettings, tls_error,
+};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -79,7 +82,45 @@ async fn a_missing_client_certificate_is_an_alert_at_the_first_read() {
     assert!(serving.await.unwrap().is_err());
 }
 
+#[tokio::test]
+async fn a_client_certificate_that_will_not_do_is_an_alert_in_words() {
+    let authority = Authority::new();
+    let anonymous = || trusting_by(&authority).build().unwrap();
+    let stranger = || showing(&authority, &Authority::new().client());
+    for (settings, words) in [
+        (anonymous(), "the server sent an alert: CertificateRequired"),
+        (stranger(), "the server sent an alert: UnknownCA"),
+    ] {
+        let connect = async |version| {
+            let (listener, addr) = listen().await;
+            let config = asking_for_certificates_by(&authority, &[version]);
+            let serving = serve_one(listener, config);
+            let connector = knowing(&[addr]).tls(settings.clone()).build();
+            let outcome = soon(connector.connect(&tls("a.test"))).await;
+            assert!(serving.await.unwrap().is_err());
+            outcome
+        };
+        let error = connect(&TLS12).await.unwrap_err();
+        let kind = ConnectErrorKind::Tls(TlsErrorKind::Alert);
+        assert_eq!(error.kind(), kind, "{error}");
+        let text = format!("TLS handshake with a.test:443 failed: {words} (");
+        assert!(error.to_string().starts_with(&text), "{error}");
+
+        let mut stream = connect(&TLS13).await.unwrap().stream;
+        let error = soon(stream.read(&mut [0])).await.unwrap_err();
+        assert_eq!(tls_error(&error), Some(TlsErrorKind::Alert));
+        assert_eq!(error.to_string(), words);
+    }
+}
+
 fn asking_for_certificates(authority: &Authority) -> ServerConfig {
+    asking_for_certificates_by(authority, rustls::ALL_VERSIONS)
+}
+
+fn asking_for_certificates_by(
+    authority: &Authority,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ServerConfig {
     let mut roots = RootCertStore::empty();
     roots.add(authority.der().into()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -90,7 +131,7 @@ fn asking_for_certificates(authority: &Authority) -> ServerConfig {
     let identity = authority.identity("a.test");
     let key = identity.key.serialize_der().try_into().unwrap();
     ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_client_cert_verifier(verifier)
         .with_single_cert(vec![identity.certificate.into()], key)

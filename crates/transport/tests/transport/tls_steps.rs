@@ -85,7 +85,6 @@ async fn cut(client: DuplexStream, server: DuplexStream, heard: u64, then: Then)
 
 /// The number of bytes that a client needs to hear, found by trying.
 const MOST: u64 = 4096;
-const STEP: usize = 37;
 
 /// In TLS 1.2 the server speaks twice, with the client's answer between.
 #[tokio::test(start_paused = true)]
@@ -97,7 +96,7 @@ async fn an_end_after_any_byte_is_told_as_such() {
 async fn ends_after_any_byte(version: &'static SupportedProtocolVersion) {
     let fault = Fault::new(version);
     let mut failed = 0;
-    for heard in (0..MOST).step_by(STEP) {
+    for heard in 0..MOST {
         let Err(error) = fault.connect(heard, Then::Close).await else {
             break;
         };
@@ -106,7 +105,7 @@ async fn ends_after_any_byte(version: &'static SupportedProtocolVersion) {
         failed += 1;
     }
     // The server's part of the handshake is longer than this, and shorter than the loop.
-    assert!((10..MOST as usize / STEP).contains(&failed), "{failed}");
+    assert!((400..MOST).contains(&failed), "{failed}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,7 +117,7 @@ async fn a_stall_after_any_byte_ends_with_the_handshakes_time() {
 async fn stalls_after_any_byte(version: &'static SupportedProtocolVersion) {
     let fault = Fault::new(version);
     let mut failed = 0;
-    for heard in (0..MOST).step_by(STEP) {
+    for heard in 0..MOST {
         let began = Instant::now();
         let Err(error) = fault.connect(heard, Then::Stall).await else {
             break;
@@ -128,7 +127,7 @@ async fn stalls_after_any_byte(version: &'static SupportedProtocolVersion) {
         assert_eq!(began.elapsed().as_secs(), 5);
         failed += 1;
     }
-    assert!((10..MOST as usize / STEP).contains(&failed), "{failed}");
+    assert!((400..MOST).contains(&failed), "{failed}");
 }
 
 /// A handshake byte by byte is still bounded: what counts is the whole of it.
