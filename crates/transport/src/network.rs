@@ -10,7 +10,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::alarm::until;
 use crate::endpoint::Endpoint;
 use crate::error::{Failure, Phase};
-use crate::eyeballs::{Race, RaceOptions};
+use crate::eyeballs::{Race, RaceOptions, Supply};
 use crate::facts::{Attempt, ConnectFacts, Connected};
 use crate::names::{Found, Lookup, Names, Reach, Screened, Source};
 use crate::progress::Progress;
@@ -91,7 +91,7 @@ impl Network {
         reach: Reach,
         addresses: Screened,
         progress: &'a Progress,
-    ) -> Race<'a, TcpStream, Screened> {
+    ) -> Race<'a, Stream, Screened> {
         let mut options = self.race.clone();
         if !reach.has_both_families() {
             // There is no other family to wait for.
@@ -100,7 +100,8 @@ impl Network {
         let sockets = Arc::clone(&self.sockets);
         let endpoint = endpoint.clone();
         Race::start(options, progress, addresses, move |addr| {
-            Box::pin(sockets.connect(addr, endpoint.options()))
+            let connecting = sockets.connect(addr, endpoint.options());
+            Box::pin(async move { connecting.await.map(Stream::tcp) })
         })
     }
 }
@@ -180,7 +181,7 @@ impl Sole<'_> {
 /// Races, and secures the winner. As long as the winner's handshake stalls or breaks underneath,
 /// the race goes on; a peer that was reached and will not do ends it.
 async fn connect_by_race(
-    race: &mut Race<'_, TcpStream, Screened>,
+    race: &mut Race<'_, Stream, impl Supply>,
     source: Source,
     handshake: Option<Handshake<'_>>,
     progress: &Progress,
@@ -198,12 +199,12 @@ async fn connect_by_race(
         let resolved = race.resolved_after();
         let facts = ConnectFacts {
             remote: Some(winner.addr),
-            local: winner.connection.local_addr().ok(),
+            local: winner.connection.local_addr(),
             resolve: resolved.filter(|_| source.is_resolver()),
             connect: resolved.map(|resolved| race.elapsed() - resolved),
             ..ConnectFacts::default()
         };
-        let stream = Stream::tcp(winner.connection);
+        let stream = winner.connection;
         let mut connected = match &handshake {
             None => Connected { stream, facts },
             Some(handshake) => {
@@ -244,3 +245,7 @@ fn told(attempts: Vec<Attempt>) -> Box<[Attempt]> {
         _ => attempts.into(),
     }
 }
+
+#[cfg(test)]
+#[cfg(feature = "tls-ring")]
+mod tests;

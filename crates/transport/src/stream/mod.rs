@@ -3,6 +3,7 @@ mod tls;
 
 use std::fmt;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -108,6 +109,15 @@ impl Stream {
         match &self.kind {
             Kind::Tcp(_) | Kind::Custom(_) => true,
             Kind::Tls(session) => session.is_quiet() && session.below().is_quiet(),
+        }
+    }
+
+    /// Our address, where the stream is a socket.
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        match &self.kind {
+            Kind::Tcp(tcp) => tcp.io.local_addr().ok(),
+            Kind::Custom(_) => None,
+            Kind::Tls(session) => session.below().local_addr(),
         }
     }
 
