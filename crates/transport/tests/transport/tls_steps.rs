@@ -2,15 +2,19 @@
 //! In memory and on paused time.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use postrider_transport::{
-    ConnectError, ConnectErrorKind, Connected, Connector, Phase, TlsErrorKind,
+    ConnectError, ConnectErrorKind, Connected, Connector, Endpoint, Phase, Stream, TlsErrorKind,
 };
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, copy, duplex, split};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, copy, duplex, split,
+};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
@@ -30,6 +34,7 @@ struct Fault {
     connector: Connector,
     client: Arc<Mutex<Option<DuplexStream>>>,
     acceptor: TlsAcceptor,
+    endpoint: Endpoint,
 }
 
 impl Fault {
@@ -47,21 +52,34 @@ impl Fault {
                 .build(),
             client,
             acceptor: acceptor(server_config(&authority.identity("a.test"), &[version])),
+            endpoint: tls("a.test"),
         }
     }
 
     /// Connects to a server of which `heard` bytes come through.
     async fn connect(&self, heard: u64, then: Then) -> Result<Connected, ConnectError> {
         let (ours, theirs) = duplex(16 * 1024);
-        let (inside, outside) = duplex(16 * 1024);
         self.client.lock().unwrap().replace(ours);
+        let connecting = self.connector.connect(&self.endpoint);
+        self.hear(theirs, heard, then, connecting).await
+    }
+
+    /// Lets a client at the other end of a pipe hear so many bytes of the server.
+    async fn hear<T>(
+        &self,
+        theirs: DuplexStream,
+        heard: u64,
+        then: Then,
+        client: impl Future<Output = T>,
+    ) -> T {
+        let (inside, outside) = duplex(16 * 1024);
         let accepting = self.acceptor.accept(outside);
         let serving = tokio::spawn(async move {
             let _far = accepting.await;
             std::future::pending::<()>().await
         });
         let cutting = tokio::spawn(cut(theirs, inside, heard, then));
-        let outcome = self.connector.connect(&tls("a.test")).await;
+        let outcome = client.await;
         serving.abort();
         cutting.abort();
         outcome
@@ -81,6 +99,42 @@ async fn cut(client: DuplexStream, server: DuplexStream, heard: u64, then: Then)
         Then::Stall => std::future::pending().await,
     }
     let _ = forth.await;
+}
+
+/// A stream whose end is a reset.
+struct Reset(DuplexStream);
+
+impl AsyncRead for Reset {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.get_mut().0).poll_read(cx, buf))?;
+        if buf.filled().len() == before {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Reset {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_shutdown(cx)
+    }
 }
 
 /// The number of bytes that a client needs to hear, found by trying.
@@ -106,6 +160,28 @@ async fn ends_after_any_byte(version: &'static SupportedProtocolVersion) {
     }
     // The server's part of the handshake is longer than this, and shorter than the loop.
     assert!((400..MOST).contains(&failed), "{failed}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_after_any_byte_is_told_as_such() {
+    for version in [&TLS12, &TLS13] {
+        let fault = Fault::new(version);
+        let mut failed = 0;
+        for heard in 0..MOST {
+            let (ours, theirs) = duplex(16 * 1024);
+            let stream = Stream::custom(Reset(ours));
+            let securing = fault.connector.secure(stream, &fault.endpoint);
+            let Err(error) = fault.hear(theirs, heard, Then::Close, securing).await else {
+                break;
+            };
+            let kind = ConnectErrorKind::Tls(TlsErrorKind::Closed);
+            assert_eq!(error.kind(), kind, "after {heard}: {error}");
+            let words = "failed: the connection ended during the handshake: connection reset";
+            assert!(error.to_string().ends_with(words), "after {heard}: {error}");
+            failed += 1;
+        }
+        assert!((400..MOST).contains(&failed), "{failed}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -179,9 +255,9 @@ async fn gives_up_after_any_poll(version: &'static SupportedProtocolVersion) {
         let outcome = std::future::poll_fn(|cx| {
             left -= 1;
             match connecting.as_mut().poll(cx) {
-                std::task::Poll::Pending if left > 0 => std::task::Poll::Pending,
-                std::task::Poll::Pending => std::task::Poll::Ready(None),
-                std::task::Poll::Ready(outcome) => std::task::Poll::Ready(Some(outcome)),
+                Poll::Pending if left > 0 => Poll::Pending,
+                Poll::Pending => Poll::Ready(None),
+                Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
             }
         })
         .await;
