@@ -102,7 +102,8 @@ fn run(client: &Client, load: &Load, case: &Case, server: &Server) -> Result<Sam
 fn is_as_intended(case: &Case, load: &Load, arrivals: Arrivals) -> bool {
     let requests = (load.warm_up + load.requests) as u64;
     match (case.keeping, case.door) {
-        // One for each in flight, or for each origin. Pools that dial while they wait for another's
+        // One for each in flight, or for each origin; half will do, since of many threads some get no
+        // turn before others have returned their connections. Pools that dial while they wait for another's
         // connection end up with more: with nearly twice as many here.
         (Keeping::Kept, _) => {
             let least = match load.origins {
@@ -110,7 +111,7 @@ fn is_as_intended(case: &Case, load: &Load, arrivals: Arrivals) -> bool {
                 origins => origins as u64,
             };
             let least = least.min(requests);
-            (least..=least * 3).contains(&arrivals.accepted)
+            (least.div_ceil(2)..=least * 3).contains(&arrivals.accepted)
         }
         (Keeping::Fresh, Door::Plain | Door::Everywhere) => arrivals.accepted == requests,
         (Keeping::Fresh, Door::Forgetful) => arrivals.full == requests && arrivals.resumed == 0,
@@ -167,7 +168,7 @@ mod tests {
             is_as_intended(&case, &load, arrivals)
         };
         assert!(is_right(64) && is_right(121));
-        assert!(!is_right(63) && !is_right(1000));
+        assert!(!is_right(31) && !is_right(1000));
     }
 
     #[test]

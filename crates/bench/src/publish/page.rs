@@ -113,8 +113,8 @@ Over TLS all have one certificate, AES-256-GCM and X25519. The server counts con
 handshakes: a case of fresh-connections fails unless there was one connection for each request,
 and with TLS one handshake of the case's kind (of those that resume, the first in each place is
 full). Where connections are kept, handshakes are not looked at, but a case fails unless there
-is at least one connection for each request in flight, or for each origin, and at most three
-(hyper-util and reqwest dial while they wait for another's and keep both).
+is about one connection for each request in flight, or for each origin: half of that at least
+(of ureq's threads not all get a turn before others are done), three times at most (hyper-util and reqwest dial while they wait for another's and keep both).
 
 In tls-download one copy inside rustls, of a decrypted record into its vector, takes up to 20
 times as long where source and destination lie 1 to 15 bytes apart modulo 4096: seen with glibc

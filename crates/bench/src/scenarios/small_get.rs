@@ -20,10 +20,10 @@ pub(crate) fn scenario() -> Scenario {
                 ..case("64 at a time", 64, 1, 40_000)
             },
             case("one at a time", 1, 1, 6000),
-            case("512 at a time", 512, 1, 20_000),
+            case("512 at a time", 512, 1, 40_000),
             case("64 at a time, two threads", 64, 2, 20_000),
             case("one at a time, two threads", 1, 2, 6000),
-            case("512 at a time, two threads", 512, 2, 20_000),
+            case("512 at a time, two threads", 512, 2, 40_000),
         ],
     )
 }
