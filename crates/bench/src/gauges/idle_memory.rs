@@ -30,7 +30,7 @@ pub(crate) fn gauge() -> Gauge {
         units: UNITS,
         count: 10_000,
         counted: "connections",
-        rounds: 7,
+        rounds: 5,
         once: &[],
         rows: rows([
             |count| bare(count, Door::Plain),
@@ -49,7 +49,7 @@ pub(crate) fn tls_gauge() -> Gauge {
         units: UNITS,
         count: 2000,
         counted: "connections",
-        rounds: 7,
+        rounds: 5,
         once: &[],
         rows: rows([
             |count| bare(count, Door::Tls),

@@ -17,7 +17,7 @@ pub(crate) fn scenario() -> Scenario {
                 action: Action::Tokens,
                 in_flight: 32,
                 warm_up: WarmUp::Once,
-                rounds: 11,
+                rounds: 7,
                 requests: 64,
                 tracing: Tracing::Spared,
                 ..Case::get("32 streams", "/tokens", answer, BODY)
