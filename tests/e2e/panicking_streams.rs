@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use postrider::Client;
-use testing::{MemoryStream, Script, Server};
+use postrider::{Client, ClientBuilder};
+use testing::{Authority, MemoryStream, Script, Server};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 
@@ -26,6 +26,9 @@ enum Place {
     Flush,
     Shutdown,
     Drop,
+    /// In everything but its drop, also while a panic unwinds: as behind a lock that the first
+    /// panic has poisoned.
+    ForGood,
 }
 
 /// Where the streams of a client panic at the moment.
@@ -48,9 +51,13 @@ impl Trap {
     }
 
     fn spring(&self, place: Place) {
-        let is_set = *self.place.lock().unwrap() == place;
-        // A panic while another unwinds would be the end of the process.
-        if is_set && !std::thread::panicking() {
+        let set = *self.place.lock().unwrap();
+        // A drop that panics while another panic unwinds would be the end of the process.
+        let is_set = match set {
+            Place::ForGood => place != Place::Drop,
+            _ => set == place && !std::thread::panicking(),
+        };
+        if is_set {
             self.sprung.fetch_add(1, Ordering::Relaxed);
             panic!("a bug in {place:?}");
         }
@@ -106,6 +113,11 @@ impl Drop for Trapped {
 
 /// A client that may have one connection only, whose slot is missed if it is lost.
 fn trapped(server: &Arc<Server>, trap: &Trap) -> Client {
+    trapped_by(server, trap).build().unwrap()
+}
+
+/// The same, with room for more.
+fn trapped_by(server: &Arc<Server>, trap: &Trap) -> ClientBuilder {
     let (server, trap) = (Arc::clone(server), trap.clone());
     Client::builder()
         .pool_max_connections(1)
@@ -113,8 +125,6 @@ fn trapped(server: &Arc<Server>, trap: &Trap) -> Client {
             let (stream, trap) = (server.connect(), trap.clone());
             async move { Ok(Trapped { stream, trap }) }
         })
-        .build()
-        .unwrap()
 }
 
 /// In a task of its own, which a panic may end.
@@ -150,6 +160,39 @@ async fn a_stream_that_panics_while_it_is_used_costs_its_own_request_only() {
             assert_eq!(outcome.is_ok(), place == Place::Drop, "{outcome:?}");
             assert_unhurt(&client).await;
         }
+    }
+}
+
+/// What drops the connection is the panic, and what is done with a connection that is dropped must
+/// not bring a second one: the process would abort.
+#[tokio::test]
+async fn a_stream_that_panics_for_good_costs_its_own_request_only() {
+    let part = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n1234";
+    let broken_off = || Script::new().read_request().write(part).stall();
+    let whole = || Script::respond_always(ok("ok"));
+    let authority = Authority::new();
+    let identity = authority.issue(&["a.test"]);
+    for (server, scheme) in [
+        (Server::in_memory([broken_off(), whole()]), "http"),
+        (
+            Server::in_memory_tls(identity, [broken_off(), whole()]),
+            "https",
+        ),
+    ] {
+        let (server, trap) = (Arc::new(server), Trap::new());
+        let client = trapped_by(&server, &trap)
+            .only_root_certificates(authority.ca_pem())
+            .build()
+            .unwrap();
+        let url = format!("{scheme}://a.test/");
+        let mut response = client.get(&url).send().await.unwrap();
+        assert_eq!(response.chunk().await.unwrap().unwrap(), "1234");
+        trap.set(Place::ForGood);
+        let reading = tokio::spawn(async move { response.chunk().await.map(drop) });
+        assert!(reading.await.unwrap_err().is_panic());
+        trap.set(Place::Nowhere);
+        let text = client.get(&url).send().await.unwrap().text().await;
+        assert_eq!(text.unwrap(), "ok");
     }
 }
 

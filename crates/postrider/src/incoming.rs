@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -346,7 +347,9 @@ impl Drop for ResponseBody {
         if let State::Live(_) = self.state
             && let Some(transfer) = self.call.transfer.take()
         {
-            transfer.discard();
+            // Reads from the stream, which may be the caller's own, and its panic what drops this:
+            // a second one that escaped from here would end the process.
+            drop(catch_unwind(AssertUnwindSafe(|| transfer.discard())));
         }
     }
 }

@@ -7,6 +7,7 @@ use tokio::io::{AsyncBufRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
 use super::{Probe, Stream};
+use crate::guard::guarded_call;
 use crate::tls::in_words;
 
 /// How many bytes of TLS messages a probe takes in before it distrusts the peer. Session tickets
@@ -161,7 +162,9 @@ impl TlsSession {
 
 impl Drop for TlsSession {
     fn drop(&mut self) {
-        self.close();
+        // The stream below may be one of the user's own, whose panic may be what drops this: a
+        // second one that escaped from here would end the process.
+        let _ = guarded_call(|| self.close());
     }
 }
 
