@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
 
 /// The addresses that are still to be tried, and which comes next.
@@ -11,7 +11,7 @@ pub(super) struct Candidates {
     ipv6: VecDeque<SocketAddr>,
     ipv4: VecDeque<SocketAddr>,
     turn: Option<Family>,
-    known: Vec<SocketAddr>,
+    known: HashSet<SocketAddr>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -25,7 +25,8 @@ impl Candidates {
     /// comes after one without gives IPv6 the first turn.
     pub(super) fn add(&mut self, batch: Vec<SocketAddr>) {
         let was_untouched = self.known.len() == self.ipv4.len() && self.ipv6.is_empty();
-        let batch: Vec<_> = batch.into_iter().filter(|addr| self.is_new(addr)).collect();
+        let is_new = |addr: &SocketAddr| self.known.insert(*addr);
+        let batch: Vec<_> = batch.into_iter().filter(is_new).collect();
         if was_untouched && let Some(addr) = batch.first() {
             self.turn = match self.turn {
                 None => Some(family(addr)),
@@ -62,14 +63,6 @@ impl Candidates {
 
     pub(super) fn has_ipv6(&self) -> bool {
         !self.ipv6.is_empty()
-    }
-
-    fn is_new(&mut self, addr: &SocketAddr) -> bool {
-        let is_new = !self.known.contains(addr);
-        if is_new {
-            self.known.push(*addr);
-        }
-        is_new
     }
 
     fn queue(&mut self, family: Family) -> &mut VecDeque<SocketAddr> {
