@@ -14,7 +14,7 @@ use crate::eyeballs::{Race, RaceOptions, Supply};
 use crate::facts::{Attempt, ConnectFacts, Connected};
 use crate::names::{Found, Lookup, Names, Reach, Screened, Source};
 use crate::progress::Progress;
-use crate::socket::{SocketOptions, in_words};
+use crate::socket::{SocketOptions, in_words, not_to_itself};
 use crate::stream::Stream;
 use crate::tls::Handshake;
 
@@ -154,10 +154,12 @@ impl Sole<'_> {
         );
         match until(alarm, self.deadline, connecting).await {
             Ok(Ok(socket)) => {
+                let (socket, local) =
+                    not_to_itself(socket, self.addr).map_err(|error| self.unconnected(error))?;
                 self.progress.end(self.addr, None);
                 let facts = ConnectFacts {
                     remote: Some(self.addr),
-                    local: socket.local_addr().ok(),
+                    local,
                     resolve: self
                         .source
                         .is_resolver()

@@ -104,7 +104,8 @@ impl SocketOptions {
         let socket = self.open(addr, own);
         async move {
             let connected = socket?.connect(addr).await;
-            connected.map_err(|error| in_words(error, addr))
+            let socket = connected.map_err(|error| in_words(error, addr))?;
+            not_to_itself(socket, addr).map(|(socket, _)| socket)
         }
     }
 
@@ -149,10 +150,19 @@ impl SocketOptions {
             bind_device(socket, interface)?;
         }
         match self.local_address(own) {
-            Some(ip) => socket.bind(SocketAddr::new(ip, 0)),
+            Some(ip) => {
+                let bound = socket.bind(SocketAddr::new(ip, 0));
+                bound.map_err(|error| unusable_local_address(ip, error))
+            }
             None => Ok(()),
         }
     }
+}
+
+/// The system's words alone would seem to be about the address that is connected to.
+fn unusable_local_address(ip: IpAddr, error: io::Error) -> io::Error {
+    let words = format!("cannot connect from the local address {ip}: {error}");
+    io::Error::new(error.kind(), words)
 }
 
 /// What connecting to an address failed of; the system's words for a missing zone explain nothing,
@@ -175,6 +185,26 @@ pub(crate) fn in_words(error: io::Error, addr: SocketAddr) -> io::Error {
         return no_such_interface(&six.scope_id().to_string());
     }
     error
+}
+
+/// Gives a connected socket with its own address, if that is another one than the peer's.
+///
+/// Where nobody listens at a port of this machine that the kernel gives to clients, it may give just
+/// that one to the socket, which then connects to itself (RFC 9293 §3.5): it would echo what is sent
+/// to it, and keep the port from the server that is to listen there.
+pub(crate) fn not_to_itself(
+    socket: TcpStream,
+    peer: SocketAddr,
+) -> io::Result<(TcpStream, Option<SocketAddr>)> {
+    let local = socket.local_addr().ok();
+    let is_peer = |local: SocketAddr| local.port() == peer.port() && local.ip() == peer.ip();
+    if !local.is_some_and(is_peer) {
+        return Ok((socket, local));
+    }
+    // Otherwise the port would stay taken for a minute.
+    let _ = socket.set_zero_linger();
+    let words = "nobody listens there, it connected to itself";
+    Err(io::Error::new(io::ErrorKind::ConnectionRefused, words))
 }
 
 /// Whether the interface of the address is there, which Linux says where a socket is bound to it.

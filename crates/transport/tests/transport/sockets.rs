@@ -80,6 +80,71 @@ async fn values_that_the_system_cannot_take_are_brought_to_the_nearest_that_it_c
 }
 
 #[tokio::test]
+async fn buffers_may_be_asked_to_be_of_any_size() {
+    let (_listener, addr) = listen().await;
+    for bytes in [0, 1, i32::MAX as u32, u32::MAX] {
+        let connector = Connector::builder().send_buffer(bytes);
+        let connector = connector.receive_buffer(bytes).build();
+        let outcome = connector.connect(&plain_at(addr)).await;
+        assert!(outcome.is_ok(), "{bytes}: {outcome:?}");
+    }
+}
+
+/// As the kernel may bring about by itself, one time in 28,000.
+#[tokio::test]
+async fn a_socket_that_connects_to_itself_has_reached_nobody() {
+    let addr = closed_port().await;
+    let connector = knowing(&[addr, addr])
+        .socket_hook(move |fd, _| socket2::SockRef::from(&fd).bind(&addr.into()))
+        .build();
+    for (endpoint, words) in [
+        (plain_at(addr), format!("{addr}: connection refused")),
+        (
+            plain("a.test", 80),
+            format!(
+                "a.test:80: connection refused \
+                 ({addr}: nobody listens there, it connected to itself after "
+            ),
+        ),
+    ] {
+        let error = failure(&connector, &endpoint).await;
+        assert_eq!(error.kind(), ConnectErrorKind::Refused);
+        let words = format!("could not connect to {words}");
+        assert!(error.to_string().starts_with(&words), "{error}");
+        // The port is free for the server that is to come, even one that does not insist.
+        let server = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        server.unwrap().bind(&addr.into()).unwrap();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_local_address_that_will_not_do_is_told_apart_from_the_peers() {
+    let (_four, four) = listen().await;
+    let (_six, six) = crate::support::listen_at("[::1]:0").await;
+    for (peer, local, words) in [
+        (
+            four,
+            "192.0.2.77",
+            "Cannot assign requested address (os error 99)",
+        ),
+        (six, "fe80::1", "Invalid argument (os error 22)"),
+        (
+            six,
+            "2001:db8::77",
+            "Cannot assign requested address (os error 99)",
+        ),
+    ] {
+        let connector = Connector::builder().local_address(local.parse().unwrap());
+        let error = failure(&connector.build(), &plain_at(peer)).await;
+        assert_eq!(error.kind(), ConnectErrorKind::Connect);
+        let cause = format!("cannot connect from the local address {local}: {words}");
+        let words = format!("could not connect to {peer}: {cause}");
+        assert_eq!(error.to_string(), words);
+    }
+}
+
+#[tokio::test]
 async fn delay_can_be_allowed_and_keepalive_is_off_unless_set() {
     let (_listener, addr) = listen().await;
     let connector = Connector::builder()
