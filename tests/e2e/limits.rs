@@ -260,6 +260,25 @@ async fn the_limit_on_waiting_in_line_is_not_one_on_connecting() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_not_to_wait_in_line_at_all_may_still_connect() {
+    let server = Arc::new(Server::in_memory([Script::new().stall()]));
+    let client = slow(&server)
+        .acquire_timeout(Duration::ZERO)
+        .pool_max_connections_per_host(1)
+        .build()
+        .unwrap();
+    let held = hold(&client, "http://a.test/").await;
+    let begun = Instant::now();
+    let error = client.get("http://a.test/").send().await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.phase()),
+        (ErrorKind::Timeout, Phase::Acquire)
+    );
+    assert!(begun.elapsed() < SECOND);
+    held.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_limit_on_connecting_spans_the_line() {
     let server = Arc::new(Server::in_memory([Script::new()
         .read_request()

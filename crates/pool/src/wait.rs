@@ -73,6 +73,21 @@ impl<K: Key, T: Reusable> Wait<K, T> {
     }
 }
 
+impl<K: Key, T: Reusable> Wait<K, T> {
+    /// Whether no dial has begun yet for this place in the line: a limit holds it back, or a dial
+    /// that others have left behind is to serve it. `false` once there is an answer.
+    ///
+    /// Takes the pool's lock for a moment.
+    pub fn is_held_back(&self) -> bool {
+        match &self.state {
+            State::Lined { pool, waiter } => pool
+                .shared()
+                .update(|ledger, _| ledger.is_held_back(*waiter)),
+            State::Answered(_) | State::Over => false,
+        }
+    }
+}
+
 impl<K: Key, T: Reusable> Future for Wait<K, T> {
     type Output = Answer<K, T>;
 

@@ -18,7 +18,7 @@ use crate::client::Inner;
 use crate::connection::Connection;
 use crate::dial::dial;
 use crate::encode::Attempt;
-use crate::error::{Cause, Error};
+use crate::error::{Cause, Error, Phase};
 use crate::route::{AsRoute, Key, Route, authority};
 use crate::timeouts::Awaited;
 use crate::turn::Turn;
@@ -93,14 +93,18 @@ pub(crate) fn poll_lease(
     turn: &Turn,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Lease<Key, Box<Connection>>, Error>> {
-    match Pin::new(wait).poll(cx) {
+    match Pin::new(&mut *wait).poll(cx) {
         Poll::Ready(Ok(lease)) => Poll::Ready(Ok(lease)),
         Poll::Ready(Err(error)) => {
             let (cause, phase) = Cause::of_wait(error);
             Poll::Ready(Err(call.error(cause, phase)))
         }
         Poll::Pending => {
-            let phase = turn.phase();
+            let phase = if wait.is_held_back() {
+                Phase::Acquire
+            } else {
+                Phase::Connect
+            };
             let elapsed = call.watch.poll_elapsed(cx, phase, Awaited::Peer, 0);
             elapsed.map(|elapsed| {
                 let (cause, phase) = turn.cut_short(elapsed);

@@ -10,9 +10,11 @@ use crate::left_behind::Standing;
 use crate::route::Key;
 use crate::timeouts::Elapsed;
 
-/// Whether a request's turn to have a connection made has come, and how that
-/// goes. Until then a limit on connections holds it back, or a dial that was
-/// begun for another one is to serve it.
+/// How the dial goes that a request in line has asked for.
+///
+/// Where a request comes back to its place in the line, the pool exchanges its
+/// dial for one that has begun for a later one. Each is told of the dial that it
+/// has asked for all the same: both lead to the same place.
 pub(crate) struct Turn {
     home: Arc<Home>,
     dial: Arc<Standing>,
@@ -36,22 +38,16 @@ impl Turn {
         (turn, watched)
     }
 
-    pub(crate) fn phase(&self) -> Phase {
-        if self.dial.progress.has_begun() {
-            Phase::Connect
-        } else {
-            Phase::Acquire
-        }
-    }
-
     /// What a limit was reached in, and how far the dial had come: the request's
     /// own, or one that others have left behind.
     pub(crate) fn cut_short(&self, elapsed: Elapsed) -> (Cause, Phase) {
-        if let Some(own) = self.dial.timed_out() {
+        let phase = elapsed.phase;
+        if phase != Phase::Acquire
+            && let Some(own) = self.dial.timed_out()
+        {
             let phase = Phase::of_dial(own.phase());
             return (Cause::DialElapsed(elapsed, own), phase);
         }
-        let phase = elapsed.phase;
         match self.home.left_behind.timed_out(&self.dial.key) {
             Some(dial) => (Cause::DialElapsed(elapsed, dial), phase),
             None => (Cause::Elapsed(elapsed), phase),

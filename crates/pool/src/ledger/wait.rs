@@ -116,6 +116,11 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         }
     }
 
+    /// Whether somebody waits for whom no dial has begun.
+    pub(crate) fn is_held_back(&self, index: WaiterIndex) -> bool {
+        matches!(&self.waiters[index].state, WaiterState::Waiting(waiting) if waiting.dial.is_some())
+    }
+
     /// Forgets a waiter. A connection that it has been given but has not fetched is returned here,
     /// for the caller to give back.
     pub(crate) fn leave(

@@ -50,6 +50,10 @@ impl<F: Future> ByHand<F> {
     pub(super) fn is_woken(&self) -> bool {
         self.flag.0.load(Ordering::SeqCst)
     }
+
+    pub(super) fn future(&self) -> &F {
+        &self.future
+    }
 }
 
 impl Ask {
@@ -64,6 +68,10 @@ impl Ask {
 
     pub(super) fn is_woken(&self) -> bool {
         self.0.is_woken()
+    }
+
+    pub(super) fn is_held_back(&self) -> bool {
+        self.0.future().is_held_back()
     }
 
     pub(super) fn lease(&mut self) -> Lease<Station, Horse> {

@@ -19,6 +19,28 @@ async fn connections_of_a_key_are_limited_dials_included() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_held_back_is_told_so_until_a_dial_begins_for_it() {
+    let stage = Stage::with(per_key(KeyLimits::default().with_max_connections(1)));
+    let mut first = stage.ask("a");
+    // Its task has not had its turn yet.
+    assert!(!first.is_held_back());
+    let mut second = stage.ask("a");
+    assert!(second.is_held_back());
+    settled().await;
+    stage.arrive(stage.dials()[0]).await;
+    assert!(!first.is_held_back() && second.is_held_back());
+    drop(first.lease());
+    assert!(!second.is_held_back());
+    drop(first);
+
+    // Its dial goes on for whoever comes next.
+    settled().await;
+    assert!(second.is_pending());
+    drop(second);
+    assert!(stage.ask("a").is_held_back());
+}
+
+#[tokio::test(start_paused = true)]
 async fn keys_may_have_limits_of_their_own() {
     let builder = Pool::builder(Policy::default()).limits_of(|key: &&str| match *key {
         "small" => KeyLimits::default().with_max_connections(1),
