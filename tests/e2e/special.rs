@@ -125,6 +125,25 @@ async fn after_417_the_request_is_sent_again_without_the_expectation() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn each_attempt_has_the_whole_time_to_wait_for_continue() {
+    let server = Arc::new(Server::in_memory([
+        Script::respond(ok("warm"))
+            .read_head()
+            .pause(Duration::from_millis(900))
+            .close(),
+        Script::respond(ok("done")),
+    ]));
+    let client = client_of(&server);
+    client.get("http://a.test/").send().await.unwrap();
+    let started = tokio::time::Instant::now();
+    let request = client.put("http://a.test/").body("body");
+    let response = request.expect_continue(SECOND).send().await.unwrap();
+    assert_eq!(response.timings().retries(), 1);
+    assert_eq!(started.elapsed(), Duration::from_millis(1900));
+    assert_eq!(response.text().await.unwrap(), "done");
+}
+
 #[tokio::test]
 async fn informational_responses_are_told_and_are_not_the_response() {
     let server = Arc::new(Server::in_memory([Script::respond(

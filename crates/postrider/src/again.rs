@@ -73,7 +73,6 @@ pub(crate) fn after_failure(
     };
     call.sent = call.sent.max(sent);
     tracing::debug!(error = %cause, "sending again: the kept-alive connection was closed");
-    call.watch.begin_again();
     call.timings.count_retry();
     client.home.tally.retries.add();
     Ok((lease, want))

@@ -83,6 +83,15 @@ impl Call {
         }
     }
 
+    /// Prepares for another attempt: of its limits on time only the total one
+    /// goes on.
+    pub(crate) fn begin_again(&mut self) {
+        self.watch.begin_again();
+        if let Some(special) = &mut self.special {
+            special.expectation.begin_again();
+        }
+    }
+
     /// What this request asks for that most don't.
     pub(crate) fn special(&mut self) -> &mut Special {
         self.special.get_or_insert_default()

@@ -311,6 +311,7 @@ fn begin_again(
     lease: Lease<Key, Box<Connection>>,
     want: Want,
 ) -> Step {
+    call.begin_again();
     match encode_again(client, &mut call) {
         Ok(attempt) => {
             let place = exchange_lease(client, lease, Retirement::Dropped, want);

@@ -51,10 +51,8 @@ pub(crate) enum Expectation {
     None,
     /// It is to wait for so long.
     Patience(Duration),
-    /// It waits.
-    Waiting(Pin<Box<Sleep>>),
-    /// It has waited for long enough, or was answered.
-    Over,
+    /// It waits for so long, or has done so.
+    Waiting(Duration, Pin<Box<Sleep>>),
 }
 
 impl Form {
@@ -100,18 +98,21 @@ impl HeaderCase {
 impl Expectation {
     /// Ready when the body has waited for long enough.
     pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Self::Patience(patience) = self {
-            *self = Self::Waiting(Box::pin(tokio::time::sleep(*patience)));
+        if let Self::Patience(patience) = *self {
+            *self = Self::Waiting(patience, Box::pin(tokio::time::sleep(patience)));
         }
-        let Self::Waiting(sleep) = self else {
+        match self {
+            Self::Waiting(_, sleep) => sleep.as_mut().poll(cx),
             // Without a limit of the caller's own it does not wait.
-            return Poll::Ready(());
-        };
-        let over = sleep.as_mut().poll(cx);
-        if over.is_ready() {
-            *self = Self::Over;
+            Self::None | Self::Patience(_) => Poll::Ready(()),
         }
-        over
+    }
+
+    /// Another server, or the same once more, has the whole time to answer.
+    pub(crate) fn begin_again(&mut self) {
+        if let Self::Waiting(patience, _) = *self {
+            *self = Self::Patience(patience);
+        }
     }
 
     pub(crate) fn is_some(&self) -> bool {

@@ -118,7 +118,7 @@ impl Watch {
         self.started = Some(now);
     }
 
-    /// The request begins again: of its limits only the total one goes on.
+    /// The request begins again.
     pub(crate) fn begin_again(&mut self) {
         self.quiet = None;
     }
