@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use http::{Method, StatusCode};
-use postrider::{Body, ErrorKind, HeaderCase};
+use postrider::{Body, ErrorKind, HeaderCase, Sent};
 use testing::{Script, Server, Signal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -202,6 +202,48 @@ async fn an_upgraded_connection_is_a_stream_with_what_came_behind_the_response()
     assert_eq!(client.stats().totals.lent, 1);
     drop(stream);
     assert_eq!(client.stats().totals.connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_other_protocol_is_spoken_in_the_middle_of_a_request() {
+    let switched = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: chat\r\n\r\n";
+    for (body, is_sent) in [
+        (
+            Body::stream(stream::pending::<Result<Bytes, BoxError>>()),
+            false,
+        ),
+        (Body::from("body"), true),
+    ] {
+        let server = Arc::new(Server::in_memory([Script::new()
+            .read_head()
+            .write(switched)
+            .read_to_end()]));
+        let client = client_of(&server);
+        let request = client.post("http://a.test/").header("upgrade", "chat");
+        let response = request.body(body).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+        match response.upgrade() {
+            Ok(mut upgraded) => {
+                assert!(is_sent);
+                upgraded.write_all(b"hello").await.unwrap();
+                drop(upgraded);
+                server.closed(0).await;
+                assert!(received(&server, 0).ends_with("\r\n\r\nbodyhello"));
+            }
+            Err(error) => {
+                assert!(!is_sent);
+                assert_eq!(error.kind(), ErrorKind::Upgrade);
+                assert_eq!(error.sent(), Sent::Partly);
+                assert_eq!(
+                    error.to_string(),
+                    "POST http://a.test/: waiting for the response: \
+                     the server switched protocols before the request was sent"
+                );
+                server.closed(0).await;
+            }
+        }
+        assert_eq!(client.stats().totals.connections(), 0);
+    }
 }
 
 #[tokio::test]

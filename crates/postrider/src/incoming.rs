@@ -130,7 +130,8 @@ impl ResponseBody {
     pub(crate) fn into_upgraded(mut self) -> Result<Upgraded, Error> {
         match self.call.transfer.take() {
             Some(transfer) if matches!(self.state, State::Upgraded) => {
-                Ok(transfer.into_upgraded(self.connection.clone()))
+                let upgraded = transfer.into_upgraded(self.connection.clone());
+                upgraded.map_err(|sent| self.lost(Cause::UpgradedTooEarly, Phase::Head, sent))
             }
             transfer => {
                 self.call.transfer = transfer;

@@ -134,7 +134,8 @@ impl Response {
     /// # Errors
     ///
     /// [`ErrorKind::Upgrade`](crate::ErrorKind::Upgrade) where the response is
-    /// any other.
+    /// any other, and where it came before the request's body was sent: a request
+    /// can't change its protocol in the middle (RFC 9110 §7.8).
     pub fn upgrade(self) -> Result<Upgraded, Error> {
         self.body.into_upgraded()
     }

@@ -47,6 +47,7 @@ pub(crate) enum Cause {
     },
     Status(StatusCode),
     NotUpgraded,
+    UpgradedTooEarly,
     #[cfg_attr(
         not(feature = "json"),
         expect(dead_code, reason = "only JSON is decoded")
@@ -95,7 +96,7 @@ impl Cause {
             Self::Elapsed(_) | Self::DialElapsed(..) => ErrorKind::Timeout,
             Self::TooLarge { .. } => ErrorKind::Limit,
             Self::Status(_) => ErrorKind::Status,
-            Self::NotUpgraded => ErrorKind::Upgrade,
+            Self::NotUpgraded | Self::UpgradedTooEarly => ErrorKind::Upgrade,
             Self::Decode(_) => ErrorKind::Decode,
         }
     }
@@ -134,7 +135,8 @@ impl Cause {
             | Self::Elapsed(_)
             | Self::TooLarge { .. }
             | Self::Status(_)
-            | Self::NotUpgraded => None,
+            | Self::NotUpgraded
+            | Self::UpgradedTooEarly => None,
         }
     }
 }
@@ -211,6 +213,9 @@ impl fmt::Display for Cause {
             }
             Self::Status(status) => write!(f, "the server answered {status}"),
             Self::NotUpgraded => f.write_str("the server did not switch protocols"),
+            Self::UpgradedTooEarly => {
+                f.write_str("the server switched protocols before the request was sent")
+            }
             Self::Decode(error) => write!(f, "{error}"),
         }
     }

@@ -79,7 +79,8 @@ pub enum ErrorKind {
     /// The response's status says that the request failed
     /// ([`Response::error_for_status`](crate::Response::error_for_status)).
     Status,
-    /// The server did not switch to another protocol
+    /// The server did not switch to another protocol, or did so before it had
+    /// the whole request
     /// ([`Response::upgrade`](crate::Response::upgrade)).
     Upgrade,
     /// The body is not what it was to be read as (text, JSON).

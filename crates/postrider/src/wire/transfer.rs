@@ -169,8 +169,17 @@ impl Transfer {
     }
 
     /// The connection, for that protocol.
-    pub(crate) fn into_upgraded(self, connection: ConnectionInfo) -> Upgraded {
-        Upgraded::new(self.lease, connection)
+    ///
+    /// # Errors
+    ///
+    /// How much of the request was sent, where that is not all: it cannot
+    /// change to the other protocol in its middle (RFC 9110 §7.8).
+    pub(crate) fn into_upgraded(self, connection: ConnectionInfo) -> Result<Upgraded, Sent> {
+        if self.upload.is_taken() {
+            Ok(Upgraded::new(self.lease, connection))
+        } else {
+            Err(self.sent())
+        }
     }
 
     /// How much of the request the socket has accepted.

@@ -90,6 +90,11 @@ impl Upload {
         matches!(self.source, Source::Sent)
     }
 
+    /// Whether the stream has taken the last byte of the request.
+    pub(crate) fn is_taken(&self) -> bool {
+        matches!(self.source, Source::Flushing | Source::Sent) && self.staged.is_empty()
+    }
+
     /// Whether nothing was taken of a body that is still to come.
     pub(crate) fn is_untouched(&self) -> bool {
         matches!(self.source, Source::Body { touched: false, .. })
