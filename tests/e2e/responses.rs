@@ -1,11 +1,13 @@
 //! How responses are read.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{StatusCode, Version};
 use http_body_util::BodyExt;
 use postrider::{ErrorKind, Limits, Phase};
 use testing::{Script, Server};
+use tokio::time::timeout;
 
 use crate::support::{builder_of, client_of, ok};
 
@@ -240,6 +242,22 @@ async fn a_body_beyond_what_is_collected_is_an_error_and_closes_the_connection()
                  the body is larger than the limit of 10 bytes"
             );
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_too_large_is_not_waited_for() {
+    for rest in ["", "b\r\nhello world\r\n"] {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n";
+        let script = Script::new().read_request().write(head);
+        let script = script.write("a\r\n0123456789\r\n").write(rest).stall();
+        let server = Arc::new(Server::in_memory([script]));
+        let client = builder_of(&server).max_collected_body(10).build().unwrap();
+        let response = client.get("http://a.test/").send().await.unwrap();
+        let soon = timeout(Duration::from_secs(1), response.bytes()).await;
+        let error = soon.expect("there is too much already").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+        assert_eq!(client.stats().totals.connections(), 0);
     }
 }
 

@@ -105,12 +105,11 @@ impl ResponseBody {
         let Some(first) = poll_fn(|cx| self.poll_data(cx)).await? else {
             return Ok(Bytes::new());
         };
+        if first.len() > limit {
+            return Err(self.too_large(limit));
+        }
         let Some(second) = poll_fn(|cx| self.poll_data(cx)).await? else {
-            return if first.len() > limit {
-                Err(self.too_large(limit))
-            } else {
-                Ok(first)
-            };
+            return Ok(first);
         };
         let mut whole = BytesMut::from(first);
         let mut piece = second;
