@@ -216,6 +216,34 @@ async fn user_info_in_a_url_becomes_basic_authorization() {
 }
 
 #[tokio::test]
+async fn a_requests_own_credentials_come_before_the_clients() {
+    let server = Arc::new(Server::in_memory([Script::respond_always(ok(""))]));
+    let mut defaults = HeaderMap::new();
+    defaults.insert("authorization", "Bearer everybodys".parse().unwrap());
+    let client = builder_of(&server)
+        .default_headers(defaults)
+        .build()
+        .unwrap();
+    let last = async |request: RequestBuilder| {
+        let before = received(&server, 0).len();
+        request.send().await.unwrap();
+        received(&server, 0)[before..].to_owned()
+    };
+    let with_user_info = || client.get("http://user:secret@a.test/");
+    client.get("http://a.test/").send().await.unwrap();
+    for (request, value) in [
+        (client.get("http://a.test/@"), "Bearer everybodys"),
+        (with_user_info(), "Basic dXNlcjpzZWNyZXQ="),
+        (with_user_info().bearer_auth("own"), "Bearer own"),
+    ] {
+        let bytes = last(request).await;
+        let line = format!("authorization: {value}\r\n");
+        assert_eq!(bytes.matches("authorization: ").count(), 1, "{bytes}");
+        assert!(bytes.contains(&line), "{bytes}");
+    }
+}
+
+#[tokio::test]
 async fn json_is_written_and_named() {
     let bytes = sent(|client| {
         client

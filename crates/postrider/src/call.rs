@@ -62,7 +62,7 @@ impl Call {
 
     /// Completes the request by what the client says of all of them.
     pub(crate) fn start(&mut self, client: &Inner, now: Instant) {
-        client.complete(&mut self.headers);
+        client.complete(&mut self.headers, &self.url);
         self.max_collected = client.max_collected;
         self.idempotent |= retry::is_idempotent(&self.method, &self.headers);
         self.watch.start(&client.timeouts, now);

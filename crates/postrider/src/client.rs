@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Uri};
 use pool::Pool;
 use protocol::Limits;
 use transport::Connector;
@@ -89,9 +90,10 @@ impl Client {
 
 impl Inner {
     /// Adds the client's header fields to a request that lacks them.
-    pub(crate) fn complete(&self, headers: &mut HeaderMap) {
+    pub(crate) fn complete(&self, headers: &mut HeaderMap, url: &Uri) {
         for name in self.headers.keys() {
-            if headers.contains_key(name) {
+            // A URL with user-info has the request's own authorization.
+            if headers.contains_key(name) || (name == AUTHORIZATION && has_user_info(url)) {
                 continue;
             }
             for value in self.headers.get_all(name) {
@@ -99,6 +101,10 @@ impl Inner {
             }
         }
     }
+}
+
+fn has_user_info(url: &Uri) -> bool {
+    url.authority().is_some_and(|it| it.as_str().contains('@'))
 }
 
 impl Default for Client {
