@@ -647,3 +647,34 @@ async fn empty_pieces_without_end_are_limited_in_time() {
         .unwrap_err();
     assert!(error.is_timeout(), "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_sent_with_the_last_byte_that_was_declared() {
+    let silent = Server::in_memory([Script::new().read_head().read(5).stall()]);
+    let answering = Server::in_memory([Script::respond_always(ok("done"))]);
+    // A stream whose sender is kept until there is an answer.
+    let body = || {
+        let pieces = stream::iter([Ok::<_, postrider::BoxError>(Bytes::from("piece"))]);
+        Body::stream(pieces.chain(stream::pending()))
+    };
+    for (server, is_silent) in [(Arc::new(silent), true), (Arc::new(answering), false)] {
+        let client = client_of(&server);
+        let begun = Instant::now();
+        let request = client.put("http://a.test/").header("content-length", "5");
+        let sent = request.body(body()).head_timeout(SECOND).send().await;
+        if is_silent {
+            let error = sent.unwrap_err();
+            assert_timeout(
+                &error,
+                begun,
+                SECOND,
+                Phase::Head,
+                "PUT http://a.test/: waiting for the response: timed out: no response within 1s",
+            );
+            assert_eq!(error.sent(), Sent::Wholly);
+        } else {
+            assert!(sent.unwrap().timings().sent().is_some());
+            assert_eq!(client.stats().totals.idle, 1);
+        }
+    }
+}

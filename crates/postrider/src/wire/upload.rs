@@ -188,6 +188,11 @@ impl Upload {
                 return Poll::Pending;
             }
             match &self.source {
+                // All that was declared is out, though the body does not say that
+                // it ends.
+                Source::Body { .. } if gathered.is_pending() && exchange.is_sent() => {
+                    self.source = Source::Flushing;
+                }
                 Source::Body { .. } if gathered.is_pending() || exchange.is_waiting() => {
                     return flush_and_wait(stream, cx);
                 }
