@@ -174,6 +174,28 @@ async fn a_status_of_failure_stops_the_upload() {
 }
 
 #[tokio::test]
+async fn an_error_made_of_an_early_answer_tells_how_much_was_sent() {
+    for (length, body, sent) in [
+        (0, chunks(1), Sent::Wholly),
+        (0, two_pieces(&Signal::new()), Sent::Partly),
+        (4, two_pieces(&Signal::new()), Sent::Partly),
+        (99, two_pieces(&Signal::new()), Sent::Partly),
+    ] {
+        let head = format!("HTTP/1.1 409 Conflict\r\nContent-Length: {length}\r\n\r\n");
+        let script = match sent {
+            Sent::Wholly => Script::new().read_request(),
+            _ => Script::new().read_head().read_some(),
+        };
+        let content = ["", "full"][usize::from(length > 0)];
+        let script = script.write(head + content).stall();
+        let server = Arc::new(Server::in_memory([script]).buffer_size(1024 * 1024));
+        let request = client_of(&server).post("http://a.test/").body(body);
+        let error = request.send().await.unwrap().error_for_status();
+        assert_eq!(error.unwrap_err().sent(), sent, "{length}");
+    }
+}
+
+#[tokio::test]
 async fn a_write_that_fails_hides_no_answer_and_tells_itself_where_there_is_none() {
     for kind in [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset] {
         // The stream takes the head and a part, then fails: the answer is there.

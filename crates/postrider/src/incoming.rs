@@ -165,9 +165,15 @@ impl ResponseBody {
         &self.connection
     }
 
-    /// An error that befell what was made of the body.
+    /// An error that befell what was made of the response.
     pub(crate) fn error(&self, cause: Cause, phase: Phase) -> Error {
-        self.lost(cause, phase, Sent::Wholly)
+        let sent = match &self.call.transfer {
+            Some(transfer) => transfer.sent(),
+            None if self.call.timings.sent().is_some() => Sent::Wholly,
+            // The server had heard enough, and the upload was stopped.
+            None => Sent::Partly,
+        };
+        self.lost(cause, phase, sent)
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Piece>, Error>> {
@@ -228,9 +234,10 @@ impl ResponseBody {
 
     /// The rest is not worth reading: it would be thrown away.
     fn too_large(&mut self, limit: usize) -> Error {
+        let error = self.error(Cause::TooLarge { limit }, Phase::Body);
         self.state = State::Ended;
         self.call.transfer = None;
-        self.error(Cause::TooLarge { limit }, Phase::Body)
+        error
     }
 }
 
