@@ -24,8 +24,11 @@ pub(crate) fn place_client(cores: Cores) -> Result<(), Failure> {
     }
 }
 
-pub(crate) fn place_server(cores: Cores) -> Result<(), Failure> {
-    server_core(cores)?.map_or(Ok(()), stay_on)
+/// The core on which this process, a server, stays from now on, if it stays on one.
+pub(crate) fn place_server(cores: Cores) -> Result<Option<usize>, Failure> {
+    let core = server_core(cores)?;
+    core.map_or(Ok(()), stay_on)?;
+    Ok(core)
 }
 
 /// The core on which a server stays, if it stays on one.

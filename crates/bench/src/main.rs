@@ -128,8 +128,8 @@ fn run() -> Result<(), Failure> {
             Ok(())
         }
         Command::Serve(cores) => {
-            cpu::place_server(cores)?;
-            server::doors::run()
+            let rest = server::Rest::on(cpu::place_server(cores)?);
+            server::doors::run(rest)
         }
         Command::Load { client, load } => {
             cpu::place_client(load.cores)?;

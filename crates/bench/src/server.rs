@@ -20,6 +20,35 @@ use crate::server::drops::{Departure, Drops};
 use crate::server::request::Requests;
 use crate::tally;
 
+/// What the server does while nobody asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Rest {
+    Asleep,
+    /// A client that writes to a thread which sleeps on another core has to wake it, at the expense
+    /// of its own CPU: the more often, the longer it leaves the server without work. So the server
+    /// looks for work all the time, and no client is charged for what it did not do.
+    Awake,
+}
+
+impl Rest {
+    /// Awake only on a core that it has to itself.
+    pub(crate) fn on(core: Option<usize>) -> Self {
+        match core {
+            Some(_) => Self::Awake,
+            None => Self::Asleep,
+        }
+    }
+
+    async fn keep(self) {
+        match self {
+            Self::Asleep => {}
+            Self::Awake => loop {
+                tokio::task::yield_now().await;
+            },
+        }
+    }
+}
+
 /// What the server knows.
 struct Answers {
     /// By path.

@@ -100,11 +100,14 @@ after the other, and then told in the same way: what drifts from round to round 
 Every single round is in report.json.
 
 With one worker thread the client is kept on the first core and the server on the last (\"cores
-apart\"); with two the system places both. CPU is `getrusage` of the client's process around the
-measured requests: the kernel measures user and system time together and only estimates how
-they divide, so that the share of the median round is told. It is taken after a warm-up that
-has opened the connections; many-origins has no warm-up, and opening is part of it. Heap and
-system calls are counted in runs of their own, so that counting does not cost time.
+apart\"); with two the system places both. A server on a core of its own never sleeps: a client
+that writes to a sleeping thread pays for waking it, the more often, the longer it leaves it
+without work, and in a virtual machine dearly. (nginx, by which our server is checked, sleeps as
+it likes.) CPU is `getrusage` of the client's process around the measured requests: the kernel
+measures user and system time together and only estimates how they divide, so that the share of
+the median round is told. It is taken after a warm-up that has opened the connections;
+many-origins has no warm-up, and opening is part of it. Heap and system calls are counted in
+runs of their own, so that counting does not cost time.
 
 Every client sends the same request's line and fields (a test compares them) and reads the
 whole body into the same form.

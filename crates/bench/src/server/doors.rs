@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use super::{Answers, Next, serve};
+use super::{Answers, Next, Rest, serve};
 use crate::Failure;
 use crate::load::Road;
 use crate::memory;
@@ -60,7 +60,7 @@ impl Doors {
 }
 
 /// Serves every case of every scenario until standard input ends.
-pub(crate) fn run() -> Result<(), Failure> {
+pub(crate) fn run(rest: Rest) -> Result<(), Failure> {
     std::thread::spawn(|| {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
@@ -69,10 +69,10 @@ pub(crate) fn run() -> Result<(), Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
-        .block_on(open())
+        .block_on(open(rest))
 }
 
-async fn open() -> Result<(), Failure> {
+async fn open(rest: Rest) -> Result<(), Failure> {
     let identity = Identity::new()?;
     let plain = listen(Ipv4Addr::LOCALHOST)?;
     let everywhere = listen(Ipv4Addr::UNSPECIFIED)?;
@@ -88,6 +88,7 @@ async fn open() -> Result<(), Failure> {
     println!("{}", serde_json::to_string(&doors)?);
     std::io::stdout().flush()?;
 
+    tokio::spawn(rest.keep());
     let answers = Arc::new(Answers::new());
     tokio::spawn(keep_tls(tls, identity.remembering()?, Arc::clone(&answers)));
     tokio::spawn(keep_tls(
