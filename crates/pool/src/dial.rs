@@ -56,23 +56,25 @@ impl<T: Reusable> Errand<T> {
     }
 
     /// Takes the factory and not its future, as there would be room in the task for both the
-    /// argument and what is polled.
-    async fn run<F, Fut>(mut self, factory: F)
+    /// argument and what is polled. For the same reason it is no `async fn`.
+    fn run<F, Fut>(mut self, factory: F) -> impl Future<Output = ()> + Send + 'static
     where
-        F: FnOnce() -> Fut,
-        Fut: Future<Output = Result<T, T::Error>>,
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, T::Error>> + Send + 'static,
     {
-        let end = {
-            let mut factory = Some(factory);
-            let mut dial = pin!(None);
-            let end = poll_fn(|cx| self.poll(&mut factory, dial.as_mut(), cx)).await;
-            // First, so that nothing of it is left once the slot is told of.
-            contain(|| dial.set(None));
-            end
-        };
-        match end {
-            Ok(made) => self.succeed(made),
-            Err(end) => self.tell_end(end),
+        let mut factory = Some(factory);
+        async move {
+            let end = {
+                let mut dial = pin!(None);
+                let end = poll_fn(|cx| self.poll(&mut factory, dial.as_mut(), cx)).await;
+                // First, so that nothing of it is left once the slot is told of.
+                contain(|| dial.set(None));
+                end
+            };
+            match end {
+                Ok(made) => self.succeed(made),
+                Err(end) => self.tell_end(end),
+            }
         }
     }
 

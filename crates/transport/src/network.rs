@@ -71,7 +71,7 @@ impl Network {
                     None => Journey::Short(sole),
                     Some(handshake) => {
                         Journey::Long(Box::pin(
-                            async move { sole.connect_securely(handshake).await },
+                            async move { sole.connect_securely(&handshake).await },
                         ))
                     }
                 }
@@ -125,9 +125,9 @@ impl Sole<'_> {
         Ok(Connected { stream, facts })
     }
 
-    async fn connect_securely(&self, handshake: Handshake<'_>) -> Result<Connected, Failure> {
+    async fn connect_securely(&self, handshake: &Handshake<'_>) -> Result<Connected, Failure> {
         let found = Instant::now();
-        let mut alarm = pin!(Handshake::alarm(Some(&handshake), found, self.deadline));
+        let mut alarm = pin!(Handshake::alarm(Some(handshake), found, self.deadline));
         let (socket, facts) = self.reach(found, alarm.as_mut()).await?;
         self.progress.enter(Phase::Tls);
         let shaking = handshake.run(Stream::tcp(socket), self.deadline, alarm);
@@ -140,37 +140,41 @@ impl Sole<'_> {
         }
     }
 
-    async fn reach(
-        &self,
+    // No `async fn`: its future would hold the arguments twice.
+    fn reach<'b>(
+        &'b self,
         found: Instant,
-        alarm: Pin<&mut Sleep>,
-    ) -> Result<(TcpStream, ConnectFacts), Failure> {
+        alarm: Pin<&'b mut Sleep>,
+    ) -> impl Future<Output = Result<(TcpStream, ConnectFacts), Failure>> + 'b {
         self.progress.start(self.addr, found);
-        let connecting = pin!(
-            match self.sockets.open(self.addr, self.endpoint.options()) {
-                Ok(socket) => socket.connect(self.addr),
-                Err(error) => return Err(self.unconnected(error)),
+        async move {
+            let connecting = pin!(
+                match self.sockets.open(self.addr, self.endpoint.options()) {
+                    Ok(socket) => socket.connect(self.addr),
+                    Err(error) => return Err(self.unconnected(error)),
+                }
+            );
+            match until(alarm, self.deadline, connecting).await {
+                Ok(Ok(socket)) => {
+                    let (socket, local) = not_to_itself(socket, self.addr)
+                        .map_err(|error| self.unconnected(error))?;
+                    self.progress.end(self.addr, None);
+                    Ok((socket, self.facts(found, local)))
+                }
+                Ok(Err(error)) => Err(self.unconnected(in_words(error, self.addr))),
+                Err(_) => Err(self.progress.expired()),
             }
-        );
-        match until(alarm, self.deadline, connecting).await {
-            Ok(Ok(socket)) => {
-                let (socket, local) =
-                    not_to_itself(socket, self.addr).map_err(|error| self.unconnected(error))?;
-                self.progress.end(self.addr, None);
-                let facts = ConnectFacts {
-                    remote: Some(self.addr),
-                    local,
-                    resolve: self
-                        .source
-                        .is_resolver()
-                        .then(|| self.progress.until(found)),
-                    connect: Some(found.elapsed()),
-                    ..ConnectFacts::default()
-                };
-                Ok((socket, facts))
-            }
-            Ok(Err(error)) => Err(self.unconnected(in_words(error, self.addr))),
-            Err(_) => Err(self.progress.expired()),
+        }
+    }
+
+    fn facts(&self, found: Instant, local: Option<SocketAddr>) -> ConnectFacts {
+        let resolve = self.source.is_resolver();
+        ConnectFacts {
+            remote: Some(self.addr),
+            local,
+            resolve: resolve.then(|| self.progress.until(found)),
+            connect: Some(found.elapsed()),
+            ..ConnectFacts::default()
         }
     }
 
