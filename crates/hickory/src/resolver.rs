@@ -39,6 +39,9 @@ pub struct HickoryResolver {
     by_runtime: Mutex<Vec<(Id, TokioResolver)>>,
 }
 
+/// Longer than anybody means, and short enough to be added to any instant.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// For how many runtimes connections to the name servers are kept. Few programs have more than
 /// one.
 const MOST_RUNTIMES: usize = 16;
@@ -130,7 +133,10 @@ impl HickoryResolver {
             self.config.clone(),
             TokioRuntimeProvider::default(),
         );
-        *builder.options_mut() = self.options.clone();
+        let mut options = self.options.clone();
+        // hickory adds it to an instant, and panics where that comes to too much.
+        options.timeout = options.timeout.min(LONGEST);
+        *builder.options_mut() = options;
         let resolver = builder.build().map_err(in_words)?;
         if by_runtime.len() >= MOST_RUNTIMES {
             by_runtime.remove(0);
@@ -162,6 +168,9 @@ impl Resolve for HickoryResolver {
     fn resolve_families(&self, name: &str, families: Families) -> Answers {
         if let Some(addrs) = self.in_hosts(name) {
             return Answers::ready(addrs);
+        }
+        if self.config.name_servers().is_empty() {
+            return Answers::failed(io::Error::other("there is no name server to ask"));
         }
         let resolver = match self.current() {
             Ok(resolver) => resolver,

@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use hickory_resolver::config::{NameServerConfig, ResolverConfig, ResolverOpts};
 use hickory_resolver::proto::op::{Message, OpCode};
@@ -12,7 +13,7 @@ use postrider_hickory::HickoryResolver;
 use transport::{Families, Resolve};
 
 use crate::server::{Reception, Says, Server};
-use crate::support::{Piece, SOON, all};
+use crate::support::{Piece, SOON, addresses, all, asking, both_families};
 
 /// hickory does not tell one from another.
 #[tokio::test]
@@ -52,6 +53,23 @@ async fn a_connection_that_is_found_closed_with_a_question_waiting_is_told() {
         "a name server closed the connection without an answer",
         "{error:?}"
     );
+}
+
+#[tokio::test]
+async fn a_timeout_may_be_as_long_as_it_likes() {
+    let server = Server::start(both_families).await;
+    for timeout in [Duration::MAX, Duration::from_secs(u64::MAX / 2)] {
+        let resolver = asking(&server).timeout(timeout).retries(usize::MAX);
+        assert_eq!(addresses(&resolver, "a.test").await.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn where_no_server_is_named_the_error_says_so() {
+    for piece in all(&HickoryResolver::from_servers([]), "a.test").await {
+        let error = piece.unwrap_err();
+        assert_eq!(error.to_string(), "there is no name server to ask");
+    }
 }
 
 async fn only_ipv4(resolver: &HickoryResolver, name: &str) -> Piece {
