@@ -311,7 +311,11 @@ impl Identity {
         &self,
         provider: &CryptoProvider,
     ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsSettingsError> {
-        let chain = self.chain.certificates()?;
+        let bad = |reason| TlsSettingsError::BadClientCertificate { reason };
+        let chain = self
+            .chain
+            .certificates()
+            .map_err(|error| error.about(bad))?;
         let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| TlsSettingsError::BadKey)?;
         // A key that no signature can be made with is told apart from one that fits badly.
         let loaded = provider.key_provider.load_private_key(key.clone_key());

@@ -11,9 +11,9 @@ pub enum TlsSettingsError {
     NoRoots,
     /// Only added roots were to be trusted, and the operating system's as well.
     ContradictoryRoots,
-    /// A text is no PEM.
+    /// A text of root certificates is no PEM.
     BadPem,
-    /// A text in PEM holds nothing of what it should.
+    /// A text of root certificates in PEM holds none.
     EmptyPem,
     /// A certificate cannot be read.
     BadCertificate {
@@ -50,6 +50,17 @@ pub enum TlsSettingsError {
     ListsForPlatform,
 }
 
+impl TlsSettingsError {
+    /// The same of a text that holds something else than roots.
+    pub(super) fn about(self, what: impl FnOnce(String) -> Self) -> Self {
+        match self {
+            Self::BadPem => what("it is no PEM".into()),
+            Self::EmptyPem => what("its PEM holds none".into()),
+            other => other,
+        }
+    }
+}
+
 impl fmt::Display for TlsSettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -60,14 +71,16 @@ impl fmt::Display for TlsSettingsError {
             Self::ContradictoryRoots => f.write_str(
                 "only added roots were to be trusted, and the platform verifier trusts others",
             ),
-            Self::BadPem => f.write_str("a text is no PEM"),
-            Self::EmptyPem => f.write_str("a text in PEM holds no certificate or list"),
+            Self::BadPem => f.write_str("a text of root certificates is no PEM"),
+            Self::EmptyPem => f.write_str("a text of root certificates in PEM holds none"),
             Self::BadCertificate { reason } => write!(f, "a root certificate is bad: {reason}"),
             Self::BadRevocationList { reason } => write!(f, "a revocation list is bad: {reason}"),
             Self::BadClientCertificate { reason } => {
                 write!(f, "the client certificate is bad: {reason}")
             }
-            Self::BadKey => f.write_str("the client certificate's key cannot be read"),
+            Self::BadKey => f.write_str(
+                "the client certificate's key cannot be read (it must be in PEM and not encrypted)",
+            ),
             Self::BadServerName => {
                 f.write_str("the server name is neither a DNS name nor an address")
             }

@@ -102,7 +102,10 @@ impl Trust {
         for encoded in &self.revoked {
             match encoded {
                 Encoded::Der(der) => lists.push(der.clone().into()),
-                Encoded::Pem(text) => lists.extend(all_in_pem(text)?),
+                Encoded::Pem(text) => {
+                    let bad = |reason| TlsSettingsError::BadRevocationList { reason };
+                    lists.extend(all_in_pem(text).map_err(|error| error.about(bad))?);
+                }
             }
         }
         Ok(lists)

@@ -382,10 +382,25 @@ fn settings_that_make_no_sense_are_refused() {
     );
     assert_eq!(
         error(builder().add_roots_pem("nothing here")),
-        "a text in PEM holds no certificate or list"
+        "a text of root certificates in PEM holds none"
     );
     let broken = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
-    assert_eq!(error(builder().add_roots_pem(broken)), "a text is no PEM");
+    assert_eq!(
+        error(builder().add_roots_pem(broken)),
+        "a text of root certificates is no PEM"
+    );
+    for (text, what) in [(broken, "it is no PEM"), ("nothing", "its PEM holds none")] {
+        let text = text.replace("CERTIFICATE", "X509 CRL");
+        assert_eq!(
+            error(builder().add_revocation_lists_pem(text.clone())),
+            format!("a revocation list is bad: {what}")
+        );
+        let text = text.replace("X509 CRL", "CERTIFICATE");
+        assert_eq!(
+            error(builder().client_certificate_pem(text, "")),
+            format!("the client certificate is bad: {what}")
+        );
+    }
     let bad = error(builder().add_root_der([1, 2, 3]));
     assert!(bad.starts_with("a root certificate is bad: "), "{bad}");
     let bad = error(builder().add_revocation_list_der([1, 2, 3]));
@@ -401,7 +416,7 @@ fn settings_that_make_no_sense_are_refused() {
     assert!(identity(one.key.serialize_pem()).build().is_ok());
     assert_eq!(
         error(identity("nothing here".to_owned())),
-        "the client certificate's key cannot be read"
+        "the client certificate's key cannot be read (it must be in PEM and not encrypted)"
     );
     let bad = error(identity(other.key.serialize_pem()));
     assert!(bad.starts_with("the client certificate is bad: "), "{bad}");
