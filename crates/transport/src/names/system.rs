@@ -162,6 +162,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_lookup_waits_while_64_are_under_way() {
+        let resolver = SystemResolver::new();
+        let others = Arc::clone(&resolver.room).acquire_many_owned(64);
+        let mut others = others.await.unwrap();
+        let mut answers = resolver.resolve("localhost");
+        let moment = std::time::Duration::from_millis(20);
+        let waiting = tokio::time::timeout(moment, answers.next());
+        assert!(waiting.await.is_err());
+        drop(others.split(1));
+        assert!(answers.next().await.unwrap().is_ok());
+    }
+
+    #[tokio::test]
     async fn localhost_is_loopback() {
         let answer = SystemResolver::new().resolve("localhost").next().await;
         let addrs = answer.unwrap().unwrap();

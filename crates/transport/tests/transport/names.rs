@@ -1,12 +1,13 @@
 //! What a resolver's answers and failures become.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use postrider_transport::{Answers, ConnectErrorKind, Connector, Families, Phase, Resolve};
 
-use crate::support::{failure, listen, plain};
+use crate::support::{failure, listen, plain, soon};
 
 /// A resolver that is a function.
 pub(crate) struct By<F>(pub(crate) F);
@@ -132,6 +133,27 @@ async fn a_resolver_is_told_which_families_are_of_use() {
     }
     let expected = [Families::Both, Families::OnlyIpv4, Families::OnlyIpv6];
     assert_eq!(*asked.lock().unwrap(), expected);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_answers_of_a_family_that_is_of_no_use() {
+    let (_listener, addr) = listen().await;
+    let builder = || {
+        let apart = |_: &str| {
+            Answers::from_lookups([
+                Box::pin(std::future::pending()) as Pin<Box<dyn Future<Output = _> + Send>>,
+                Box::pin(async { Ok(vec![([127, 0, 0, 1], 0).into()]) }),
+            ])
+        };
+        let builder = Connector::builder().resolver(By(apart));
+        builder.resolution_delay(Duration::MAX)
+    };
+    let from_here = std::net::IpAddr::from([127, 0, 0, 2]);
+    for builder in [builder().only_ipv4(), builder().local_address(from_here)] {
+        let connector = builder.build();
+        let endpoint = plain("a.test", addr.port());
+        assert!(soon(connector.connect(&endpoint)).await.is_ok());
+    }
 }
 
 #[tokio::test]

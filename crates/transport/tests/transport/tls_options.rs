@@ -1,5 +1,7 @@
 //! TLS settings and server names of one connection in the place of its connector's.
 
+use std::time::Duration;
+
 use postrider_transport::{ConnectErrorKind, Endpoint, ServerName, Stream, TlsErrorKind};
 
 use crate::authority::{Authority, server, server_at};
@@ -83,6 +85,24 @@ async fn a_tunnel_is_secured_by_the_endpoints_own_settings() {
     assert!(stream.is_secure());
     let far = serving.await.unwrap().unwrap();
     assert_eq!(far.get_ref().1.server_name(), Some("b.test"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tunnel_whose_far_end_is_silent_costs_the_handshakes_time() {
+    let authority = Authority::new();
+    let connector = knowing_and_trusting(&[], &authority)
+        .connect_timeout(Duration::from_secs(1))
+        .tls_timeout(Duration::from_secs(3))
+        .build();
+    let (near, _far) = tokio::io::duplex(1 << 16);
+    let began = tokio::time::Instant::now();
+    let outcome = connector.secure(Stream::custom(near), &tls("a.test")).await;
+    let error = outcome.unwrap_err();
+    assert_eq!(began.elapsed().as_secs(), 3);
+    assert_eq!(
+        error.to_string(),
+        "TLS handshake with a.test:443 failed: timed out after 3.0 s"
+    );
 }
 
 /// Nothing of it matters where nothing is secured.

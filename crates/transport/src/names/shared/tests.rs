@@ -343,6 +343,17 @@ fn a_name_whose_lookup_ended_with_its_runtime_can_be_forgotten() {
     assert_eq!(resolver.inner.names().len(), 1);
 }
 
+#[test]
+fn a_lookup_that_ended_with_its_runtime_is_forgotten_with_the_next() {
+    let (resolver, _) = shared(|_| unknown());
+    let first = runtime();
+    first.block_on(async { drop(resolver.resolve("a.test")) });
+    drop(first);
+    let answer = runtime().block_on(async { all(resolver.resolve("a.test")).await });
+    assert_eq!(answer, Err(io::ErrorKind::NotFound));
+    assert!(resolver.inner.names().is_empty());
+}
+
 fn silent() -> Answers {
     Answers::from_lookup(std::future::pending())
 }
