@@ -149,20 +149,15 @@ impl SocketOptions {
         if let Some(interface) = own_interface.or(self.interface.as_deref()) {
             bind_device(socket, interface)?;
         }
-        match self.local_address(own) {
-            Some(ip) => {
-                let bound = socket.bind(SocketAddr::new(ip, 0));
-                bound.map_err(|error| unusable_local_address(ip, error))
-            }
-            None => Ok(()),
+        if let Some(ip) = self.local_address(own) {
+            // The system's words alone would seem to be about the address that is connected to.
+            socket.bind(SocketAddr::new(ip, 0)).map_err(|error| {
+                let words = format!("cannot connect from the local address {ip}: {error}");
+                io::Error::new(error.kind(), words)
+            })?;
         }
+        Ok(())
     }
-}
-
-/// The system's words alone would seem to be about the address that is connected to.
-fn unusable_local_address(ip: IpAddr, error: io::Error) -> io::Error {
-    let words = format!("cannot connect from the local address {ip}: {error}");
-    io::Error::new(error.kind(), words)
 }
 
 /// What connecting to an address failed of; the system's words for a missing zone explain nothing,
@@ -253,7 +248,11 @@ fn bind_device(socket: &TcpSocket, interface: &str) -> io::Result<()> {
     let bound = SockRef::from(socket).bind_device(Some(interface.as_bytes()));
     bound.map_err(|error| match error.raw_os_error() {
         Some(NO_SUCH_DEVICE) => no_such_interface(interface),
-        _ => error,
+        // Before Linux 5.7 it was a privilege.
+        _ => {
+            let words = format!("cannot connect through the interface {interface:?}: {error}");
+            io::Error::new(error.kind(), words)
+        }
     })
 }
 
@@ -264,7 +263,8 @@ const NO_SUCH_DEVICE: i32 = 19;
 /// To go on without it could leak traffic to another network.
 #[cfg(not(any(target_os = "android", target_os = "linux")))]
 fn bind_device(_: &TcpSocket, _: &str) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
+    let words = "connecting through a given interface is known on Linux only";
+    Err(io::Error::new(io::ErrorKind::Unsupported, words))
 }
 
 impl fmt::Debug for SocketOptions {
