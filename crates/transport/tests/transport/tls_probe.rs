@@ -51,6 +51,17 @@ async fn tickets_seen_by_the_flag_alone_are_not_data_either() {
     assert!(stream.is_alive(Probe::Flag));
 }
 
+/// Whoever sends that many would be read from for ever.
+#[tokio::test]
+async fn more_tickets_than_anybody_needs_are_death() {
+    let authority = Authority::new();
+    let mut config = both_versions(&authority.identity("a.test"));
+    config.send_tls13_tickets = 500;
+    let server = Server::with(&authority, config).await;
+    let (mut stream, _far) = server.pair().await;
+    assert!(!stream.is_alive(Probe::Kernel));
+}
+
 #[tokio::test]
 async fn a_probed_connection_serves_further_exchanges() {
     for version in VERSIONS {
@@ -122,6 +133,16 @@ async fn key_updates_are_not_data() {
     far.flush().await.unwrap();
     assert!(stream.is_alive(Probe::Kernel));
     assert!(!stream.has_unsent());
+    exchange(&mut stream, &mut far).await;
+
+    // Nor does one in the midst of an answer make the connection unfit for the next.
+    far.write_all(b"po").await.unwrap();
+    far.get_mut().1.refresh_traffic_keys().unwrap();
+    far.write_all(b"ng").await.unwrap();
+    far.flush().await.unwrap();
+    stream.read_exact(&mut [0; 4]).await.unwrap();
+    assert!(stream.is_quiet() && !stream.has_unsent());
+    assert!(stream.is_alive(Probe::Kernel));
     exchange(&mut stream, &mut far).await;
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use postrider_transport::{ConnectErrorKind, Connector, Phase, TlsErrorKind};
 
 use crate::authority::{Authority, expired, server};
-use crate::support::{failure, listen, plain_at, reset};
+use crate::support::{closed_port, failure, listen, plain_at, reset, soon};
 use crate::tls_server::{both_versions, knowing_and_trusting, serve_one, tls};
 
 #[tokio::test]
@@ -87,4 +87,44 @@ async fn the_connect_timeout_bounds_handshakes_too() {
     let phase = Phase::Tls;
     assert_eq!(error.kind(), ConnectErrorKind::TimedOut { phase });
     assert!(error.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn a_handshake_that_uses_all_the_time_up_is_what_is_told() {
+    let (_silent, stalling) = listen().await;
+    let (_untried, other) = listen().await;
+    let connector = knowing_and_trusting(&[stalling, other], &Authority::new())
+        .connect_timeout(Duration::from_millis(100))
+        .build();
+    let error = failure(&connector, &tls("a.test")).await;
+    let phase = Phase::Tls;
+    assert_eq!(error.kind(), ConnectErrorKind::TimedOut { phase });
+    let tried: Vec<_> = error.attempts().iter().map(|a| a.addr).collect();
+    assert_eq!(tried, [stalling]);
+}
+
+#[tokio::test]
+async fn delays_and_timeouts_may_be_as_short_and_as_long_as_they_like() {
+    let authority = Authority::new();
+    let extremes = [Duration::ZERO, Duration::MAX];
+    for attempt_delay in extremes {
+        for resolution_delay in extremes {
+            for most in [0, usize::MAX] {
+                let (listener, good) = listen().await;
+                let config = both_versions(&authority.identity("a.test"));
+                let serving = serve_one(listener, config);
+                let addrs = [closed_port().await, good];
+                let connector = knowing_and_trusting(&addrs, &authority)
+                    .attempt_delay(attempt_delay)
+                    .resolution_delay(resolution_delay)
+                    .most_attempts(most)
+                    .connect_timeout(Duration::MAX)
+                    .tls_timeout(Duration::MAX)
+                    .build();
+                let connected = soon(connector.connect(&tls("a.test"))).await;
+                assert_eq!(connected.unwrap().facts.remote, Some(good));
+                serving.await.unwrap().unwrap();
+            }
+        }
+    }
 }
