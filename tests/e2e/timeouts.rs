@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use postrider::{Body, Client, ClientBuilder, Error, ErrorKind, KeyLimits, Phase, Policy, Sent};
-use testing::{Authority, MemoryStream, Script, Server};
+use testing::{Authority, Faulty, MemoryStream, Script, Server};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
@@ -658,6 +658,30 @@ async fn a_request_is_sent_with_the_last_byte_that_was_declared() {
         Body::stream(pieces.chain(stream::pending()))
     };
     for (server, is_silent) in [(Arc::new(silent), true), (Arc::new(answering), false)] {
+#[tokio::test(start_paused = true)]
+async fn a_callers_own_pause_does_not_shorten_the_time_of_the_next_write() {
+    let head = "PUT / HTTP/1.1\r\nhost: a.test\r\ncontent-length: 10\r\n\r\n";
+    let server = playing(Script::new().stall());
+    let stalling = move |_| {
+        let stream = Faulty::new(server.connect()).stall_write_after(head.len() + "piece".len());
+        async { Ok(stream) }
+    };
+    let client = Client::builder().connect_with(stalling).build().unwrap();
+    for total in [Duration::MAX, 60 * SECOND] {
+        let pieces = stream::iter([0, 5]).then(|seconds| async move {
+            tokio::time::sleep(seconds * SECOND).await;
+            Ok::<_, postrider::BoxError>(Bytes::from("piece"))
+        });
+        let begun = Instant::now();
+        let request = client.put("http://a.test/").header("content-length", 10);
+        let request = request.body(Body::stream(pieces)).timeout(total);
+        let error = request.write_timeout(SECOND).send().await.unwrap_err();
+        let text = "PUT http://a.test/: sending the request: \
+                    timed out: nothing could be written for 1s";
+        assert_timeout(&error, begun, 6 * SECOND, Phase::Send, text);
+    }
+}
+
         let client = client_of(&server);
         let begun = Instant::now();
         let request = client.put("http://a.test/").header("content-length", "5");

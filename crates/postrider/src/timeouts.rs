@@ -134,18 +134,20 @@ impl Watch {
     ) -> Poll<Elapsed> {
         let own = match awaited {
             Awaited::Peer => self.timeouts.of(phase),
-            Awaited::Caller => {
-                self.quiet = None;
-                None
-            }
+            Awaited::Caller => None,
         };
         // The head's own limit is for the whole head, however it drips in.
         let whole_head = phase == Phase::Head && self.timeouts.head.is_some();
         let progress = if whole_head { 0 } else { progress };
         if own.is_none() && self.timeouts.total.is_none() {
+            self.quiet = None;
             return Poll::Pending;
         }
         let quiet = self.quiet_since(phase, progress);
+        if awaited == Awaited::Caller {
+            // The peer's time begins when it is its turn again.
+            self.quiet = None;
+        }
         let Some((deadline, elapsed)) = self.next_deadline(quiet, own) else {
             return Poll::Pending;
         };
