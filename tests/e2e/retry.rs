@@ -482,6 +482,12 @@ async fn a_408_that_keeps_the_connection_or_follows_the_request_is_an_answer() {
     warm_up(&client, "http://a.test").await;
     let response = client.get("http://a.test/it").send().await.unwrap();
     assert_eq!(response.status(), 408);
+
+    // A connection that no request had used has not been idle.
+    let script = Script::new().read(1).write(closing).close();
+    let server = Arc::new(Server::in_memory([script]).buffer_size(16));
+    let request = client_of(&server).get("http://a.test/it");
+    assert_eq!(request.send().await.unwrap().status(), 408);
 }
 
 #[tokio::test]

@@ -1,13 +1,14 @@
 //! What few requests ask for: 100 (Continue), informational responses, another
 //! protocol, other spellings, the server as a whole.
 
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
 use http::{Method, StatusCode};
-use postrider::{Body, ErrorKind, HeaderCase, Sent};
+use postrider::{Body, Client, ErrorKind, HeaderCase, Sent};
 use testing::{Script, Server, Signal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -123,6 +124,38 @@ async fn after_417_the_request_is_sent_again_without_the_expectation() {
         assert!(!second.contains("expect"), "{second}");
         assert!(second.contains("body"), "{second}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_417_is_the_response_where_a_piece_of_the_body_was_taken() {
+    let refusal = "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n";
+    let server = Arc::new(Server::in_memory([Script::respond(refusal)]));
+    let client = client_of(&server);
+    let request = client.put("http://a.test/").body(one_piece());
+    let response = request.expect_continue(SECOND).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::EXPECTATION_FAILED);
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn what_follows_a_417_does_not_hide_that_something_was_sent() {
+    let refusal = "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n";
+    let server = Arc::new(Server::in_memory([Script::new()
+        .read_head()
+        .write(refusal)]));
+    let connections = Arc::clone(&server);
+    let connect = move |_| {
+        let stream = match connections.connections() {
+            0 => Ok(connections.connect()),
+            _ => Err(io::ErrorKind::ConnectionRefused.into()),
+        };
+        async move { stream }
+    };
+    let client = Client::builder().connect_with(connect).build().unwrap();
+    let request = client.post("http://a.test/").body("body");
+    let error = request.expect_continue(SECOND).send().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
+    assert_eq!(error.sent(), Sent::Partly);
 }
 
 #[tokio::test(start_paused = true)]

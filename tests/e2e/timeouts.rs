@@ -6,7 +6,7 @@
 use std::future::pending;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -219,6 +219,7 @@ async fn a_pause_between_reads_is_limited_and_slow_progress_is_not() {
         Phase::Body,
         "GET http://a.test/: reading the response body: timed out: nothing came for 2s",
     );
+    assert_eq!(client.stats().timeouts, 1);
 
     // Silence before the head is a pause, too.
     let server = playing(Script::new().stall());
@@ -462,6 +463,29 @@ async fn the_total_ends_a_download_from_a_stream_that_is_always_ready() {
     assert!(begun.elapsed() < 5 * SECOND, "{:?}", begun.elapsed());
 }
 
+/// On a thread of its own, as nothing else could end it.
+#[tokio::test]
+async fn dropping_a_download_that_never_pauses_reads_no_more_than_a_little() {
+    for head in [
+        &b"HTTP/1.1 200 OK\r\n\r\n"[..],
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n",
+    ] {
+        let client = Client::builder()
+            .connect_with(move |_| async move { Ok(Endless { head }) })
+            .build()
+            .unwrap();
+        let response = client.get("http://a.test/").send().await.unwrap();
+        let (dropped, wait) = mpsc::channel();
+        std::thread::spawn(move || {
+            drop(response);
+            dropped.send(())
+        });
+        let in_time = wait.recv_timeout(10 * SECOND);
+        in_time.expect("dropping must not read without end");
+        assert_eq!(client.stats().totals.connections(), 0);
+    }
+}
+
 /// Real time, because nothing here ever waits.
 #[tokio::test]
 async fn the_total_ends_an_upload_that_never_pauses() {
@@ -634,30 +658,6 @@ async fn a_callers_own_pause_is_no_pause_between_writes() {
     assert_eq!(request.send().await.unwrap().text().await.unwrap(), "done");
 }
 
-#[tokio::test]
-async fn empty_pieces_without_end_are_limited_in_time() {
-    let server = Arc::new(Server::in_memory([Script::new().read_to_end()]));
-    let client = client_of(&server);
-    let pieces = stream::repeat_with(|| Ok::<_, postrider::BoxError>(Bytes::new()));
-    let request = client.put("http://a.test/").body(Body::stream(pieces));
-    let error = request
-        .timeout(Duration::from_millis(50))
-        .send()
-        .await
-        .unwrap_err();
-    assert!(error.is_timeout(), "{error}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_request_is_sent_with_the_last_byte_that_was_declared() {
-    let silent = Server::in_memory([Script::new().read_head().read(5).stall()]);
-    let answering = Server::in_memory([Script::respond_always(ok("done"))]);
-    // A stream whose sender is kept until there is an answer.
-    let body = || {
-        let pieces = stream::iter([Ok::<_, postrider::BoxError>(Bytes::from("piece"))]);
-        Body::stream(pieces.chain(stream::pending()))
-    };
-    for (server, is_silent) in [(Arc::new(silent), true), (Arc::new(answering), false)] {
 #[tokio::test(start_paused = true)]
 async fn a_callers_own_pause_does_not_shorten_the_time_of_the_next_write() {
     let head = "PUT / HTTP/1.1\r\nhost: a.test\r\ncontent-length: 10\r\n\r\n";
@@ -682,6 +682,30 @@ async fn a_callers_own_pause_does_not_shorten_the_time_of_the_next_write() {
     }
 }
 
+#[tokio::test]
+async fn empty_pieces_without_end_are_limited_in_time() {
+    let server = Arc::new(Server::in_memory([Script::new().read_to_end()]));
+    let client = client_of(&server);
+    let pieces = stream::repeat_with(|| Ok::<_, postrider::BoxError>(Bytes::new()));
+    let request = client.put("http://a.test/").body(Body::stream(pieces));
+    let error = request
+        .timeout(Duration::from_millis(50))
+        .send()
+        .await
+        .unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_sent_with_the_last_byte_that_was_declared() {
+    let silent = Server::in_memory([Script::new().read_head().read(5).stall()]);
+    let answering = Server::in_memory([Script::respond_always(ok("done"))]);
+    // A stream whose sender is kept until there is an answer.
+    let body = || {
+        let pieces = stream::iter([Ok::<_, postrider::BoxError>(Bytes::from("piece"))]);
+        Body::stream(pieces.chain(stream::pending()))
+    };
+    for (server, is_silent) in [(Arc::new(silent), true), (Arc::new(answering), false)] {
         let client = client_of(&server);
         let begun = Instant::now();
         let request = client.put("http://a.test/").header("content-length", "5");
