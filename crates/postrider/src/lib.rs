@@ -44,7 +44,9 @@
 //!
 //! A client may be made anywhere, also in a `static`, and used from several
 //! tokio runtimes, which need I/O and time enabled. A connection stays with the
-//! runtime that made it.
+//! runtime that made it, and so does a request or a body with the one that polled
+//! it first: its limits on time need that one's timer, and polling it after that
+//! runtime has ended may panic, as tokio's own timers do.
 //!
 //! # Operation
 //!
