@@ -118,6 +118,27 @@ mod tests {
     }
 
     #[test]
+    fn of_two_names_that_brought_nothing_the_first_failure_is_told_or_what_says_more() {
+        let failed = |words: &'static str| Nothing::Failed(io::Error::other(words));
+        let told = |nothing| match nothing {
+            Nothing::NoName => "no name".to_owned(),
+            Nothing::NoAddress => "no address".to_owned(),
+            Nothing::Failed(error) => error.to_string(),
+        };
+        for (earlier, later, both) in [
+            (Nothing::NoName, Nothing::NoName, "no name"),
+            (Nothing::NoName, Nothing::NoAddress, "no address"),
+            (Nothing::NoAddress, Nothing::NoName, "no address"),
+            (Nothing::NoName, failed("second"), "second"),
+            (Nothing::NoAddress, failed("second"), "second"),
+            (failed("first"), Nothing::NoAddress, "first"),
+            (failed("first"), failed("second"), "first"),
+        ] {
+            assert_eq!(told(earlier.and(later)), both);
+        }
+    }
+
+    #[test]
     fn only_silence_is_a_timeout() {
         assert_eq!(in_words(NetError::Timeout).kind(), io::ErrorKind::TimedOut);
         assert_eq!(in_words(NetError::Busy).kind(), io::ErrorKind::Other);

@@ -43,6 +43,25 @@ async fn a_client_certificate_is_shown_and_can_be_rotated() {
     }
 }
 
+#[tokio::test]
+async fn a_client_certificate_is_shown_with_its_chain() {
+    let root = Authority::new();
+    let between = root.intermediate(5);
+    let client = between.client();
+    let server = Server::with(&root, asking_for_certificates(&root)).await;
+    let settings = trusting_by(&root)
+        .client_certificate_pem(
+            client.certificate_pem.clone() + &between.pem(),
+            client.key.serialize_pem(),
+        )
+        .build()
+        .unwrap();
+    let (_, far) = connect(&server, &settings).await;
+    let shown = far.get_ref().1.peer_certificates().unwrap();
+    let shown: Vec<_> = shown.iter().map(AsRef::as_ref).collect();
+    assert_eq!(shown, [client.certificate, between.der()]);
+}
+
 /// By one connector: the settings are the endpoint's own.
 async fn connect(server: &Server, settings: &TlsSettings) -> (Connected, TlsStream<TcpStream>) {
     let connector: &Connector = &server.connector;

@@ -82,8 +82,19 @@ pub(crate) fn server_config(
     identity: &Identity,
     versions: &[&'static SupportedProtocolVersion],
 ) -> ServerConfig {
+    chain_config(identity, &[], versions)
+}
+
+/// The same with authorities between the server and a root.
+pub(crate) fn chain_config(
+    identity: &Identity,
+    intermediates: &[&Authority],
+    versions: &[&'static SupportedProtocolVersion],
+) -> ServerConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let chain = vec![CertificateDer::from(identity.certificate.clone())];
+    let intermediates = intermediates.iter().map(|authority| authority.der());
+    let chain = std::iter::once(identity.certificate.clone()).chain(intermediates);
+    let chain = chain.map(CertificateDer::from).collect();
     let key = PrivateKeyDer::try_from(identity.key.serialize_der()).unwrap();
     ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)

@@ -13,7 +13,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::authority::{Authority, Identity, expired, revocation_list, server};
 use crate::support::{knowing, listen, soon};
-use crate::tls_server::{Server, both_versions, serve_one, server_config, tls, trusting_by};
+use crate::tls_server::{
+    Server, both_versions, chain_config, serve_one, server_config, tls, trusting_by,
+};
 
 /// Connects with the settings to a server of this identity.
 async fn connect_to(
@@ -69,6 +71,32 @@ async fn where_lists_are_given_one_must_cover_the_certificate() {
     let outcome = connect_to(config, settings).await;
     let expected = ConnectErrorKind::Tls(TlsErrorKind::UnknownRevocation);
     assert_eq!(kind(outcome), expected);
+}
+
+#[tokio::test]
+async fn where_lists_are_given_authorities_in_between_must_be_covered_too() {
+    let root = Authority::new();
+    let between = root.intermediate(5);
+    let identity = between.identity("a.test");
+    let config = || chain_config(&identity, &[&between], rustls::ALL_VERSIONS);
+    let of_root = |serials: &[u64]| revocation_list(&root, serials, 2090);
+    let of_between = || revocation_list(&between, &[], 2090);
+    let settings = |lists: Vec<Vec<u8>>| {
+        let add = TlsSettingsBuilder::add_revocation_list_der;
+        let builder = lists.into_iter().fold(trusting_by(&root), add);
+        builder.build().unwrap()
+    };
+    for lists in [vec![], vec![of_root(&[]), of_between()]] {
+        connect_to(config(), settings(lists)).await.unwrap();
+    }
+    for (lists, expected) in [
+        (vec![of_between()], TlsErrorKind::UnknownRevocation),
+        (vec![of_root(&[])], TlsErrorKind::UnknownRevocation),
+        (vec![of_root(&[5]), of_between()], TlsErrorKind::Revoked),
+    ] {
+        let outcome = connect_to(config(), settings(lists)).await;
+        assert_eq!(kind(outcome), ConnectErrorKind::Tls(expected));
+    }
 }
 
 #[tokio::test]
