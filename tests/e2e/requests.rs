@@ -8,9 +8,9 @@ use http::HeaderMap;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use postrider::{Body, Client, ErrorKind, RequestBuilder};
-use testing::{Faulty, Script, Server};
+use testing::{Faulty, Script, Server, Signal};
 
-use crate::support::{builder_of, client_of, ok, received};
+use crate::support::{builder_of, client_of, ok, received, until};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -381,6 +381,29 @@ async fn no_chunks_are_sent_to_a_server_that_is_known_to_speak_http_1_0() {
         .send()
         .await
         .unwrap();
+    assert_eq!(server.connections(), 1, "the connection was not harmed");
+}
+
+#[tokio::test]
+async fn no_chunks_are_sent_on_such_a_connection_that_is_handed_on_either() {
+    let answer = "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n";
+    let now = Signal::new();
+    let server = Arc::new(Server::in_memory([Script::new()
+        .read_request()
+        .wait(&now)
+        .write(answer)
+        .then(Script::respond_always(answer))]));
+    let client = builder_of(&server).pool_max_connections(1).build().unwrap();
+    let held = tokio::spawn(client.get("http://a.test/").send());
+    until(|| client.stats().totals.lent == 1).await;
+    let body = Body::stream(stream::iter([Ok::<_, BoxError>(Bytes::from("x"))]));
+    let waiting = tokio::spawn(client.post("http://a.test/").body(body).send());
+    until(|| client.stats().totals.waiting == 1).await;
+    now.notify();
+    assert_eq!(held.await.unwrap().unwrap().status(), 200);
+    let error = waiting.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Request, "{error}");
+    client.get("http://a.test/").send().await.unwrap();
     assert_eq!(server.connections(), 1, "the connection was not harmed");
 }
 
