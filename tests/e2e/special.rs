@@ -107,6 +107,23 @@ async fn a_success_in_place_of_continue_wants_the_body_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_empty_success_in_place_of_continue_costs_no_connection() {
+    let server = Arc::new(Server::in_memory([Script::new()
+        .read_head()
+        .write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        .read(4)
+        .then(Script::respond(ok("again")))]));
+    let client = client_of(&server);
+    let request = client.put("http://a.test/").body("body");
+    let response = request.expect_continue(SECOND).send().await.unwrap();
+    assert!(response.timings().sent().is_some());
+    let response = client.get("http://a.test/").send().await.unwrap();
+    assert_eq!(response.text().await.unwrap(), "again");
+    assert_eq!(server.connections(), 1);
+    assert!(received(&server, 0).contains("\r\n\r\nbodyGET /"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_417_the_request_is_sent_again_without_the_expectation() {
     let refusal = "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n";
     for body in [Body::from("body"), one_piece()] {

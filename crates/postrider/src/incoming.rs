@@ -269,9 +269,8 @@ impl State {
 /// The last byte has come: the connection goes back before it is told.
 fn finish(call: &mut Call, now: Instant) {
     if let Some(transfer) = call.transfer.take() {
-        call.timings.mark_sent(transfer.sent_at());
+        call.timings.mark_sent(transfer.finish(now));
         call.timings.mark_body(now);
-        transfer.finish(now);
     }
 }
 

@@ -231,18 +231,22 @@ impl Transfer {
     }
 
     /// The response is over: the connection goes back, if both halves are
-    /// done and nothing is left on it, or closes.
-    pub(crate) fn finish(mut self, now: Instant) {
+    /// done and nothing is left on it, or closes. Gives when the whole request
+    /// had been written.
+    pub(crate) fn finish(mut self, now: Instant) -> Option<Instant> {
         if !self.upload.is_sent() {
             // The last chance of an upload that the response has outrun.
             let mut cx = Context::from_waker(Waker::noop());
             let _ = self
                 .upload
                 .poll(&mut self.lease.stream, &mut self.exchange, &mut cx);
+            self.sent_at = self.upload.is_sent().then_some(now);
         }
+        let sent_at = self.sent_at;
         if self.upload.is_sent() && settle(&mut self.lease, &self.exchange) {
             self.lease.release_at(now);
         }
+        sent_at
     }
 
     /// The caller wants no more of the response. A small rest is read by the
