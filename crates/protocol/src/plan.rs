@@ -4,7 +4,7 @@ use http::header::{
 };
 use http::{HeaderMap, Method, Version};
 
-use crate::authority::Authority;
+use crate::authority::{Authority, Host};
 use crate::authority_error::AuthorityError;
 use crate::list::{decimal, has_token, members, trim};
 use crate::request::{BodyLength, RequestHead, Target};
@@ -77,6 +77,7 @@ impl Given {
     fn read(head: &RequestHead<'_>) -> Result<Self, RequestError> {
         let headers = head.headers;
         check_host(head)?;
+        check_connection(headers)?;
         Ok(Self {
             has_host: headers.contains_key(HOST),
             length: declared_length(headers)?,
@@ -131,8 +132,23 @@ fn check_host(head: &RequestHead<'_>) -> Result<(), RequestError> {
     let not_ascii = AuthorityError::NotAscii;
     let text = host.to_str().map_err(|_| RequestError::Host(not_ascii))?;
     match Authority::parse_host(text, head.authority.scheme()) {
+        // RFC 6874 §4: a zone means nothing to anybody else.
+        Ok(host) if matches!(host.host(), Host::Ipv6 { zone: Some(_), .. }) => {
+            Err(RequestError::Host(AuthorityError::Brackets))
+        }
         Ok(_) => Ok(()),
         Err(error) => Err(RequestError::Host(error)),
+    }
+}
+
+/// RFC 9110 §7.6.1: proxies take away what `Connection` names, and without these
+/// fields they would see other requests than the server does.
+fn check_connection(headers: &HeaderMap) -> Result<(), RequestError> {
+    let framing = ["host", "content-length", "transfer-encoding"];
+    let is_named = |name: &&str| has_token(headers, &CONNECTION, name);
+    match framing.into_iter().find(is_named) {
+        Some(name) => Err(RequestError::ConnectionNames(name)),
+        None => Ok(()),
     }
 }
 

@@ -29,6 +29,9 @@ pub enum RequestError {
     ChunkedToHttp10,
     /// CONNECT goes with the authority form of the target, and nothing else does.
     Connect,
+    /// `Connection` names a field that no proxy may take away: the one given here
+    /// (RFC 9110 §7.6.1).
+    ConnectionNames(&'static str),
     /// `Content-Length` as given is no number, is given twice, or contradicts
     /// the body.
     ContentLength,
@@ -74,6 +77,7 @@ impl fmt::Display for RequestError {
             Self::Connect => {
                 f.write_str("the method CONNECT and an authority as target need each other")
             }
+            Self::ConnectionNames(name) => write!(f, "the field connection must not name {name}"),
             Self::ContentLength => {
                 f.write_str("the content-length given is invalid or contradicts the request body")
             }

@@ -168,6 +168,22 @@ fn a_contradiction_is_refused() {
             "the host field given is not a valid host",
         ),
         (
+            Scenario::get().header("host", "[fe80::1%25eth0]"),
+            "the host field given is not a valid host",
+        ),
+        (
+            known().header("connection", "close, Content-Length"),
+            "the field connection must not name content-length",
+        ),
+        (
+            Scenario::get().header("connection", "host"),
+            "the field connection must not name host",
+        ),
+        (
+            chunked().header("connection", "transfer-encoding"),
+            "the field connection must not name transfer-encoding",
+        ),
+        (
             known().method(Method::TRACE),
             "the request method takes no body",
         ),
