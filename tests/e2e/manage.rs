@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use postrider::{Client, ErrorKind, KeyLimits, Phase, Policy, Response, Retirement, Sent, Stale};
 use testing::{Ending, MemoryStream, Script, Server, Signal};
 use tokio::time::{Instant, sleep, timeout};
@@ -338,6 +339,21 @@ async fn a_shutdown_given_up_at_any_poll_is_one_from_the_first_poll_on() {
             assert_eq!(client.stats().totals.connections(), 0);
         }
     }
+}
+
+#[test]
+fn a_shutdown_outside_a_runtime_ends_at_once() {
+    let client = Client::new();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(async { Server::start(always_ok()) });
+    runtime.block_on(client.warm(server.url("/"), 2)).unwrap();
+    let left = client.shutdown(SECOND).now_or_never().unwrap();
+    assert_eq!(left.connections(), 0);
+    let error = runtime
+        .block_on(client.get(server.url("/")).send())
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ShutDown);
+    runtime.block_on(server.closed(1));
 }
 
 #[test]

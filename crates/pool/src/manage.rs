@@ -122,6 +122,8 @@ impl<K: Key, T: Reusable> Pool<K, T> {
     /// whose goodbye has not ended close without it. Gives what was left at that moment; those
     /// still saying goodbye are not counted, as they had left the pool before.
     ///
+    /// Outside a runtime nothing is waited for, as if `deadline` were over at once.
+    ///
     /// # Cancel safety
     ///
     /// The pool is shut down from the first poll on. Dropping this then stops only the waiting.
@@ -144,7 +146,7 @@ impl<K: Key, T: Reusable> Pool<K, T> {
                 drained.as_mut().enable();
             }
         };
-        if timeout_at(until, end).await.is_ok() {
+        if Handle::try_current().is_ok() && timeout_at(until, end).await.is_ok() {
             return Counts::default();
         }
         let now = shared.moment();

@@ -105,7 +105,8 @@ impl Client {
     /// Waits for all of that until `deadline` is over. Requests that are still
     /// in line then fail, and connections are no longer made; responses may
     /// still be read. Gives what was left at that moment: all zero if all went
-    /// well.
+    /// well. Outside a tokio runtime nothing can be waited for, and the deadline is over
+    /// at once.
     ///
     /// A request that is sent later fails with
     /// [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown).
