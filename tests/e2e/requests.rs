@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use postrider::{Body, Client, ErrorKind, RequestBuilder};
@@ -216,6 +216,51 @@ async fn user_info_in_a_url_becomes_basic_authorization() {
 }
 
 #[tokio::test]
+async fn user_info_in_a_url_is_sent_byte_for_byte() {
+    let bytes = sent(|client| client.get("http://%FF:%C3%A9%80@a.test/")).await;
+    // FF ":" C3 A9 80.
+    assert!(
+        bytes.contains("authorization: Basic /zrDqYA=\r\n"),
+        "{bytes}"
+    );
+    let client = Client::new();
+    for url in [
+        "http://u%3Ax:p@a.test/",
+        "http://u%0Ax:p@a.test/",
+        "http://u:p%7F@a.test/",
+    ] {
+        let error = client.get(url).send().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Request, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn more_fields_than_a_map_can_hold_are_an_error() {
+    let fields = |prefix: &str| -> HeaderMap {
+        let name = |n| HeaderName::try_from(format!("{prefix}-{n}")).unwrap();
+        (0..20_000)
+            .map(|n| (name(n), HeaderValue::from_static("1")))
+            .collect()
+    };
+    let client = Client::builder()
+        .default_headers(fields("a"))
+        .build()
+        .unwrap();
+    let builder = Client::builder().default_headers(fields("a"));
+    let error = builder.default_headers(fields("b")).build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Builder);
+    let request = || client.get("http://a.test/").headers(fields("b"));
+    for request in [request(), request().headers(fields("c"))] {
+        let error = request.send().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Request);
+        assert_eq!(
+            error.to_string(),
+            "GET http://a.test/: invalid header: max size reached"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_requests_own_credentials_come_before_the_clients() {
     let server = Arc::new(Server::in_memory([Script::respond_always(ok(""))]));
     let mut defaults = HeaderMap::new();
@@ -331,6 +376,7 @@ async fn contradictions_of_the_caller_are_errors_before_a_byte_is_sent() {
         ("content-length", "7"),
         ("transfer-encoding", "gzip"),
         ("host", "a b"),
+        ("connection", "close, Content-Length"),
     ] {
         let error = client
             .post("http://a.test/")
@@ -343,6 +389,19 @@ async fn contradictions_of_the_caller_are_errors_before_a_byte_is_sent() {
         assert!(error.to_string().contains("invalid request: "), "{error}");
     }
     assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_host_that_is_none_is_told_with_what_is_wrong_with_it() {
+    let request = Client::new()
+        .get("http://a.test/")
+        .header("host", "b.test:x");
+    let error = request.send().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "GET http://a.test/: invalid request: the host field given is not a valid host: \
+         the port is not a number from 0 to 65535"
+    );
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The `Authorization` field: Basic, Bearer, and what a URL says.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
@@ -8,33 +10,33 @@ use percent_encoding::percent_decode_str;
 use protocol::UserInfo;
 
 use crate::error::Cause;
+use crate::fields::set;
 
 /// User-info in a URL becomes Basic authorization, unless there is some already.
 pub(crate) fn authorize(headers: &mut HeaderMap, user_info: &UserInfo<'_>) -> Result<(), Cause> {
     if headers.contains_key(AUTHORIZATION) {
         return Ok(());
     }
-    let decode = |text| percent_decode_str(text).decode_utf8_lossy();
+    let decode = |text| Cow::from(percent_decode_str(text));
     let user = decode(user_info.user);
     let password = user_info.password.map(decode).unwrap_or_default();
-    headers.insert(AUTHORIZATION, basic(&user, &password)?);
-    Ok(())
+    set(headers, AUTHORIZATION, basic(&user, &password)?)
 }
 
 /// The value of a Basic `Authorization` field.
-pub(crate) fn basic(user: &str, password: &str) -> Result<HeaderValue, Cause> {
+pub(crate) fn basic(user: &[u8], password: &[u8]) -> Result<HeaderValue, Cause> {
     // RFC 7617 §2: the first colon ends the user-id.
-    if user.contains(':') {
+    if user.contains(&b':') {
         return Err(Cause::Header("a user-id for Basic has no colon".into()));
     }
-    if user.chars().chain(password.chars()).any(char::is_control) {
+    if user.iter().chain(password).any(u8::is_ascii_control) {
         return Err(Cause::Header(
             "a user-id or password has no control characters".into(),
         ));
     }
     sensitive(&format!(
         "Basic {}",
-        STANDARD.encode(format!("{user}:{password}"))
+        STANDARD.encode([user, b":", password].concat())
     ))
 }
 

@@ -21,6 +21,7 @@ use crate::body::BoxError;
 use crate::client::{Client, Home, Inner};
 use crate::connection::Connection;
 use crate::error::{Cause, Error, Phase};
+use crate::fields::{mark_all, set_all};
 use crate::policy::retry::Retry;
 use crate::route::{Key, origin};
 use crate::special::HeaderCase;
@@ -128,7 +129,7 @@ impl ClientBuilder {
 
     /// Header fields that every request gets unless it has its own of that name.
     pub fn default_headers(mut self, headers: HeaderMap) -> Self {
-        self.headers.extend(headers);
+        self.set_headers(headers);
         self
     }
 
@@ -139,9 +140,7 @@ impl ClientBuilder {
         V::Error: Into<http::Error>,
     {
         match value.try_into() {
-            Ok(value) => {
-                self.headers.insert(USER_AGENT, value);
-            }
+            Ok(value) => self.set_headers([(USER_AGENT, value)].into_iter().collect()),
             Err(error) => self.wrong = Some(error.into().into()),
         }
         self
@@ -417,6 +416,13 @@ impl ClientBuilder {
     pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
         self
+    }
+
+    fn set_headers(&mut self, headers: HeaderMap) {
+        if let Err(cause) = set_all(&mut self.headers, headers) {
+            self.wrong = Some(cause.to_string().into());
+        }
+        mark_all(&mut self.headers);
     }
 
     fn roots(&mut self) -> TlsSettingsBuilder {

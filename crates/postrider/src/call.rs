@@ -11,6 +11,7 @@ use transport::ConnectOptions;
 use crate::body::Body;
 use crate::client::Inner;
 use crate::error::{Cause, Error, Phase, Sent, describe};
+use crate::fields::Shown;
 use crate::policy::retry;
 use crate::special::{Expectation, Special};
 use crate::timeouts::Watch;
@@ -61,12 +62,17 @@ impl Call {
     }
 
     /// Completes the request by what the client says of all of them.
-    pub(crate) fn start(&mut self, client: &Inner, now: Instant) {
-        client.complete(&mut self.headers, &self.url);
-        self.max_collected = client.max_collected;
-        self.idempotent |= retry::is_idempotent(&self.method, &self.headers);
+    ///
+    /// # Errors
+    ///
+    /// If it has more header fields than there can be.
+    pub(crate) fn start(&mut self, client: &Inner, now: Instant) -> Result<(), Cause> {
         self.watch.start(&client.timeouts, now);
         self.timings = Timings::start(now);
+        self.max_collected = client.max_collected;
+        client.complete(&mut self.headers, &self.url)?;
+        self.idempotent |= retry::is_idempotent(&self.method, &self.headers);
+        Ok(())
     }
 
     /// Whether the body is to wait for 100 (Continue) by the caller's wish.
@@ -134,7 +140,7 @@ impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
             .field("request", &describe(&self.method, &self.url))
-            .field("headers", &self.headers)
+            .field("headers", &Shown(&self.headers))
             .field("body", &self.body)
             .finish_non_exhaustive()
     }

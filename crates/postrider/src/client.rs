@@ -11,6 +11,8 @@ use transport::Connector;
 
 use crate::builder::ClientBuilder;
 use crate::connection::Connection;
+use crate::error::Cause;
+use crate::fields::add;
 use crate::left_behind::LeftBehind;
 use crate::policy::retry::Retry;
 use crate::rotation::Rotation;
@@ -90,16 +92,17 @@ impl Client {
 
 impl Inner {
     /// Adds the client's header fields to a request that lacks them.
-    pub(crate) fn complete(&self, headers: &mut HeaderMap, url: &Uri) {
+    pub(crate) fn complete(&self, headers: &mut HeaderMap, url: &Uri) -> Result<(), Cause> {
         for name in self.headers.keys() {
             // A URL with user-info has the request's own authorization.
             if headers.contains_key(name) || (name == AUTHORIZATION && has_user_info(url)) {
                 continue;
             }
             for value in self.headers.get_all(name) {
-                headers.append(name, value.clone());
+                add(headers, name.clone(), value.clone())?;
             }
         }
+        Ok(())
     }
 }
 

@@ -85,6 +85,7 @@ mod connection;
 mod dial;
 mod encode;
 mod error;
+mod fields;
 mod incoming;
 mod left_behind;
 mod manage;

@@ -17,6 +17,7 @@ use crate::body::Body;
 use crate::call::Call;
 use crate::client::{Client, Inner};
 use crate::error::{Cause, Error, Phase};
+use crate::fields::{add, set, set_all};
 use crate::query::{QueryPair, with_query};
 use crate::send::Pending;
 use crate::special::{Expectation, Form, Spelled};
@@ -100,33 +101,14 @@ impl RequestBuilder {
         self.try_with(|call| {
             let name = name.try_into().map_err(bad_header)?;
             let value = value.try_into().map_err(bad_header)?;
-            call.headers
-                .try_append(name, value)
-                .map_err(|error| Cause::Header(error.into()))?;
-            Ok(())
+            add(&mut call.headers, name, value)
         })
     }
 
     /// Sets header fields: each name in `headers` takes the place of what the
     /// request had under it.
     pub fn headers(self, headers: HeaderMap) -> Self {
-        self.with(|call| {
-            let mut current = None;
-            for (name, value) in headers {
-                match name {
-                    Some(name) => {
-                        current = Some(name.clone());
-                        call.headers.insert(name, value);
-                    }
-                    // A further value of the name before it.
-                    None => {
-                        if let Some(name) = &current {
-                            call.headers.append(name, value);
-                        }
-                    }
-                }
-            }
-        })
+        self.try_with(|call| set_all(&mut call.headers, headers))
     }
 
     /// Adds pairs to the URL's query, encoded as in a form.
@@ -151,9 +133,9 @@ impl RequestBuilder {
     /// marked sensitive: it never appears in `Debug`, errors or traces.
     pub fn basic_auth(self, user: impl AsRef<str>, password: Option<&str>) -> Self {
         self.try_with(|call| {
-            let value = basic(user.as_ref(), password.unwrap_or_default())?;
-            call.headers.insert(AUTHORIZATION, value);
-            Ok(())
+            let password = password.unwrap_or_default();
+            let value = basic(user.as_ref().as_bytes(), password.as_bytes())?;
+            set(&mut call.headers, AUTHORIZATION, value)
         })
     }
 
@@ -162,8 +144,7 @@ impl RequestBuilder {
     pub fn bearer_auth(self, token: impl AsRef<str>) -> Self {
         self.try_with(|call| {
             let value = bearer(token.as_ref())?;
-            call.headers.insert(AUTHORIZATION, value);
-            Ok(())
+            set(&mut call.headers, AUTHORIZATION, value)
         })
     }
 
@@ -178,11 +159,11 @@ impl RequestBuilder {
         self.try_with(|call| {
             let body = serde_json::to_vec(value).map_err(|error| Cause::ToJson(error.into()))?;
             call.body = Some(body.into());
-            if !call.headers.contains_key(CONTENT_TYPE) {
-                call.headers
-                    .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            if call.headers.contains_key(CONTENT_TYPE) {
+                return Ok(());
             }
-            Ok(())
+            let json = HeaderValue::from_static("application/json");
+            set(&mut call.headers, CONTENT_TYPE, json)
         })
     }
 
@@ -194,10 +175,10 @@ impl RequestBuilder {
     /// is sent again without the expectation, if its body can be. A request without
     /// a body must not expect anything: it is an error at [`send`](Self::send).
     pub fn expect_continue(self, wait: Duration) -> Self {
-        self.with(|call| {
-            call.headers
-                .insert(EXPECT, HeaderValue::from_static("100-continue"));
+        self.try_with(|call| {
             call.special().expectation = Expectation::Patience(wait);
+            let expectation = HeaderValue::from_static("100-continue");
+            set(&mut call.headers, EXPECT, expectation)
         })
     }
 

@@ -10,6 +10,7 @@ use protocol::ResponseHead;
 
 use crate::connection::ConnectionInfo;
 use crate::error::{Cause, Error, Phase};
+use crate::fields::Shown;
 use crate::incoming::ResponseBody;
 use crate::timings::Timings;
 use crate::upgrade::Upgraded;
@@ -224,7 +225,7 @@ impl fmt::Debug for Response {
         f.debug_struct("Response")
             .field("status", &self.head.status)
             .field("version", &self.head.version)
-            .field("headers", &self.head.headers)
+            .field("headers", &Shown(&self.head.headers))
             .field("connection", self.connection())
             .finish_non_exhaustive()
     }

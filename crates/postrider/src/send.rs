@@ -93,8 +93,10 @@ impl Pending {
         let stage = match call {
             Ok(mut call) => {
                 let now = Instant::now();
-                call.start(&client, now);
-                Stage::Begin { call, now }
+                match call.start(&client, now) {
+                    Ok(()) => Stage::Begin { call, now },
+                    Err(cause) => Stage::Failed(call.error(cause, Phase::Prepare)),
+                }
             }
             Err(error) => Stage::Failed(error),
         };

@@ -191,7 +191,10 @@ impl fmt::Display for Cause {
             Self::Scheme => f.write_str("invalid URL: the scheme is neither http nor https"),
             Self::ServerName(error) => write!(f, "invalid server name: {error}"),
             Self::Header(error) => write!(f, "invalid header: {error}"),
-            Self::Request(error) => write!(f, "invalid request: {error}"),
+            Self::Request(error) => {
+                write!(f, "invalid request: {error}")?;
+                error.source().map_or(Ok(()), |why| write!(f, ": {why}"))
+            }
             Self::ToJson(error) => write!(f, "the value can't be written as JSON: {error}"),
             Self::Builder(error) => write!(f, "the client can't be built: {error}"),
             Self::Connect(error) => write!(f, "{error}"),
