@@ -15,9 +15,9 @@ use futures_util::{StreamExt, stream};
 use postrider::{Body, Client, ClientBuilder, Error, ErrorKind, KeyLimits, Phase, Policy, Sent};
 use testing::{Authority, Faulty, MemoryStream, Script, Server};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
-use crate::support::{builder_of, client_of, ok, tls_builder_of};
+use crate::support::{builder_of, client_of, ok, received, tls_builder_of};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -177,7 +177,7 @@ async fn the_heads_time_begins_when_the_request_is_sent_and_ends_with_the_head()
         .build()
         .unwrap();
     let slow = stream::once(async {
-        tokio::time::sleep(4 * SECOND).await;
+        sleep(4 * SECOND).await;
         Ok::<_, io::Error>(Bytes::from("slow"))
     });
     let request = client.post("http://a.test/").body(Body::stream(slow));
@@ -252,7 +252,7 @@ async fn a_caller_that_takes_its_time_is_not_a_server_that_does() {
         .unwrap();
     let mut response = client.get("http://a.test/").send().await.unwrap();
     while response.chunk().await.unwrap().is_some() {
-        tokio::time::sleep(10 * SECOND).await;
+        sleep(10 * SECOND).await;
     }
     assert!(response.timings().body().is_some());
 }
@@ -648,7 +648,7 @@ async fn a_callers_own_pause_is_no_pause_between_writes() {
     assert_eq!(request.send().await.unwrap().text().await.unwrap(), "done");
 
     let pieces = stream::iter([1, 2]).then(|_| async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        sleep(Duration::from_millis(500)).await;
         Ok::<_, postrider::BoxError>(Bytes::from("piece"))
     });
     let request = client
@@ -725,4 +725,31 @@ async fn a_request_is_sent_with_the_last_byte_that_was_declared() {
             assert_eq!(client.stats().totals.idle, 1);
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_time_is_over_before_it_begins_is_not_sent() {
+    let server = Arc::new(Server::in_memory([Script::respond_always(ok(""))]));
+    let client = client_of(&server);
+    let post = || client.post("http://a.test/").body("an order");
+    post().send().await.unwrap();
+    let before = received(&server, 0);
+    let none_left = post().timeout(Duration::ZERO).send();
+    let polled_late = post().timeout(Duration::from_secs(1)).send();
+    sleep(Duration::from_secs(1)).await;
+    for (request, limit) in [(none_left, "0ns"), (polled_late, "1s")] {
+        let error = request.await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.phase(), error.sent()),
+            (ErrorKind::Timeout, Phase::Prepare, Sent::Nothing)
+        );
+        assert_eq!(
+            error.to_string(),
+            format!("POST http://a.test/: timed out: the request's {limit} are over")
+        );
+        assert!(error.is_retry_safe() && !error.is_connect());
+    }
+    assert_eq!(received(&server, 0), before);
+    assert_eq!(client.stats().timeouts, 2);
+    post().timeout(Duration::from_secs(1)).send().await.unwrap();
 }

@@ -163,6 +163,10 @@ impl Drop for Pending {
 
 /// Takes an idle connection or joins the line.
 fn begin(client: &Inner, mut call: Box<Call>, now: Instant) -> Step {
+    // Its time may have been over when it was sent, or before it was polled.
+    if let Some(elapsed) = call.watch.total_elapsed() {
+        return Step::End(Err(call.error(Cause::Elapsed(elapsed), Phase::Prepare)));
+    }
     match acquire(client, &mut call, now) {
         Ok(Acquired::Lease(lease, attempt)) => Step::Go(ride(call, lease, attempt, now)),
         Ok(Acquired::Wait(wait, turn, attempt)) => line_up(call, attempt, (wait, turn)),
