@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
+use http::{HeaderMap, HeaderName};
 use postrider::{
     Body, Client, ConnectErrorKind, Error, ErrorKind, KeyLimits, Limits, Phase, Policy, Sent,
 };
 use testing::{Faulty, MemoryStream, Script, Server};
 
-use crate::support::{builder_of, client_of, ok};
+use crate::support::{builder_of, client_of, ok, received};
 
 /// One line, printable, not endless; and the chain of sources ends.
 #[track_caller]
@@ -457,6 +458,60 @@ async fn no_error_and_no_debug_output_holds_a_secret() {
         let text = format!("{error} {error:?} {error:#?}");
         assert!(!text.contains("canary"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_password_that_was_not_encoded_is_in_no_error() {
+    let client = Client::new();
+    for url in [
+        "http://user:can/ary@a.test/path",
+        "http://user:can?ary@a.test/path",
+        "http://user:can#ary@a.test/path",
+        "http://user:can[ary@a.test/path",
+        "http://user:can ary@a.test/path",
+        "http://user:can\u{e9}ary@a.test/path",
+        "http://user@user:can/ary@a.test/path",
+    ] {
+        let error = client.get(url).send().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Request);
+        let text = format!("{error} {error:?}");
+        assert!(!text.contains("can") && !text.contains("ary"), "{text}");
+    }
+    for url in ["http://a.test:65536/path", "http://[::1]:65536/path"] {
+        let error = client.get(url).send().await.unwrap_err();
+        assert!(error.to_string().contains(url), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn no_debug_output_holds_the_credentials_that_a_field_was_given() {
+    let answer = "HTTP/1.1 200 OK\r\nSet-Cookie: canary\r\nX-A: shown\r\nContent-Length: 0\r\n\r\n";
+    let server = Arc::new(Server::in_memory([Script::respond(answer)]));
+    let fields = ["Authorization", "proxy-authorization", "COOKIE"];
+    let mut defaults = HeaderMap::new();
+    for name in fields {
+        defaults.insert(
+            name.parse::<HeaderName>().unwrap(),
+            "canary".parse().unwrap(),
+        );
+    }
+    let builder = builder_of(&server).default_headers(defaults);
+    let mut texts = vec![format!("{builder:?}")];
+    let client = builder.build().unwrap();
+    let mut request = client.get("http://a.test/").header("x-a", "shown");
+    for name in fields {
+        request = request.header(name, "canary");
+    }
+    texts.push(format!("{request:?}"));
+    let response = request.send().await.unwrap();
+    texts.push(format!("{response:?}"));
+    for text in &texts {
+        assert!(!text.contains("canary"), "{text}");
+        assert!(text.contains("Sensitive"), "{text}");
+    }
+    assert_eq!(texts.concat().matches("shown").count(), 2);
+    assert_eq!(response.headers()["set-cookie"], "canary");
+    assert_eq!(received(&server, 0).matches(": canary\r\n").count(), 3);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use http::Uri;
+use http::uri::InvalidUri;
 
 use crate::body::BoxError;
 use crate::error::{Cause, Error, Phase};
@@ -53,16 +54,13 @@ impl IntoUrl for &Uri {
 impl IntoUrl for &str {
     fn into_url(self) -> Result<Uri, Error> {
         let text = in_ascii(self).map_err(wrong)?;
-        Uri::try_from(text.as_ref()).map_err(no_url)
+        Uri::try_from(text.as_ref()).map_err(|error| no_url(error, text.as_bytes()))
     }
 }
 
 impl IntoUrl for String {
     fn into_url(self) -> Result<Uri, Error> {
-        match in_ascii(&self).map_err(wrong)? {
-            Cow::Borrowed(_) => Uri::try_from(self).map_err(no_url),
-            Cow::Owned(text) => Uri::try_from(text).map_err(no_url),
-        }
+        self.as_str().into_url()
     }
 }
 
@@ -76,7 +74,7 @@ impl IntoUrl for &[u8] {
     fn into_url(self) -> Result<Uri, Error> {
         match str::from_utf8(self) {
             Ok(text) => text.into_url(),
-            Err(_) => Uri::try_from(self).map_err(no_url),
+            Err(_) => Uri::try_from(self).map_err(|error| no_url(error, self)),
         }
     }
 }
@@ -134,8 +132,14 @@ fn wrong(cause: Cause) -> Error {
     Error::new(cause, Phase::Prepare)
 }
 
-fn no_url(error: impl Into<http::Error>) -> Error {
-    wrong(Cause::Url(error.into().into()))
+/// Names what is most often wrong with a text from elsewhere: a line end behind it,
+/// a space that is not encoded. No more of it, which may be a secret.
+fn no_url(error: InvalidUri, text: &[u8]) -> Error {
+    let is_odd = |byte: &u8| *byte == b' ' || byte.is_ascii_control();
+    wrong(Cause::Url(match text.iter().position(is_odd) {
+        Some(at) => format!("{error} {:?} at byte {at}", char::from(text[at])).into(),
+        None => error.into(),
+    }))
 }
 
 #[cfg(test)]
@@ -161,6 +165,17 @@ mod tests {
             "/no/host",
         ] {
             assert_eq!(text(url), url);
+        }
+    }
+
+    #[test]
+    fn what_was_read_with_its_line_end_says_so() {
+        for (url, why) in [
+            ("http://a.test/\n", "invalid uri character '\\n' at byte 14"),
+            ("http://a.test/a b", "invalid uri character ' ' at byte 15"),
+            ("http://a.test/<", "invalid uri character"),
+        ] {
+            assert_eq!(text(url), format!("invalid URL: {why}"));
         }
     }
 
