@@ -669,7 +669,7 @@ async fn a_callers_own_pause_does_not_shorten_the_time_of_the_next_write() {
     let client = Client::builder().connect_with(stalling).build().unwrap();
     for total in [Duration::MAX, 60 * SECOND] {
         let pieces = stream::iter([0, 5]).then(|seconds| async move {
-            tokio::time::sleep(seconds * SECOND).await;
+            sleep(seconds * SECOND).await;
             Ok::<_, postrider::BoxError>(Bytes::from("piece"))
         });
         let begun = Instant::now();
