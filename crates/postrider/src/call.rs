@@ -1,6 +1,7 @@
 //! The record of one request, from the builder to the response's last byte.
 
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 
 use http::header::EXPECT;
@@ -10,6 +11,7 @@ use transport::ConnectOptions;
 
 use crate::body::Body;
 use crate::client::Inner;
+use crate::encode::Attempt;
 use crate::error::{Cause, Error, Phase, Sent, describe};
 use crate::fields::Shown;
 use crate::policy::retry;
@@ -37,9 +39,52 @@ pub(crate) struct Call {
     pub(crate) sent: Sent,
     pub(crate) watch: Watch,
     pub(crate) timings: Timings,
-    /// The exchange under way. It has its place here from the beginning, so that
-    /// future, response and body pass it on without moving it.
-    pub(crate) transfer: Option<Transfer>,
+    pub(crate) underway: Underway,
+}
+
+/// The attempt under way. It has its place in the record from the beginning, so
+/// that future, response and body pass it on without moving it, and that who
+/// waits holds nothing besides: a burst of new connections leaves the holes of
+/// all that was held meanwhile.
+#[derive(Default)]
+pub(crate) enum Underway {
+    #[default]
+    Nothing,
+    /// It waits for a connection.
+    Ready(Attempt),
+    Moving(Transfer),
+}
+
+impl Underway {
+    pub(crate) fn transfer(&self) -> Option<&Transfer> {
+        match self {
+            Self::Moving(transfer) => Some(transfer),
+            Self::Nothing | Self::Ready(_) => None,
+        }
+    }
+
+    pub(crate) fn transfer_mut(&mut self) -> Option<&mut Transfer> {
+        match self {
+            Self::Moving(transfer) => Some(transfer),
+            Self::Nothing | Self::Ready(_) => None,
+        }
+    }
+
+    /// Nothing is left here, whatever was.
+    pub(crate) fn take_transfer(&mut self) -> Option<Transfer> {
+        match mem::take(self) {
+            Self::Moving(transfer) => Some(transfer),
+            Self::Nothing | Self::Ready(_) => None,
+        }
+    }
+
+    /// Nothing is left here, whatever was.
+    pub(crate) fn take_attempt(&mut self) -> Option<Attempt> {
+        match mem::take(self) {
+            Self::Ready(attempt) => Some(attempt),
+            Self::Nothing | Self::Moving(_) => None,
+        }
+    }
 }
 
 /// What retries have been made, and may be.
@@ -131,7 +176,7 @@ impl Default for Call {
             sent: Sent::Nothing,
             watch: Watch::default(),
             timings: Timings::default(),
-            transfer: None,
+            underway: Underway::Nothing,
         }
     }
 }

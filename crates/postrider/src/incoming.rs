@@ -13,7 +13,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use protocol::{Event, Remaining};
 use tokio::time::Instant;
 
-use crate::call::Call;
+use crate::call::{Call, Underway};
 use crate::connection::ConnectionInfo;
 use crate::error::{Cause, Error, Phase, Sent};
 use crate::timeouts::Awaited;
@@ -98,7 +98,7 @@ impl ResponseBody {
         }
         if let State::Live(first) = &self.state
             && first.is_empty()
-            && let Some(transfer) = &mut self.call.transfer
+            && let Some(transfer) = self.call.underway.transfer_mut()
         {
             transfer.hold_whole_body();
         }
@@ -127,23 +127,20 @@ impl ResponseBody {
 
     /// The connection, if it speaks another protocol from here on.
     pub(crate) fn into_upgraded(mut self) -> Result<Upgraded, Error> {
-        match self.call.transfer.take() {
-            Some(transfer) if matches!(self.state, State::Upgraded) => {
-                let upgraded = transfer.into_upgraded(self.connection.clone());
-                upgraded.map_err(|sent| self.lost(Cause::UpgradedTooEarly, Phase::Head, sent))
-            }
-            transfer => {
-                self.call.transfer = transfer;
-                Err(self.error(Cause::NotUpgraded, Phase::Head))
-            }
+        if matches!(self.state, State::Upgraded)
+            && let Some(transfer) = self.call.underway.take_transfer()
+        {
+            let upgraded = transfer.into_upgraded(self.connection.clone());
+            return upgraded.map_err(|sent| self.lost(Cause::UpgradedTooEarly, Phase::Head, sent));
         }
+        Err(self.error(Cause::NotUpgraded, Phase::Head))
     }
 
     /// How many bytes are still to come, where that is known.
     pub(crate) fn remaining(&self) -> Option<u64> {
         match &self.state {
             State::Whole { data, .. } => Some(data.len() as u64),
-            State::Live(first) => match self.call.transfer.as_ref()?.body_remaining() {
+            State::Live(first) => match self.call.underway.transfer()?.body_remaining() {
                 Remaining::Known(length) => Some(length + first.len() as u64),
                 Remaining::Nothing => Some(first.len() as u64),
                 Remaining::Unknown => None,
@@ -167,7 +164,7 @@ impl ResponseBody {
 
     /// An error that befell what was made of the response.
     pub(crate) fn error(&self, cause: Cause, phase: Phase) -> Error {
-        let sent = match &self.call.transfer {
+        let sent = match self.call.underway.transfer() {
             Some(transfer) => transfer.sent(),
             None if self.call.timings.sent().is_some() => Sent::Wholly,
             // The server had heard enough, and the upload was stopped.
@@ -210,7 +207,7 @@ impl ResponseBody {
     fn fail(&mut self, cause: Cause) -> Error {
         self.state = State::Ended;
         let mut sent = Sent::Wholly;
-        if let Some(transfer) = self.call.transfer.take() {
+        if let Some(transfer) = self.call.underway.take_transfer() {
             sent = transfer.sent();
             if matches!(cause, Cause::Elapsed(_)) {
                 transfer.count_timeout();
@@ -236,7 +233,7 @@ impl ResponseBody {
     fn too_large(&mut self, limit: usize) -> Error {
         let error = self.error(Cause::TooLarge { limit }, Phase::Body);
         self.state = State::Ended;
-        self.call.transfer = None;
+        self.call.underway = Underway::Nothing;
         error
     }
 }
@@ -244,7 +241,7 @@ impl ResponseBody {
 impl State {
     /// What of the body is here already.
     fn behind_head(call: &mut Call, now: Instant) -> Self {
-        let Some(transfer) = &mut call.transfer else {
+        let Some(transfer) = call.underway.transfer_mut() else {
             return Self::Ended;
         };
         if transfer.is_upgraded() {
@@ -259,7 +256,7 @@ impl State {
             Buffered::Part(first) => Self::Live(first),
             Buffered::Broken { data, cause } => {
                 let sent = transfer.sent();
-                call.transfer = None;
+                call.underway = Underway::Nothing;
                 Self::Broken(Box::new(Broken { data, cause, sent }))
             }
         }
@@ -268,7 +265,7 @@ impl State {
 
 /// The last byte has come: the connection goes back before it is told.
 fn finish(call: &mut Call, now: Instant) {
-    if let Some(transfer) = call.transfer.take() {
+    if let Some(transfer) = call.underway.take_transfer() {
         call.timings.mark_sent(transfer.finish(now));
         call.timings.mark_body(now);
     }
@@ -276,7 +273,7 @@ fn finish(call: &mut Call, now: Instant) {
 
 fn poll_event(call: &mut Call, cx: &mut Context<'_>) -> Poll<Result<Option<Piece>, Cause>> {
     let Call {
-        transfer: Some(transfer),
+        underway: Underway::Moving(transfer),
         watch,
         ..
     } = call
@@ -351,7 +348,7 @@ fn read_buffered(transfer: &mut Transfer) -> Buffered {
 impl Drop for ResponseBody {
     fn drop(&mut self) {
         if let State::Live(_) = self.state
-            && let Some(transfer) = self.call.transfer.take()
+            && let Some(transfer) = self.call.underway.take_transfer()
         {
             // Reads from the stream, which may be the caller's own, and its panic what drops this:
             // a second one that escaped from here would end the process.

@@ -21,7 +21,7 @@ use transport::Probe;
 
 use crate::acquire::{Acquired, acquire, admit, encode_again, exchange_lease, poll_lease};
 use crate::again::{after_failure, is_idle_timeout, is_unexpected, phase, restore};
-use crate::call::Call;
+use crate::call::{Call, Underway};
 use crate::client::Inner;
 use crate::connection::{Connection, ConnectionInfo};
 use crate::encode::Attempt;
@@ -57,7 +57,12 @@ enum Stage {
         call: Box<Call>,
         now: Instant,
     },
-    Waiting(Box<Waiting>),
+    /// The call's attempt is ready, and stands in line.
+    Waiting {
+        call: Box<Call>,
+        wait: Wait<Key, Box<Connection>>,
+        turn: Turn,
+    },
     /// The call's transfer goes on.
     Moving {
         call: Box<Call>,
@@ -65,14 +70,6 @@ enum Stage {
     },
     Failed(Error),
     Done,
-}
-
-/// A request that stands in line.
-struct Waiting {
-    call: Box<Call>,
-    attempt: Attempt,
-    wait: Wait<Key, Box<Connection>>,
-    turn: Turn,
 }
 
 /// What a stage was waiting for.
@@ -113,9 +110,7 @@ impl Future for Pending {
             let ready = ready!(stage.poll_ready(cx));
             let step = match (mem::replace(stage, Stage::Done), ready) {
                 (Stage::Begin { call, now }, _) => begin(client, call, now),
-                (Stage::Waiting(waiting), Ready::Leased(lease)) => {
-                    receive(client, waiting.call, waiting.attempt, lease)
-                }
+                (Stage::Waiting { call, .. }, Ready::Leased(lease)) => receive(client, call, lease),
                 (Stage::Moving { call, connection }, Ready::Headed(head)) => {
                     conclude(client, call, connection, head)
                 }
@@ -140,10 +135,7 @@ impl Stage {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Ready> {
         match self {
             Self::Begin { .. } | Self::Failed(_) | Self::Done => Poll::Ready(Ready::Now),
-            Self::Waiting(waiting) => {
-                let Waiting {
-                    call, wait, turn, ..
-                } = &mut **waiting;
+            Self::Waiting { call, wait, turn } => {
                 poll_lease(call, wait, turn, cx).map(Ready::Leased)
             }
             Self::Moving { call, .. } => poll_head(call, cx).map(Ready::Headed),
@@ -154,7 +146,7 @@ impl Stage {
 impl Drop for Pending {
     fn drop(&mut self) {
         if let Stage::Moving { call, .. } = &mut self.stage
-            && let Some(transfer) = call.transfer.take()
+            && let Some(transfer) = call.underway.take_transfer()
         {
             transfer.cancel();
         }
@@ -177,13 +169,12 @@ fn begin(client: &Inner, mut call: Box<Call>, now: Instant) -> Step {
 /// Receives what the request waited for.
 fn receive(
     client: &Inner,
-    call: Box<Call>,
-    attempt: Attempt,
+    mut call: Box<Call>,
     lease: Result<Lease<Key, Box<Connection>>, Error>,
 ) -> Step {
     let now = Instant::now();
-    match lease {
-        Ok(mut lease) => {
+    match (lease, call.underway.take_attempt()) {
+        (Ok(mut lease), Some(attempt)) => {
             if matches!(lease.source(), Source::Dialled) || lease.is_alive(Probe::Kernel) {
                 return match admit(lease, &attempt) {
                     Ok(lease) => Step::Go(ride(call, lease, attempt, now)),
@@ -195,22 +186,20 @@ fn receive(
             let place = exchange_lease(client, lease, Retirement::Stale, Want::Any);
             line_up(call, attempt, place)
         }
-        Err(error) => Step::End(Err(error)),
+        (Err(error), _) => Step::End(Err(error)),
+        // Who waits has an attempt.
+        (Ok(_), None) => Step::End(Err(call.error(Cause::Closed, Phase::Prepare))),
     }
 }
 
 /// Waits in line.
 fn line_up(
-    call: Box<Call>,
+    mut call: Box<Call>,
     attempt: Attempt,
     (wait, turn): (Wait<Key, Box<Connection>>, Turn),
 ) -> Step {
-    Step::Go(Stage::Waiting(Box::new(Waiting {
-        call,
-        attempt,
-        wait,
-        turn,
-    })))
+    call.underway = Underway::Ready(attempt);
+    Step::Go(Stage::Waiting { call, wait, turn })
 }
 
 /// Sets out on a connection.
@@ -224,14 +213,15 @@ fn ride(
     let dial = matches!(source, Source::Dialled).then(|| lease.dial_timings());
     let connection = lease.begin(source, now);
     call.timings.mark_connected(now, dial);
-    call.transfer = Some(Transfer::start(lease, attempt.exchange, attempt.upload));
+    let transfer = Transfer::start(lease, attempt.exchange, attempt.upload);
+    call.underway = Underway::Moving(transfer);
     Stage::Moving { call, connection }
 }
 
 /// Writes and reads until the head of the final response is here.
 fn poll_head(call: &mut Call, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, Cause>> {
     let Call {
-        transfer: Some(transfer),
+        underway: Underway::Moving(transfer),
         special,
         watch,
         ..
@@ -284,7 +274,7 @@ fn conclude(
     connection: ConnectionInfo,
     head: Result<ResponseHead, Cause>,
 ) -> Step {
-    let failed = match (head, &call.transfer) {
+    let failed = match (head, call.underway.transfer()) {
         (Ok(head), Some(transfer)) if is_idle_timeout(&head, transfer, &connection) => {
             Some((Cause::Closed, Seen::Nothing))
         }
@@ -293,7 +283,7 @@ fn conclude(
         (Err(cause), Some(transfer)) if transfer.received() == 0 => Some((cause, Seen::Nothing)),
         (Err(cause), _) => Some((cause, Seen::Something)),
     };
-    let Some(transfer) = call.transfer.take() else {
+    let Some(transfer) = call.underway.take_transfer() else {
         return Step::End(Err(call.error(Cause::Closed, Phase::Head)));
     };
     let Some((cause, seen)) = failed else {
@@ -329,7 +319,7 @@ fn begin_again(
 
 fn respond(mut call: Box<Call>, connection: ConnectionInfo, head: ResponseHead) -> Response {
     let now = Instant::now();
-    if let Some(transfer) = &mut call.transfer {
+    if let Some(transfer) = call.underway.transfer_mut() {
         call.timings.mark_sent(transfer.sent_at());
         transfer.heed(&head);
     }
@@ -342,7 +332,7 @@ impl fmt::Debug for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stage = match self.stage {
             Stage::Begin { .. } => "begin",
-            Stage::Waiting(_) => "waiting",
+            Stage::Waiting { .. } => "waiting",
             Stage::Moving { .. } => "moving",
             Stage::Failed(_) => "failed",
             Stage::Done => "done",
