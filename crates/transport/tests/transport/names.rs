@@ -43,6 +43,31 @@ async fn a_resolver_of_the_users_own_is_asked_and_timed() {
 }
 
 #[tokio::test]
+async fn what_the_resolver_takes_is_told_apart_and_only_where_it_was_asked() {
+    let (_listener, addr) = listen().await;
+    let addrs = [
+        addr,
+        (std::net::Ipv4Addr::new(127, 0, 0, 2), addr.port()).into(),
+    ];
+    let slowly = move |_: &str| {
+        Answers::from_lookup(async move {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            Ok(addrs.into())
+        })
+    };
+    let asking = Connector::builder().resolver(By(slowly)).build();
+    let endpoint = plain("a.test", 80);
+    let facts = asking.connect(&endpoint).await.unwrap().facts;
+    assert!(facts.resolve.unwrap() >= Duration::from_millis(500));
+    assert!(facts.connect.unwrap() < Duration::from_millis(500));
+
+    let knowing = crate::support::knowing(&addrs).build();
+    let facts = knowing.connect(&endpoint).await.unwrap().facts;
+    assert_eq!(facts.resolve, None);
+    assert!(facts.connect.is_some());
+}
+
+#[tokio::test]
 async fn a_resolver_gets_names_in_lower_case_and_with_their_last_dot() {
     for (name, asked) in [("A.Test", "a.test"), ("A.TEST.", "a.test.")] {
         let connector =

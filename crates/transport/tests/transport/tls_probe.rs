@@ -345,6 +345,11 @@ async fn dropping_says_close_notify() {
     let (stream, mut far) = server.pair().await;
     drop(stream);
     assert_eq!(soon(far.read(&mut [0])).await.unwrap(), 0);
+
+    let (ours, theirs) = duplex(4096);
+    let (stream, mut far) = pair_over(Stream::custom(BufWriter::new(ours)), theirs).await;
+    drop(stream);
+    assert_eq!(soon(far.read(&mut [0])).await.unwrap(), 0);
 }
 
 #[tokio::test]

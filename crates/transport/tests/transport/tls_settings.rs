@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use postrider_transport::{
     ConnectError, ConnectErrorKind, Connected, Connector, TlsErrorKind, TlsSettings,
@@ -9,6 +10,7 @@ use postrider_transport::{
 };
 use rcgen::{PublicKeyData, SerialNumber};
 use rustls::ServerConfig;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::authority::{Authority, Identity, expired, revocation_list, server};
@@ -177,6 +179,34 @@ async fn danger_accepts_any_certificate_but_no_stranger_to_a_pin() {
     let outcome = connect_to(both_versions(&stranger), pinned).await;
     let expected = ConnectErrorKind::Tls(TlsErrorKind::UnknownKey);
     assert_eq!(kind(outcome), expected);
+}
+
+/// Certificates are public. Whoever shows one must hold its key, however little else is asked of
+/// him.
+#[tokio::test]
+async fn a_certificate_without_its_key_is_refused_by_pins_and_dangerous_settings_too() {
+    let authority = Authority::new();
+    let (honest, thief) = (authority.identity("a.test"), authority.identity("a.test"));
+    let pin = sha256(&honest.key.subject_public_key_info());
+    let key = thief.key.serialize_der().try_into().unwrap();
+    let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
+    let shown = CertifiedKey::new(vec![honest.certificate.into()], key);
+    let shown = Arc::new(SingleCertAndKey::from(shown));
+    for version in rustls::ALL_VERSIONS {
+        let dangerous = || TlsSettings::builder().danger_accept_invalid_certificates();
+        for settings in [
+            trusting_by(&authority),
+            trusting_by(&authority).pin_public_key(pin),
+            dangerous(),
+            dangerous().pin_public_key(pin),
+        ] {
+            let mut config = server_config(&thief, &[version]);
+            config.cert_resolver = Arc::clone(&shown) as _;
+            let outcome = connect_to(config, settings.build().unwrap()).await;
+            let expected = ConnectErrorKind::Tls(TlsErrorKind::BadSignature);
+            assert_eq!(kind(outcome), expected);
+        }
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use postrider_transport::{ConnectErrorKind, Connector, Phase, TlsErrorKind, TlsSettings};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{
+    CryptoProvider, GetRandomFailed, SecureRandom, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
 
@@ -136,4 +138,33 @@ async fn a_verifier_that_panics_fails_its_own_connect_only() {
         serving.await.unwrap().unwrap();
         drop(other);
     }
+}
+
+#[derive(Debug)]
+struct Erratic;
+
+impl SecureRandom for Erratic {
+    fn fill(&self, _: &mut [u8]) -> Result<(), GetRandomFailed> {
+        panic!("a bug of the provider's")
+    }
+}
+
+/// In the making of the session, before anything is sent.
+#[tokio::test]
+async fn a_provider_that_panics_fails_its_own_connect_only() {
+    let provider = CryptoProvider {
+        secure_random: &Erratic,
+        ..rustls::crypto::ring::default_provider()
+    };
+    let config = ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    let (_listener, addr) = listen().await;
+    let settings = TlsSettings::from_rustls(Arc::new(config));
+    let connector = knowing(&[addr]).tls(settings).build();
+    let error = failure(&connector, &tls("a.test")).await;
+    assert_eq!(error.kind(), ConnectErrorKind::Panicked);
+    assert_eq!(error.phase(), Phase::Tls);
 }
