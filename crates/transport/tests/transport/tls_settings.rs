@@ -472,10 +472,16 @@ fn settings_that_make_no_sense_are_refused() {
     let (one, other) = (authority.client(), authority.client());
     let identity = |key: String| builder().client_certificate_pem(one.certificate_pem.clone(), key);
     assert!(identity(one.key.serialize_pem()).build().is_ok());
-    assert_eq!(
-        error(identity("nothing here".to_owned())),
-        "the client certificate's key cannot be read (it must be in PEM and not encrypted)"
-    );
+    for key in [
+        "nothing here",
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    ] {
+        assert_eq!(
+            error(identity(key.to_owned())),
+            "the client certificate's key cannot be read (it must be in PEM and not encrypted)"
+        );
+    }
     let bad = error(identity(other.key.serialize_pem()));
     assert!(bad.starts_with("the client certificate is bad: "), "{bad}");
 }
