@@ -187,7 +187,7 @@ fn what_a_builder_was_given_wrong_is_told_when_it_builds() {
     assert_eq!(error.kind(), ErrorKind::Builder);
     assert_eq!(
         error.to_string(),
-        "the client can't be built: failed to parse header value"
+        "the client can't be built: the user agent: failed to parse header value"
     );
 
     let error = Client::builder()

@@ -124,7 +124,8 @@ async fn each_origin_may_have_limits_of_its_own() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the client can't be built: invalid URL: the scheme is neither http nor https"
+        "the client can't be built: no origin to have limits: \
+         invalid URL: the scheme is neither http nor https"
     );
 }
 

@@ -366,6 +366,17 @@ async fn nothing_can_be_smuggled_through_a_header_and_the_error_says_so() {
             "{error}"
         );
     }
+    for (request, name) in [
+        (client.get("http://a.test/").header("X-A", "b\n"), "x-a"),
+        (
+            client.get("http://a.test/").bearer_auth("b\n"),
+            "authorization",
+        ),
+    ] {
+        let error = request.send().await.unwrap_err().to_string();
+        let says = format!(": invalid header: {name}: failed to parse header value");
+        assert!(error.ends_with(&says), "{error}");
+    }
 }
 
 #[tokio::test]

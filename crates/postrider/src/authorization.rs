@@ -47,7 +47,8 @@ pub(crate) fn bearer(token: &str) -> Result<HeaderValue, Cause> {
 
 /// It never appears in `Debug`, errors or traces.
 fn sensitive(text: &str) -> Result<HeaderValue, Cause> {
-    let mut value = HeaderValue::from_str(text).map_err(|error| Cause::Header(error.into()))?;
+    let mut value = HeaderValue::from_str(text)
+        .map_err(|error| Cause::Header(format!("{AUTHORIZATION}: {error}").into()))?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -141,7 +141,10 @@ impl ClientBuilder {
     {
         match value.try_into() {
             Ok(value) => self.set_headers([(USER_AGENT, value)].into_iter().collect()),
-            Err(error) => self.wrong = Some(error.into().into()),
+            Err(error) => {
+                let error: http::Error = error.into();
+                self.wrong = Some(format!("the user agent: {error}").into());
+            }
         }
         self
     }
@@ -258,7 +261,9 @@ impl ClientBuilder {
             Ok(origin) => {
                 self.origins.insert(origin, limits);
             }
-            Err(error) => self.wrong = Some(error.to_string().into()),
+            Err(error) => {
+                self.wrong = Some(format!("no origin to have limits: {error}").into());
+            }
         }
         self
     }

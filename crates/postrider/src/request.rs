@@ -99,8 +99,11 @@ impl RequestBuilder {
         V::Error: Into<http::Error>,
     {
         self.try_with(|call| {
-            let name = name.try_into().map_err(bad_header)?;
-            let value = value.try_into().map_err(bad_header)?;
+            let name: HeaderName = name.try_into().map_err(bad_header)?;
+            let value = value.try_into().map_err(|error| {
+                let error: http::Error = error.into();
+                Cause::Header(format!("{name}: {error}").into())
+            })?;
             add(&mut call.headers, name, value)
         })
     }
