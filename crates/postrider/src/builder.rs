@@ -311,6 +311,9 @@ impl ClientBuilder {
     /// Uses `addrs` for the host `name` and asks no resolver. Port 0 stands for
     /// the URL's port.
     ///
+    /// Where [`connect_with`](Self::connect_with) takes the network's place nobody is
+    /// asked, and this says nothing.
+    ///
     /// The name is a URL's host and nothing more. What could match no URL fails
     /// [`build`](Self::build): an address, which nobody is asked about, a name
     /// with a port or a scheme.

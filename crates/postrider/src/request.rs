@@ -82,6 +82,9 @@ impl Client {
 
 /// A request being put together.
 ///
+/// Its `Debug` shows the values of header fields, but for those of `Authorization`,
+/// `Proxy-Authorization`, `Cookie` and `Set-Cookie`, and those marked sensitive.
+///
 /// What is wrong with its parts is told by [`send`](Self::send).
 #[must_use = "a request is not sent before `send` is called and awaited"]
 pub struct RequestBuilder {
