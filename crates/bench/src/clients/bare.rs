@@ -96,6 +96,8 @@ impl<C: Connect> Worker for Bare<C> {
             }
         };
         stream.write_all(&self.requests[turn.origin]).await?;
+        // TLS may have kept it: a task that has read much may not write at once.
+        stream.flush().await?;
         if let Action::Upload { bytes } = self.load.action {
             upload(&mut stream, bytes).await?;
         }
