@@ -24,6 +24,7 @@ mod line;
 mod manage;
 mod panicking_streams;
 mod panics;
+mod request_bodies;
 mod requests;
 mod responses;
 mod retry;

@@ -30,6 +30,8 @@ mod tls_connect;
 #[cfg(feature = "tls-ring")]
 mod tls_count;
 #[cfg(feature = "tls-ring")]
+mod tls_environment;
+#[cfg(feature = "tls-ring")]
 mod tls_failures;
 #[cfg(feature = "tls-ring")]
 mod tls_identity;
