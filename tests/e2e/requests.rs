@@ -143,6 +143,7 @@ async fn a_requests_own_credentials_come_before_the_clients() {
     client.get("http://a.test/").send().await.unwrap();
     for (request, value) in [
         (client.get("http://a.test/@"), "Bearer everybodys"),
+        (client.get("http://@a.test/"), "Bearer everybodys"),
         (with_user_info(), "Basic dXNlcjpzZWNyZXQ="),
         (with_user_info().bearer_auth("own"), "Bearer own"),
     ] {

@@ -106,8 +106,10 @@ impl Inner {
     }
 }
 
+/// Whether a URL has any: an `@` with nothing before it says nothing.
 fn has_user_info(url: &Uri) -> bool {
-    url.authority().is_some_and(|it| it.as_str().contains('@'))
+    let at = url.authority().and_then(|it| it.as_str().find('@'));
+    at.is_some_and(|at| at > 0)
 }
 
 impl Default for Client {
