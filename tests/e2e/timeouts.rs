@@ -659,6 +659,21 @@ async fn a_callers_own_pause_is_no_pause_between_writes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_callers_own_pause_is_one_between_reads_only_behind_the_head() {
+    let early = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n";
+    let server = playing(Script::new().read_head().pause(5 * SECOND).write(early));
+    let client = client_of(&server);
+    let never = stream::pending::<Result<Bytes, postrider::BoxError>>();
+    let request = client.put("http://a.test/").body(Body::stream(never));
+    let response = request.read_timeout(SECOND).send().await.unwrap();
+    let begun = Instant::now();
+    let error = response.text().await.unwrap_err();
+    let text = "PUT http://a.test/: reading the response body: \
+                timed out: nothing came for 1s";
+    assert_timeout(&error, begun, SECOND, Phase::Body, text);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_callers_own_pause_does_not_shorten_the_time_of_the_next_write() {
     let head = "PUT / HTTP/1.1\r\nhost: a.test\r\ncontent-length: 10\r\n\r\n";
     let server = playing(Script::new().stall());

@@ -171,7 +171,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Limits the time between two reads of a response. Unlimited unless set.
+    /// Limits the time between two reads of a response, as
+    /// [`RequestBuilder::read_timeout`](crate::RequestBuilder::read_timeout)
+    /// does. Unlimited unless set.
     pub fn read_timeout(mut self, limit: Duration) -> Self {
         self.timeouts.read = Some(limit);
         self

@@ -294,6 +294,10 @@ impl RequestBuilder {
     }
 
     /// Limits the time between two reads of the response.
+    ///
+    /// Until its head comes, the server may be waiting for the request's body:
+    /// a time in which the caller gives no piece of that does not count. Behind
+    /// the head it does.
     pub fn read_timeout(self, limit: Duration) -> Self {
         self.with_timeouts(|timeouts| timeouts.read = Some(limit))
     }
