@@ -196,6 +196,25 @@ async fn an_error_made_of_an_early_answer_tells_how_much_was_sent() {
 }
 
 #[tokio::test]
+async fn an_error_behind_an_early_answer_tells_when_the_upload_ended() {
+    let second = Signal::new();
+    let server = Arc::new(Server::in_memory([Script::new()
+        .read_head()
+        .write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+        .read_some()
+        .read(b"3\r\ntwo\r\n0\r\n\r\n".len())
+        .close()]));
+    let request = client_of(&server).post("http://a.test/");
+    let mut response = request.body(two_pieces(&second)).send().await.unwrap();
+    assert_eq!(response.timings().sent(), None);
+    second.notify();
+    let error = response.chunk().await.unwrap_err();
+    assert_eq!(error.sent(), Sent::Wholly);
+    assert!(error.timings().unwrap().sent().is_some());
+    assert_eq!(response.chunk().await.unwrap_err().sent(), Sent::Wholly);
+}
+
+#[tokio::test]
 async fn a_write_that_fails_hides_no_answer_and_tells_itself_where_there_is_none() {
     for kind in [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset] {
         // The stream takes the head and a part, then fails: the answer is there.

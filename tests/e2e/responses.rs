@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{StatusCode, Version};
 use http_body_util::BodyExt;
-use postrider::{ErrorKind, Limits, Phase};
+use postrider::{ErrorKind, Limits, Phase, Sent};
 use testing::{Script, Server};
 use tokio::time::timeout;
 
@@ -171,6 +171,50 @@ async fn a_body_cut_short_is_an_error_and_never_an_end() {
         assert!(
             error.to_string().contains("before the end of the body"),
             "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn whoever_goes_on_after_an_error_does_not_come_to_an_end() {
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let start = || Script::new().read_request().write(head);
+    for (script, kind) in [
+        (start().write("5\r\nhel").close(), ErrorKind::Closed),
+        (start().write("zz\r\n").close(), ErrorKind::Protocol),
+        (start().write("5\r\nhel").stall(), ErrorKind::Timeout),
+        // Behind its head, but in one piece with it.
+        (
+            Script::new().read_request().write(format!("{head}zz\r\n")),
+            ErrorKind::Protocol,
+        ),
+    ] {
+        let server = Arc::new(Server::in_memory([script.clone(), script]));
+        let client = builder_of(&server).read_timeout(Duration::from_millis(20));
+        let client = client.build().unwrap();
+        let get = || client.get("http://a.test/").send();
+        let mut response = get().await.unwrap();
+        let first = loop {
+            match response.chunk().await {
+                Ok(piece) => assert!(piece.is_some(), "{kind:?}"),
+                Err(error) => break error,
+            }
+        };
+        let second = response.chunk().await.unwrap_err();
+        assert_eq!((first.kind(), second.kind()), (kind, kind), "{second}");
+        assert_eq!((second.phase(), second.sent()), (Phase::Body, Sent::Wholly));
+        let text = second.to_string();
+        assert!(text.contains("given up after an earlier error"), "{text}");
+        assert_eq!(response.content_length(), None);
+        assert_eq!(response.bytes().await.unwrap_err().kind(), kind);
+
+        // As a body it ends after one error: some adapters pass over each.
+        let mut body = get().await.unwrap().into_body();
+        while body.frame().await.unwrap().is_ok() {}
+        assert!(body.frame().await.is_none());
+        assert_eq!(
+            client.stats().timeouts,
+            u64::from(kind == ErrorKind::Timeout) * 2
         );
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::call::{Call, Underway};
 use crate::connection::ConnectionInfo;
-use crate::error::{Cause, Error, Phase, Sent};
+use crate::error::{Cause, Error, ErrorKind, Phase, Sent};
 use crate::timeouts::Awaited;
 use crate::timings::Timings;
 use crate::upgrade::Upgraded;
@@ -50,6 +50,8 @@ enum State {
     Broken(Box<Broken>),
     /// No body: the call's transfer is a connection of another protocol.
     Upgraded,
+    /// An error of this kind has been told. The connection has been closed.
+    Failed(ErrorKind),
     Ended,
 }
 
@@ -85,8 +87,16 @@ impl ResponseBody {
             match ready!(self.poll_piece(cx))? {
                 Some(Piece::Data(data)) => return Poll::Ready(Ok(Some(data))),
                 Some(Piece::Trailers(_)) => {}
-                None => return Poll::Ready(Ok(None)),
+                None => return Poll::Ready(self.end()),
             }
+        }
+    }
+
+    /// Who goes on after an error must not take what was cut short for the whole.
+    fn end(&self) -> Result<Option<Bytes>, Error> {
+        match self.state {
+            State::Failed(kind) => Err(self.error(Cause::AfterError(kind), Phase::Body)),
+            _ => Ok(None),
         }
     }
 
@@ -145,7 +155,7 @@ impl ResponseBody {
                 Remaining::Nothing => Some(first.len() as u64),
                 Remaining::Unknown => None,
             },
-            State::Broken(_) => None,
+            State::Broken(_) | State::Failed(_) => None,
             State::Upgraded | State::Ended => Some(0),
         }
     }
@@ -199,16 +209,17 @@ impl ResponseBody {
                 Poll::Ready(Ok(Some(Piece::Data(mem::take(&mut broken.data)))))
             }
             State::Broken(_) => Poll::Ready(self.break_off()),
-            State::Upgraded | State::Ended => Poll::Ready(Ok(None)),
+            State::Upgraded | State::Failed(_) | State::Ended => Poll::Ready(Ok(None)),
         }
     }
 
     /// The connection closes.
     fn fail(&mut self, cause: Cause) -> Error {
-        self.state = State::Ended;
+        self.state = State::Failed(cause.kind());
         let mut sent = Sent::Wholly;
         if let Some(transfer) = self.call.underway.take_transfer() {
             sent = transfer.sent();
+            self.call.timings.mark_sent(transfer.sent_at());
             if matches!(cause, Cause::Elapsed(_)) {
                 transfer.count_timeout();
             }
@@ -220,6 +231,7 @@ impl ResponseBody {
         let State::Broken(broken) = mem::replace(&mut self.state, State::Ended) else {
             return Ok(None);
         };
+        self.state = State::Failed(broken.cause.kind());
         Err(self.lost(broken.cause, Phase::Body, broken.sent))
     }
 
@@ -377,7 +389,7 @@ impl HttpBody for ResponseBody {
         match &self.state {
             State::Whole { data, trailers } => data.is_empty() && trailers.is_none(),
             State::Live(_) | State::Broken(_) => false,
-            State::Upgraded | State::Ended => true,
+            State::Upgraded | State::Failed(_) | State::Ended => true,
         }
     }
 
@@ -394,6 +406,7 @@ impl fmt::Debug for ResponseBody {
             State::Live(_) => "live",
             State::Broken(_) => "broken",
             State::Upgraded => "upgraded",
+            State::Failed(_) => "failed",
             State::Ended => "ended",
         };
         f.debug_struct("ResponseBody")

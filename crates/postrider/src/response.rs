@@ -39,6 +39,8 @@ impl Response {
     ///
     /// When the connection fails or closes before the body's end, when the
     /// body is not valid, and when the time between reads or in total is over.
+    /// The connection is closed then, and every further call is an error of the
+    /// same kind.
     ///
     /// # Cancel safety
     ///

@@ -39,6 +39,8 @@ pub(crate) enum Cause {
     Closed,
     Truncated(protocol::Error),
     Protocol(protocol::Error),
+    /// An error of this kind has been told before.
+    AfterError(ErrorKind),
     Elapsed(Elapsed),
     /// A limit was reached while a connection was being made: where that stood.
     DialElapsed(Elapsed, ConnectError),
@@ -70,7 +72,7 @@ impl Cause {
         }
     }
 
-    pub(super) fn kind(&self) -> ErrorKind {
+    pub(crate) fn kind(&self) -> ErrorKind {
         match self {
             Self::Url(_)
             | Self::Authority(_)
@@ -93,6 +95,7 @@ impl Cause {
             Self::Closed | Self::Truncated(_) => ErrorKind::Closed,
             Self::Protocol(error) if error.is_limit() => ErrorKind::Limit,
             Self::Protocol(_) => ErrorKind::Protocol,
+            Self::AfterError(kind) => *kind,
             Self::Elapsed(_) | Self::DialElapsed(..) => ErrorKind::Timeout,
             Self::TooLarge { .. } => ErrorKind::Limit,
             Self::Status(_) => ErrorKind::Status,
@@ -132,6 +135,7 @@ impl Cause {
             | Self::ShutDown
             | Self::NoRuntime
             | Self::Closed
+            | Self::AfterError(_)
             | Self::Elapsed(_)
             | Self::TooLarge { .. }
             | Self::Status(_)
@@ -209,6 +213,7 @@ impl fmt::Display for Cause {
             Self::Write(error) => write!(f, "writing failed: {error}"),
             Self::Closed => f.write_str("the server closed the connection"),
             Self::Truncated(error) | Self::Protocol(error) => write!(f, "{error}"),
+            Self::AfterError(_) => f.write_str("it was given up after an earlier error"),
             Self::Elapsed(elapsed) => write!(f, "{elapsed}"),
             Self::DialElapsed(elapsed, error) => write!(f, "{elapsed}{}", error.tried()),
             Self::TooLarge { limit } => {
