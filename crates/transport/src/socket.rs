@@ -192,8 +192,11 @@ pub(crate) fn not_to_itself(
     peer: SocketAddr,
 ) -> io::Result<(TcpStream, Option<SocketAddr>)> {
     let local = socket.local_addr().ok();
-    let is_peer = |local: SocketAddr| local.port() == peer.port() && local.ip() == peer.ip();
-    if !local.is_some_and(is_peer) {
+    // Asked by way of `0.0.0.0` or `::`, it has not gone to just that address.
+    let is_itself = |local: SocketAddr| {
+        local.port() == peer.port() && socket.peer_addr().is_ok_and(|it| it.ip() == local.ip())
+    };
+    if !local.is_some_and(is_itself) {
         return Ok((socket, local));
     }
     // Otherwise the port would stay taken for a minute.

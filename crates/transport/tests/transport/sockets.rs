@@ -1,6 +1,7 @@
 //! How sockets are set up before they connect.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -97,8 +98,13 @@ async fn a_socket_that_connects_to_itself_has_reached_nobody() {
     let connector = knowing(&[addr, addr])
         .socket_hook(move |fd, _| socket2::SockRef::from(&fd).bind(&addr.into()))
         .build();
+    let anywhere = SocketAddr::from(([0, 0, 0, 0], addr.port()));
     for (endpoint, words) in [
         (plain_at(addr), format!("{addr}: connection refused")),
+        (
+            plain_at(anywhere),
+            format!("{anywhere}: connection refused"),
+        ),
         (
             plain("a.test", 80),
             format!(
