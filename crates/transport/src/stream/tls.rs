@@ -44,15 +44,23 @@ impl TlsSession {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Some(error) = self.failure.take() {
+        let session = self.stream.get_ref().1;
+        // Not before the last of what was decrypted before it.
+        if let Some(error) = self.failure.take_if(|_| session.wants_read()) {
             return Poll::Ready(Err(error));
         }
-        let mut record = ready!(self.poll_record(cx, buf))?;
+        let mut record = match self.poll_record(cx, buf) {
+            Poll::Ready(outcome) => outcome?,
+            Poll::Pending => {
+                self.speak(cx);
+                return Poll::Pending;
+            }
+        };
         while record > 0 && buf.remaining() > 0 && (record >= FULL_RECORD || !self.is_quiet()) {
             record = match self.poll_record(cx, buf) {
                 Poll::Ready(Ok(record)) => record,
                 Poll::Ready(Err(error)) => {
-                    self.failure = Some(error);
+                    self.failure.get_or_insert(error);
                     break;
                 }
                 Poll::Pending => break,
@@ -68,11 +76,36 @@ impl TlsSession {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<usize>> {
         let mut stream = Pin::new(&mut self.stream);
-        let plaintext = ready!(stream.as_mut().poll_fill_buf(cx)).map_err(in_words)?;
-        let length = plaintext.len().min(buf.remaining());
-        buf.put_slice(&plaintext[..length]);
-        stream.consume(length);
-        Poll::Ready(Ok(length))
+        match ready!(stream.as_mut().poll_fill_buf(cx)) {
+            Ok(plaintext) => {
+                let length = plaintext.len().min(buf.remaining());
+                buf.put_slice(&plaintext[..length]);
+                stream.consume(length);
+                Poll::Ready(Ok(length))
+            }
+            Err(error) => Poll::Ready(self.read_before(in_words(error), buf)),
+        }
+    }
+
+    /// Records that came together are decrypted together: those before a bad one are read first.
+    fn read_before(&mut self, failure: io::Error, buf: &mut ReadBuf<'_>) -> io::Result<usize> {
+        let mut reader = self.stream.get_mut().1.reader();
+        match reader.read(buf.initialize_unfilled()) {
+            Ok(length @ 1..) => {
+                buf.advance(length);
+                self.failure = Some(failure);
+                Ok(length)
+            }
+            _ => Err(failure),
+        }
+    }
+
+    /// Says what the session itself has to say, for which a peer may wait before it goes on: that
+    /// it will not renegotiate (TLS 1.2). A failure will show in whatever comes next.
+    fn speak(&mut self, cx: &mut Context<'_>) {
+        if self.has_ciphertext() {
+            let _ = Pin::new(&mut self.stream).poll_flush(cx);
+        }
     }
 
     pub(super) fn poll_write(

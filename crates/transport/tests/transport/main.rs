@@ -35,6 +35,8 @@ mod tls_environment;
 mod tls_failures;
 #[cfg(feature = "tls-ring")]
 mod tls_identity;
+#[cfg(feature = "tls-ring")]
+mod tls_messages;
 #[cfg(not(any(feature = "tls-aws-lc-rs", feature = "tls-ring")))]
 mod tls_missing;
 #[cfg(feature = "tls-ring")]
