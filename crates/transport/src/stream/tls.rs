@@ -49,13 +49,7 @@ impl TlsSession {
         if let Some(error) = self.failure.take_if(|_| session.wants_read()) {
             return Poll::Ready(Err(error));
         }
-        let mut record = match self.poll_record(cx, buf) {
-            Poll::Ready(outcome) => outcome?,
-            Poll::Pending => {
-                self.speak(cx);
-                return Poll::Pending;
-            }
-        };
+        let mut record = ready!(self.poll_record(cx, buf))?;
         while record > 0 && buf.remaining() > 0 && (record >= FULL_RECORD || !self.is_quiet()) {
             record = match self.poll_record(cx, buf) {
                 Poll::Ready(Ok(record)) => record,
@@ -70,7 +64,25 @@ impl TlsSession {
     }
 
     /// Reads from one record; ready with 0 is the end, or no room.
+    ///
+    /// What a record makes the session say, such as that it will not renegotiate, is offered to
+    /// the stream below at once: the peer may wait for it before it goes on. Not so where the
+    /// task that writes waits to send more, for it must not lose its turn.
     fn poll_record(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let has_more_to_send = self.has_ciphertext();
+        let outcome = self.poll_plaintext(cx, buf);
+        if !has_more_to_send {
+            let (below, session) = self.stream.get_mut();
+            offer(session, below);
+        }
+        outcome
+    }
+
+    fn poll_plaintext(
         &mut self,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
@@ -97,14 +109,6 @@ impl TlsSession {
                 Ok(length)
             }
             _ => Err(failure),
-        }
-    }
-
-    /// Says what the session itself has to say, for which a peer may wait before it goes on: that
-    /// it will not renegotiate (TLS 1.2). A failure will show in whatever comes next.
-    fn speak(&mut self, cx: &mut Context<'_>) {
-        if self.has_ciphertext() {
-            let _ = Pin::new(&mut self.stream).poll_flush(cx);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use postrider_transport::{Probe, Stream, TlsErrorKind, tls_error};
 use rustls::crypto::CryptoProvider;
@@ -17,12 +18,17 @@ use rustls::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::authority::{Authority, Identity};
 use crate::support::soon;
 use crate::tls_server::Server;
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
+
+/// For so long a write that cannot go on is waited for.
+const MOMENT: Duration = Duration::from_millis(50);
 
 type Message<'a> = (ContentType, &'a [u8]);
 
@@ -156,6 +162,50 @@ async fn another_handshake_is_declined_while_an_answer_is_awaited() {
     assert_eq!(&answer, b"pong");
     assert!(stream.is_quiet() && !stream.has_unsent());
     assert!(stream.is_alive(Probe::Kernel));
+}
+
+/// What the session has to say goes out at once also where the bytes with it are read first.
+#[tokio::test]
+async fn another_handshake_is_declined_in_the_midst_of_an_answer() {
+    let (mut stream, mut far) = Scribe::pair(&TLS12).await;
+    far.say(&[data(b"po"), HELLO_REQUEST]).await;
+    soon(stream.read_exact(&mut [0; 2])).await.unwrap();
+    assert!(!stream.has_unsent());
+    assert_eq!(far.hears().await, ContentType::Alert);
+    far.say(&[data(b"ng")]).await;
+    soon(stream.read_exact(&mut [0; 2])).await.unwrap();
+    assert!(stream.is_alive(Probe::Kernel));
+}
+
+/// The halves of an upgraded stream may be used by two tasks.
+#[tokio::test]
+async fn a_task_that_reads_takes_no_wakeup_from_one_that_writes() {
+    for version in VERSIONS {
+        let (stream, mut far) = Scribe::pair(version).await;
+        let (mut reading, mut writing) = tokio::io::split(stream);
+        let stuck = Arc::new(Notify::new());
+        let writer = tokio::spawn({
+            let stuck = Arc::clone(&stuck);
+            async move {
+                while let Ok(written) = timeout(MOMENT, writing.write(&[7; 1 << 16])).await {
+                    written.unwrap();
+                }
+                stuck.notify_one();
+                writing.write(&[7; 1 << 16]).await
+            }
+        });
+        soon(stuck.notified()).await;
+        tokio::task::yield_now().await;
+        let reader = tokio::spawn(async move { reading.read(&mut [0]).await });
+        tokio::task::yield_now().await;
+        let hearing =
+            tokio::spawn(
+                async move { tokio::io::copy(&mut far.socket, &mut tokio::io::sink()).await },
+            );
+        soon(writer).await.unwrap().unwrap();
+        reader.abort();
+        hearing.abort();
+    }
 }
 
 #[tokio::test]
