@@ -82,6 +82,32 @@ async fn what_is_no_dns_name_is_not_found_without_a_question() {
     assert_eq!(server.asked(RecordType::A), [""; 0]);
 }
 
+#[tokio::test]
+async fn an_alias_is_followed_to_its_end() {
+    let server = Server::start(|name, family| match name {
+        "with.test" => match both_families("a.test", family).says {
+            Says::Addresses(addrs) => Says::Alias("a.test.", addrs).into(),
+            other => other.into(),
+        },
+        "apart.test" => Says::Alias("a.test.", Vec::new()).into(),
+        "empty.test" => Says::Alias("b.test.", Vec::new()).into(),
+        "b.test" => ResponseCode::NoError.into(),
+        "dead.test" => Says::Alias("c.test.", Vec::new()).into(),
+        "round.test" => Says::Alias("round.test.", Vec::new()).into(),
+        _ => both_families(name, family),
+    });
+    let resolver = asking(&server.await);
+    for name in ["with.test", "apart.test"] {
+        assert_eq!(addresses(&resolver, name).await, BOTH, "{name}");
+    }
+    for name in ["empty.test", "round.test"] {
+        assert_eq!(addresses(&resolver, name).await, [""; 0], "{name}");
+    }
+    for piece in all(&resolver, "dead.test").await {
+        assert_eq!(piece.unwrap_err().to_string(), "no such name");
+    }
+}
+
 /// It exists, and has an address of the other family.
 #[tokio::test]
 async fn a_family_without_addresses_is_empty_and_no_failure() {

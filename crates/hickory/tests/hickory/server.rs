@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
+use hickory_resolver::proto::rr::rdata::CNAME;
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -20,6 +21,8 @@ pub(crate) struct Answer {
 #[derive(Clone)]
 pub(crate) enum Says {
     Addresses(Vec<IpAddr>),
+    /// That it is another name for this one, and what is known of that.
+    Alias(&'static str, Vec<IpAddr>),
     Code(ResponseCode),
     /// By UDP only that the answer is too long.
     TooLong(Vec<IpAddr>),
@@ -184,6 +187,12 @@ impl Zone {
                 answer.metadata.truncation = true;
             }
             Says::TooLongAnd(reception) => return Reply::None(reception),
+            Says::Alias(target, addrs) => {
+                let target = Name::from_ascii(target).unwrap();
+                let alias = RData::CNAME(CNAME(target.clone()));
+                answer.add_answer(Record::from_rdata(query.name().clone(), self.ttl, alias));
+                answer.add_answers(addrs.into_iter().map(|addr| self.record(&target, addr)));
+            }
             Says::Addresses(addrs) | Says::TooLong(addrs) => {
                 let record = |addr| self.record(query.name(), addr);
                 answer.add_answers(addrs.into_iter().map(record));
