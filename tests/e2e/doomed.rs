@@ -20,17 +20,22 @@ impl Doom {
         let (doom, server) = (self.clone(), Arc::clone(server));
         builder
             .connect_with(move |_| {
-                let fate = Arc::new(Mutex::new(Fate::Alive));
-                doom.0.lock().unwrap().push(Arc::clone(&fate));
-                let stream = Doomed {
-                    stream: server.connect(),
-                    fate,
-                    is_noticed: false,
-                };
+                let stream = doom.over(server.connect());
                 async move { Ok(stream) }
             })
             .build()
             .unwrap()
+    }
+
+    /// A stream that can be doomed.
+    pub(crate) fn over(&self, stream: MemoryStream) -> Doomed {
+        let fate = Arc::new(Mutex::new(Fate::Alive));
+        self.0.lock().unwrap().push(Arc::clone(&fate));
+        Doomed {
+            stream,
+            fate,
+            is_noticed: false,
+        }
     }
 
     /// From now on the connections so far are dead. They seem alive until
@@ -66,7 +71,7 @@ enum Fate {
     Garbled,
 }
 
-struct Doomed {
+pub(crate) struct Doomed {
     stream: MemoryStream,
     fate: Arc<Mutex<Fate>>,
     is_noticed: bool,

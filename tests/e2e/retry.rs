@@ -12,11 +12,11 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use futures_util::stream;
 use postrider::{
-    Body, Client, ConnectErrorKind, Error, ErrorKind, Phase, RequestBuilder, Response, Retry, Sent,
-    TlsErrorKind,
+    Body, Client, ConnectErrorKind, Error, ErrorKind, KeyLimits, Phase, Policy, RequestBuilder,
+    Response, Retry, Sent, TlsErrorKind,
 };
 use testing::{Authority, CloseNotify, Script, Server, Signal, Tls};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::doomed::Doom;
 use crate::support::{builder_of, client_of, ok, received, tls_builder_of, trusting};
@@ -549,6 +549,34 @@ async fn a_retrys_connection_has_the_whole_time_to_connect() {
         .connect_timeout(Duration::from_secs(1));
     let response = request.send().await.unwrap();
     assert_eq!(response.text().await.unwrap(), "again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retrys_time_to_connect_is_not_that_of_the_attempt_before() {
+    let server = Arc::new(Server::in_memory([Script::respond_always(ok("ok"))]));
+    let doom = Doom::default();
+    let dooming = doom.clone();
+    let one = KeyLimits::default().with_max_connections(1);
+    let client = Client::builder().pool(Policy::default().with_per_key(one));
+    let client = client.connect_with(move |_| {
+        let stream = dooming.over(server.connect());
+        async move {
+            sleep(Duration::from_millis(600)).await;
+            Ok(stream)
+        }
+    });
+    let client = client.build().unwrap();
+    let first = client.get("http://a.test/").send();
+    let second = client
+        .get("http://a.test/")
+        .connect_timeout(Duration::from_secs(1));
+    // It waits for as long as the first one's connection takes, and again for its own.
+    let second = tokio::spawn(second.send());
+    first.await.unwrap();
+    doom.strike();
+    let response = second.await.unwrap().unwrap();
+    assert_eq!(response.timings().retries(), 1);
+    assert_eq!(response.timings().connected().unwrap().as_millis(), 1200);
 }
 
 #[tokio::test]
