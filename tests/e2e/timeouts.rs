@@ -365,6 +365,34 @@ async fn the_total_spans_the_wait_in_line() {
     holder.abort();
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_came_within_the_total_may_be_read_behind_it() {
+    for response in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n;onetwo",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n;3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n",
+    ] {
+        let (head, body) = response.split_once(';').unwrap();
+        let server = playing(
+            Script::new()
+                .read_request()
+                .write(head)
+                .pause(SECOND / 2)
+                .write(body),
+        );
+        let client = client_of(&server);
+        let request = client.get("http://a.test/").timeout(SECOND);
+        let mut response = request.send().await.unwrap();
+        let mut text = response.chunk().await.unwrap().unwrap().to_vec();
+        sleep(SECOND).await;
+        while let Some(piece) = response.chunk().await.unwrap() {
+            text.extend_from_slice(&piece);
+        }
+        assert_eq!(text, b"onetwo");
+        let stats = client.stats();
+        assert_eq!((stats.totals.idle, stats.timeouts), (1, 0));
+    }
+}
+
 /// Real time, because nothing here ever waits.
 #[tokio::test]
 async fn the_total_ends_a_download_that_never_pauses() {

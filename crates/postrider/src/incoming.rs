@@ -24,7 +24,7 @@ use crate::wire::Transfer;
 /// The body of a response: an [`http_body::Body`] with its trailers.
 ///
 /// It reads from the connection when it is polled, and gives the connection
-/// back to the pool before its last byte is told. What is left of the
+/// back to the pool before its end is told. What is left of the
 /// request's own body is written meanwhile.
 ///
 /// Dropped before its end, it reads a rest of at most 64 KiB in the background,
@@ -293,11 +293,17 @@ fn poll_event(call: &mut Call, cx: &mut Context<'_>) -> Poll<Result<Option<Piece
         return Poll::Ready(Err(Cause::Closed));
     };
     // A body that never pauses must not outrun the total limit.
-    if let Some(elapsed) = watch.total_elapsed() {
-        return Poll::Ready(Err(Cause::Elapsed(elapsed)));
-    }
+    let over = watch.total_elapsed();
     loop {
-        match transfer.poll_event(cx) {
+        let event = match over {
+            None => transfer.poll_event(cx),
+            // What is here already came in time.
+            Some(elapsed) => {
+                let event = transfer.buffered_event();
+                Poll::Ready(event.and_then(|event| event.ok_or(Cause::Elapsed(elapsed))))
+            }
+        };
+        match event {
             Poll::Ready(Ok(Event::Data(data))) => {
                 return Poll::Ready(Ok(Some(Piece::Data(data))));
             }
