@@ -51,6 +51,16 @@ pub(crate) fn in_words(error: NetError) -> io::Error {
     io::Error::new(kind, Failure(error))
 }
 
+/// Why the system's configuration is of no use. Its reader's error is not of one type everywhere.
+pub(crate) fn unconfigured(error: impl Into<NetError>) -> io::Error {
+    let (kind, words) = match error.into() {
+        NetError::Io(error) => (error.kind(), error.to_string()),
+        other => (io::ErrorKind::Other, other.to_string()),
+    };
+    let words = format!("the system's configuration of DNS cannot be used: {words}");
+    io::Error::new(kind, words)
+}
+
 #[derive(Debug)]
 struct Failure(NetError);
 
@@ -114,6 +124,24 @@ mod tests {
             (NetError::Message("oh"), "the name servers failed: oh"),
         ] {
             assert_eq!(in_words(error).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_configuration_of_no_use_is_told_as_such() {
+        let missing = io::Error::from(io::ErrorKind::NotFound);
+        for (error, kind, text) in [
+            (missing.into(), io::ErrorKind::NotFound, "entity not found"),
+            (
+                io::Error::other("no nameservers found in config").into(),
+                io::ErrorKind::Other,
+                "no nameservers found in config",
+            ),
+            (NetError::Message("oh"), io::ErrorKind::Other, "oh"),
+        ] {
+            let error = unconfigured(error);
+            let text = format!("the system's configuration of DNS cannot be used: {text}");
+            assert_eq!((error.kind(), error.to_string()), (kind, text));
         }
     }
 

@@ -13,7 +13,7 @@ use hickory_resolver::{Hosts, TokioResolver};
 use tokio::runtime::{Handle, Id};
 use transport::{Answers, Families, Resolve};
 
-use crate::error::{Nothing, in_words, no_such_name};
+use crate::error::{Nothing, in_words, no_such_name, unconfigured};
 use crate::search::{Search, SearchList};
 
 /// Asks name servers, without blocking a thread.
@@ -56,7 +56,7 @@ impl HickoryResolver {
     #[cfg(any(unix, windows))]
     pub fn from_system() -> io::Result<Self> {
         let (config, options) =
-            hickory_resolver::system_conf::read_system_conf().map_err(in_words)?;
+            hickory_resolver::system_conf::read_system_conf().map_err(unconfigured)?;
         // A system may do without a hosts file.
         let hosts = Hosts::from_system().unwrap_or_default();
         Ok(Self::new(config, options, hosts))
