@@ -80,6 +80,10 @@ SSLSessionCache shmcb:{folder}/temp/sessions(512000)
 <VirtualHost *:{tls12}>
     {secure}
     SSLProtocol TLSv1.2
+    SSLCACertificateFile {folder}/ca.pem
+    <Location /certified>
+        SSLVerifyClient require
+    </Location>
 </VirtualHost>
 <VirtualHost *:{tls13}>
     {secure}

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use http::StatusCode;
 use postrider::{Client, ClientBuilder, TlsSettings, TlsSettingsBuilder, TlsVersion};
 use testing::Identity;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::program::Program;
 use super::{apache, nginx};
@@ -114,6 +114,21 @@ async fn apache_is_shown_the_certificate_that_it_wants() {
         assert_eq!(client.stats().counters.dials, 1, "{text}");
     })
     .await;
+}
+
+/// It asks for another handshake when it has read the request, as TLS 1.2 has it, and waits for
+/// what we say to that.
+#[tokio::test]
+async fn apache_learns_at_once_that_a_path_gets_no_other_handshake() {
+    let program = apache::start();
+    let client = builder_of(&program).build().unwrap();
+    let url = format!("https://127.0.0.1:{}", program.ports().tls12);
+    get(&client, &format!("{url}/small")).await;
+    let asking = client.get(format!("{url}/certified")).send();
+    let answer = timeout(Duration::from_secs(5), asking).await.unwrap();
+    let error = answer.unwrap_err().to_string();
+    assert!(error.contains("sent an alert: HandshakeFailure"), "{error}");
+    get(&client, &format!("{url}/small")).await;
 }
 
 /// With the right certificate all is well; without it, and with that of a
