@@ -41,11 +41,13 @@
 //!
 //! - `resolver`: [`HickoryResolver`], and a hickory resolver for each runtime that asks.
 //! - `search`: which full names a short one may stand for, tried in step by both families.
+//! - `hosts`: the system's hosts file.
 //! - `error`: what hickory says, in the words of [`std::io::Error`].
 //!
 //! [hickory-resolver]: https://docs.rs/hickory-resolver
 
 mod error;
+mod hosts;
 mod resolver;
 mod search;
 

@@ -14,6 +14,7 @@ use tokio::runtime::{Handle, Id};
 use transport::{Answers, Families, Resolve};
 
 use crate::error::{Nothing, in_words, no_such_name, unconfigured};
+use crate::hosts;
 use crate::search::{Search, SearchList};
 
 /// Asks name servers, without blocking a thread.
@@ -57,9 +58,7 @@ impl HickoryResolver {
     pub fn from_system() -> io::Result<Self> {
         let (config, options) =
             hickory_resolver::system_conf::read_system_conf().map_err(unconfigured)?;
-        // A system may do without a hosts file.
-        let hosts = Hosts::from_system().unwrap_or_default();
-        Ok(Self::new(config, options, hosts))
+        Ok(Self::new(config, options, hosts::of_system()))
     }
 
     /// Asks these servers and nobody else, by UDP, and by TCP where an answer is too long for it.
@@ -78,7 +77,7 @@ impl HickoryResolver {
     /// options ask for it by [`ResolveHosts::Always`].
     pub fn from_hickory(config: ResolverConfig, options: ResolverOpts) -> Self {
         let hosts = match options.use_hosts_file {
-            ResolveHosts::Always => Hosts::from_system().unwrap_or_default(),
+            ResolveHosts::Always => hosts::of_system(),
             _ => Hosts::default(),
         };
         Self::new(config, options, hosts)
