@@ -86,6 +86,23 @@ async fn one_whose_rest_has_come_meanwhile_is_read_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_outran_its_upload_is_closed_at_once() {
+    for rest in ["", "other"] {
+        let (go_on, here) = (Signal::new(), Signal::new());
+        let script = Script::new().read_head().write(length(10) + "half ");
+        let script = script.wait(&go_on).write(rest).notify(&here).stall();
+        let server = Arc::new(Server::in_memory([script]).buffer_size(1024));
+        let client = client_of(&server);
+        let request = client.post("http://a.test/").body(vec![b'x'; 100_000]);
+        let response = request.send().await.unwrap();
+        go_on.notify();
+        here.wait().await;
+        drop(response);
+        assert_eq!(client.stats().totals.connections(), 0, "{rest}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_with_a_small_rest_is_read_in_the_background() {
     for midway in [false, true] {
         let server = server(
