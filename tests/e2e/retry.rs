@@ -603,6 +603,9 @@ async fn a_retry_that_gets_no_connection_does_not_hide_what_was_sent_before() {
     assert_eq!(times_received(&server, "set 5"), 1);
     assert_eq!(error.sent(), Sent::Wholly, "the server has seen it");
     assert!(error.is_retry_safe(), "as twice is the same as once");
+    let timings = error.timings().unwrap();
+    assert_eq!((timings.connected(), timings.sent()), (None, None));
+    assert_eq!(timings.retries(), 1);
     let stats = client.stats();
     assert_eq!((stats.retries, stats.stale.at_read), (1, 1));
 }

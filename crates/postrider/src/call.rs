@@ -138,6 +138,7 @@ impl Call {
     /// goes on.
     pub(crate) fn begin_again(&mut self) {
         self.watch.begin_again();
+        self.timings.begin_again();
         if let Some(special) = &mut self.special {
             special.expectation.begin_again();
         }

@@ -85,7 +85,6 @@ impl Timings {
     pub(crate) fn mark_connected(&mut self, now: Instant, dial: Option<DialTimings>) {
         self.connected = Some(now);
         self.dial = dial;
-        self.sent = None;
     }
 
     pub(crate) fn mark_sent(&mut self, at: Option<Instant>) {
@@ -98,6 +97,13 @@ impl Timings {
 
     pub(crate) fn mark_body(&mut self, now: Instant) {
         self.body = Some(now);
+    }
+
+    /// Forgets the attempt that came to nothing.
+    pub(crate) fn begin_again(&mut self) {
+        self.connected = None;
+        self.dial = None;
+        self.sent = None;
     }
 
     pub(crate) fn count_retry(&mut self) {
