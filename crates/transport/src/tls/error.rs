@@ -100,12 +100,12 @@ fn explain_certificate(error: &CertificateError, f: &mut fmt::Formatter<'_>) -> 
             write!(f, ": {}", Bounded(names.join(", ")))
         }
         E::ExpiredContext { time, not_after } => {
-            let days = time.as_secs().saturating_sub(not_after.as_secs()) / DAY;
-            write!(f, " {days} days ago")
+            let ago = time.as_secs().saturating_sub(not_after.as_secs());
+            write!(f, " {} ago", Span(ago))
         }
         E::NotValidYetContext { time, not_before } => {
-            let days = not_before.as_secs().saturating_sub(time.as_secs()) / DAY;
-            write!(f, " for {days} days")
+            let left = not_before.as_secs().saturating_sub(time.as_secs());
+            write!(f, " for {}", Span(left))
         }
         E::BadEncoding => f.write_str(": it cannot be read"),
         E::UnhandledCriticalExtension => f.write_str(": it has an unknown critical extension"),
@@ -150,7 +150,26 @@ fn plain(presented: &str) -> &str {
     .unwrap_or(presented)
 }
 
-const DAY: u64 = 24 * 60 * 60;
+/// A time in the largest unit that it fills: days for a certificate that was forgotten, minutes for
+/// a clock that is wrong.
+struct Span(u64);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (count, unit) = match self.0 {
+            0..MINUTE => (self.0, "second"),
+            MINUTE..HOUR => (self.0 / MINUTE, "minute"),
+            HOUR..DAY => (self.0 / HOUR, "hour"),
+            DAY.. => (self.0 / DAY, "day"),
+        };
+        let plural = if count == 1 { "" } else { "s" };
+        write!(f, "{count} {unit}{plural}")
+    }
+}
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
 
 /// What a handshake failed of.
 pub(super) fn connect_kind(error: &rustls::Error) -> ConnectErrorKind {

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::UnixTime;
+
 use super::*;
 use crate::endpoint::{Endpoint, Host, Security};
 use crate::error::ConnectError;
@@ -185,5 +187,44 @@ fn failures_that_are_hard_to_come_by_have_their_words() {
         let expected = format!("TLS handshake with a.test:443 failed: {words}");
         let error = ConnectError::new(failure, &endpoint, Duration::ZERO);
         assert_eq!(error.to_string(), expected);
+    }
+}
+
+/// Most clocks that are wrong are so by minutes, and most certificates that have expired have just
+/// done so.
+#[test]
+fn times_are_told_in_the_largest_unit_that_they_fill() {
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(1_000_000_000));
+    let since = |seconds: u64| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+    for (seconds, told) in [
+        (0, "0 seconds"),
+        (59, "59 seconds"),
+        (60, "1 minute"),
+        (3599, "59 minutes"),
+        (3600, "1 hour"),
+        (86_399, "23 hours"),
+        (86_400, "1 day"),
+        (200_000, "2 days"),
+    ] {
+        let expired = CertificateError::ExpiredContext {
+            time: now,
+            not_after: since(1_000_000_000 - seconds),
+        };
+        let early = CertificateError::NotValidYetContext {
+            time: now,
+            not_before: since(1_000_000_000 + seconds),
+        };
+        for (error, words) in [
+            (expired, format!("the certificate has expired {told} ago")),
+            (
+                early,
+                format!("the certificate is not yet valid for {told}"),
+            ),
+        ] {
+            let kind = certificate_kind(&error);
+            let error = rustls::Error::InvalidCertificate(error);
+            let text = fmt::from_fn(|f| kind.explain(&error, f)).to_string();
+            assert_eq!(text, words);
+        }
     }
 }
