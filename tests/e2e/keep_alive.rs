@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_body::Body;
 use postrider::{Client, Retirement};
 use testing::{Script, Server, Signal};
+use tokio::time::sleep;
 
 use crate::support::{builder_of, client_of, ok, received};
 
@@ -58,6 +60,28 @@ async fn a_body_read_to_its_end_gives_its_connection_back_before_the_end_is_told
         "next"
     );
     assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_length_that_is_fulfilled_gives_the_connection_back_before_the_end_is_asked_for() {
+    let go_on = Signal::new();
+    let server = Arc::new(Server::in_memory([Script::new()
+        .read_request()
+        .write("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\none")
+        .wait(&go_on)
+        .write("two")]));
+    let client = client_of(&server);
+    let mut response = get(&client, "http://a.test/").await;
+    assert_eq!(response.chunk().await.unwrap().unwrap(), "one");
+    go_on.notify();
+    assert_eq!(response.chunk().await.unwrap().unwrap(), "two");
+    let totals = client.stats().totals;
+    assert_eq!((totals.lent, totals.idle), (0, 1));
+    let read = response.timings().body();
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(response.chunk().await.unwrap(), None);
+    assert_eq!(response.timings().body(), read);
+    assert!(response.into_body().is_end_stream());
 }
 
 #[tokio::test]

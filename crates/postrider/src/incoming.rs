@@ -24,8 +24,8 @@ use crate::wire::Transfer;
 /// The body of a response: an [`http_body::Body`] with its trailers.
 ///
 /// It reads from the connection when it is polled, and gives the connection
-/// back to the pool before its end is told. What is left of the
-/// request's own body is written meanwhile.
+/// back to the pool before its end is told; where its length was declared, before
+/// its last byte is. What is left of the request's own body is written meanwhile.
 ///
 /// Dropped before its end, it reads a rest of at most 64 KiB in the background,
 /// if that comes within 50 ms, so that the connection can be used again, and
@@ -197,11 +197,12 @@ impl ResponseBody {
                 Poll::Ready(Ok(Some(Piece::Data(mem::take(first)))))
             }
             State::Live(_) => match ready!(poll_event(&mut self.call, cx)) {
-                Ok(Some(piece)) => Poll::Ready(Ok(Some(piece))),
-                Ok(None) => {
-                    self.state = State::Ended;
-                    finish(&mut self.call, Instant::now());
-                    Poll::Ready(Ok(None))
+                Ok(piece) => {
+                    if piece.is_none() || is_over(&mut self.call) {
+                        self.state = State::Ended;
+                        finish(&mut self.call, Instant::now());
+                    }
+                    Poll::Ready(Ok(piece))
                 }
                 Err(cause) => Poll::Ready(Err(self.fail(cause))),
             },
@@ -281,6 +282,15 @@ fn finish(call: &mut Call, now: Instant) {
         call.timings.mark_sent(transfer.finish(now));
         call.timings.mark_body(now);
     }
+}
+
+/// Whether the piece that has just come was the last: where the length was
+/// declared that shows without another byte.
+fn is_over(call: &mut Call) -> bool {
+    call.underway.transfer_mut().is_some_and(|transfer| {
+        transfer.body_remaining() == Remaining::Nothing
+            && matches!(transfer.buffered_event(), Ok(Some(Event::End)))
+    })
 }
 
 fn poll_event(call: &mut Call, cx: &mut Context<'_>) -> Poll<Result<Option<Piece>, Cause>> {
