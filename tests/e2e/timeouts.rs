@@ -687,6 +687,23 @@ async fn a_callers_own_pause_is_no_pause_between_writes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_head_that_cannot_be_written_is_no_pause_of_a_caller_who_would_wait_behind_it() {
+    let server = playing(Script::new().stall());
+    let stalling = move |_| {
+        let stream = Faulty::new(server.connect()).stall_write_after(10);
+        async { Ok(stream) }
+    };
+    let client = Client::builder().connect_with(stalling).build().unwrap();
+    let request = client.put("http://a.test/").body("body");
+    let request = request.expect_continue(10 * SECOND).write_timeout(SECOND);
+    let begun = Instant::now();
+    let error = request.send().await.unwrap_err();
+    let text = "PUT http://a.test/: sending the request: \
+                timed out: nothing could be written for 1s";
+    assert_timeout(&error, begun, SECOND, Phase::Send, text);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_callers_own_pause_is_one_between_reads_only_behind_the_head() {
     let early = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n";
     let server = playing(Script::new().read_head().pause(5 * SECOND).write(early));

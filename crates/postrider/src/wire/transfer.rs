@@ -131,7 +131,7 @@ impl Transfer {
 
     /// Who must act for the transfer to go on.
     pub(crate) fn awaited(&self) -> Awaited {
-        if self.exchange.is_waiting() || self.upload.is_starved() {
+        if self.upload.is_starved() {
             Awaited::Caller
         } else {
             Awaited::Peer
