@@ -19,6 +19,7 @@ mod hyper_server;
 mod interop;
 mod keep_alive;
 mod keys;
+mod large_bodies;
 mod limits;
 mod line;
 mod manage;

@@ -16,6 +16,8 @@ use tokio::time::Instant;
 use crate::call::{Call, Underway};
 use crate::connection::ConnectionInfo;
 use crate::error::{Cause, Error, ErrorKind, Phase, Sent};
+#[cfg(target_os = "linux")]
+use crate::huge_pages::HugePages;
 use crate::timeouts::Awaited;
 use crate::timings::Timings;
 use crate::upgrade::Upgraded;
@@ -102,6 +104,22 @@ impl ResponseBody {
 
     /// The whole body, if it is not larger than the client's limit.
     pub(crate) async fn collect(&mut self) -> Result<Bytes, Error> {
+        #[cfg(target_os = "linux")]
+        if matches!(self.state, State::Live(_))
+            && let Some(length) = self.remaining()
+            && length <= self.call.max_collected as u64
+            && let Some(mut pages) = HugePages::of(length)
+        {
+            while let Some(piece) = poll_fn(|cx| self.poll_data(cx)).await? {
+                pages.push(&piece);
+            }
+            return Ok(pages.freeze());
+        }
+        self.collect_on_heap().await
+    }
+
+    /// As [`collect`](Self::collect), into what a `Vec` can take over.
+    pub(crate) async fn collect_on_heap(&mut self) -> Result<Bytes, Error> {
         let limit = self.call.max_collected;
         if self.remaining().is_some_and(|length| length > limit as u64) {
             return Err(self.too_large(limit));

@@ -86,6 +86,8 @@ mod dial;
 mod encode;
 mod error;
 mod fields;
+#[cfg(target_os = "linux")]
+mod huge_pages;
 mod incoming;
 mod left_behind;
 mod manage;
