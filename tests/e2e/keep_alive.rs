@@ -194,10 +194,10 @@ async fn an_idle_connection_is_closed_when_its_time_is_over() {
         .build()
         .unwrap();
     get(&client, "http://a.test/").await;
-    tokio::time::sleep(Duration::from_secs(19)).await;
+    sleep(Duration::from_secs(19)).await;
     get(&client, "http://a.test/").await;
     assert_eq!(server.connections(), 1);
-    tokio::time::sleep(Duration::from_secs(21)).await;
+    sleep(Duration::from_secs(21)).await;
     get(&client, "http://a.test/").await;
     assert_eq!(server.connections(), 2);
     assert_eq!(
@@ -212,10 +212,10 @@ async fn a_servers_own_keep_alive_timeout_is_heeded_with_a_margin() {
     let server = Arc::new(Server::in_memory([Script::respond_always(answer)]));
     let client = client_of(&server);
     get(&client, "http://a.test/").await;
-    tokio::time::sleep(Duration::from_millis(2_900)).await;
+    sleep(Duration::from_millis(2_900)).await;
     get(&client, "http://a.test/").await;
     assert_eq!(server.connections(), 1);
-    tokio::time::sleep(Duration::from_millis(3_100)).await;
+    sleep(Duration::from_millis(3_100)).await;
     get(&client, "http://a.test/").await;
     assert_eq!(server.connections(), 2);
 }
