@@ -1,14 +1,21 @@
 //! Sessions that break after their handshake, and what is told of them.
 
 use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 
 use postrider_transport::{
-    ConnectErrorKind, ConnectOptions, Phase, ServerName, Stream, TlsErrorKind, tls_error,
+    ConnectErrorKind, ConnectOptions, Phase, Probe, ServerName, Stream, TlsErrorKind, tls_error,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
+};
 use tokio::net::TcpStream;
 
 use crate::support::{reset, soon};
+use crate::tls_probe::pair_over;
 use crate::tls_server::{Server, tls};
 
 /// An alert in the clear, where only ciphertext may come.
@@ -74,6 +81,60 @@ async fn an_end_and_a_reset_are_no_failures_of_tls() {
     let broken = soon(stream.read(&mut [0])).await.unwrap_err();
     assert_eq!(broken.kind(), io::ErrorKind::ConnectionReset);
     assert_eq!(tls_error(&broken), None);
+}
+
+/// Behind a record that is full, the next is looked for at once.
+#[tokio::test]
+async fn a_failure_below_that_a_read_met_after_data_is_remembered() {
+    let (ours, theirs) = duplex(64 * 1024);
+    let fails = Arc::new(AtomicBool::new(false));
+    let below = Stream::custom(FailsOnce(ours, Arc::clone(&fails)));
+    let (mut stream, mut far) = pair_over(below, theirs).await;
+    far.write_all(&[7; 16 * 1024]).await.unwrap();
+    far.flush().await.unwrap();
+    fails.store(true, Ordering::Relaxed);
+    let mut room = [0; 32 * 1024];
+    assert_eq!(soon(stream.read(&mut room)).await.unwrap(), 16 * 1024);
+    assert!(!fails.load(Ordering::Relaxed));
+    assert!(!stream.is_alive(Probe::Flag));
+    let error = soon(stream.read(&mut room)).await.unwrap_err();
+    assert_eq!(error.to_string(), "once");
+}
+
+/// A pipe that has nothing to read fails instead of waiting, once, when it is told to.
+struct FailsOnce(DuplexStream, Arc<AtomicBool>);
+
+impl AsyncRead for FailsOnce {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match Pin::new(&mut self.0).poll_read(cx, buf) {
+            Poll::Pending if self.1.swap(false, Ordering::Relaxed) => {
+                Poll::Ready(Err(io::Error::other("once")))
+            }
+            poll => poll,
+        }
+    }
+}
+
+impl AsyncWrite for FailsOnce {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
 }
 
 /// Over a TLS proxy whose session breaks, an inner handshake fails as by itself.

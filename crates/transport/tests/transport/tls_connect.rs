@@ -1,6 +1,6 @@
 //! TLS handshakes that succeed, and what is told of them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use postrider_transport::{Connector, Endpoint, Host, Security, Stream, TlsSettings, TlsVersion};
@@ -80,6 +80,21 @@ async fn the_name_is_sent_without_its_dot_and_addresses_are_not_sent() {
         let far = serving.await.unwrap().unwrap();
         assert_eq!(far.get_ref().1.server_name(), None);
     }
+}
+
+/// RFC 6874 §4: the zone is a matter of this machine's.
+#[tokio::test]
+async fn an_address_with_a_zone_is_verified_without_it() {
+    let authority = Authority::new();
+    let ip = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+    let acceptor = acceptor(both_versions(&authority.issue(server_at(ip.into()))));
+    let connector = Connector::builder().tls(trusting(&authority)).build();
+    let endpoint = Endpoint::new(Host::ZonedIp(ip, "eth0".into()), 443, Security::Tls);
+    let (ours, theirs) = duplex(64 * 1024);
+    let securing = connector.secure(Stream::custom(ours), &endpoint);
+    let (secured, accepted) = tokio::join!(soon(securing), acceptor.accept(theirs));
+    secured.unwrap();
+    assert_eq!(accepted.unwrap().get_ref().1.server_name(), None);
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ const fn alert(bytes: &[u8; 2]) -> Message<'_> {
     (ContentType::Alert, bytes)
 }
 
+const CLOSE_NOTIFY: Message<'_> = alert(&[1, 0]);
 const USER_CANCELED: Message<'_> = alert(&[1, 90]);
 const UNRECOGNIZED_NAME: Message<'_> = alert(&[1, 112]);
 const UNKNOWN_WARNING: Message<'_> = alert(&[1, 200]);
@@ -286,12 +287,14 @@ async fn an_answer_that_came_together_with_a_failure_is_read_before_it() {
 
 /// What such an answer left behind must not serve another exchange.
 #[tokio::test]
-async fn a_failure_that_came_together_with_an_answer_is_death() {
+async fn an_end_that_came_together_with_an_answer_is_death() {
     for version in VERSIONS {
-        let (mut stream, mut far) = Scribe::pair(version).await;
-        far.say(&[data(b"pong"), INTERNAL_ERROR]).await;
-        soon(stream.read_exact(&mut [0; 4])).await.unwrap();
-        assert!(!stream.is_alive(Probe::Flag));
+        for end in [INTERNAL_ERROR, CLOSE_NOTIFY] {
+            let (mut stream, mut far) = Scribe::pair(version).await;
+            far.say(&[data(b"pong"), end]).await;
+            soon(stream.read_exact(&mut [0; 4])).await.unwrap();
+            assert!(!stream.is_alive(Probe::Flag), "{version:?} {end:?}");
+        }
     }
 }
 

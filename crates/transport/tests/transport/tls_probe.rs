@@ -386,7 +386,7 @@ async fn narrow_pair() -> (Stream, TlsStream<DuplexStream>) {
     pair_over(Stream::custom(ours), theirs).await
 }
 
-async fn pair_over<S>(ours: Stream, theirs: S) -> (Stream, TlsStream<S>)
+pub(crate) async fn pair_over<S>(ours: Stream, theirs: S) -> (Stream, TlsStream<S>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

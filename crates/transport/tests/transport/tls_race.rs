@@ -1,12 +1,14 @@
 //! What a failed handshake means for the other addresses of the host.
 
+use std::pin::Pin;
 use std::time::Duration;
 
-use postrider_transport::{ConnectErrorKind, Connector, Phase, TlsErrorKind};
+use postrider_transport::{Answers, ConnectErrorKind, Connector, Phase, TlsErrorKind};
 
 use crate::authority::{Authority, expired, server};
+use crate::names::By;
 use crate::support::{closed_port, failure, listen, plain_at, reset, soon};
-use crate::tls_server::{both_versions, knowing_and_trusting, serve_one, tls};
+use crate::tls_server::{both_versions, knowing_and_trusting, serve_one, tls, trusting};
 
 #[tokio::test]
 async fn the_race_goes_on_when_a_handshake_stalls() {
@@ -41,6 +43,27 @@ async fn the_race_goes_on_when_a_handshake_breaks_underneath() {
     let facts = connector.connect(&tls("a.test")).await.unwrap().facts;
     assert_eq!(facts.remote, Some(good));
     serving.await.unwrap().unwrap();
+    breaker.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_wait_for_further_addresses_after_a_handshake_is_no_handshake() {
+    let (breaking, broken) = listen().await;
+    let breaker = tokio::spawn(async move { reset(breaking.accept().await.unwrap().0) });
+    let resolver = By(move |_: &str| {
+        Answers::from_lookups([
+            Box::pin(async move { Ok(vec![broken]) }) as Pin<Box<dyn Future<Output = _> + Send>>,
+            Box::pin(std::future::pending()),
+        ])
+    });
+    let connector = Connector::builder()
+        .resolver(resolver)
+        .tls(trusting(&Authority::new()))
+        .connect_timeout(Duration::from_millis(300))
+        .build();
+    let error = failure(&connector, &tls("a.test")).await;
+    let phase = Phase::Connect;
+    assert_eq!(error.kind(), ConnectErrorKind::TimedOut { phase });
     breaker.await.unwrap();
 }
 
