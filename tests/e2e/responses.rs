@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{StatusCode, Version};
 use http_body_util::BodyExt;
 use postrider::{ErrorKind, Limits, Phase, Sent};
-use testing::{Script, Server};
+use testing::{Script, Server, Signal};
 use tokio::time::timeout;
 
 use crate::support::{builder_of, client_of, ok};
@@ -141,6 +141,38 @@ async fn text_that_is_not_utf8_gets_replacement_characters() {
         .await
         .unwrap();
     assert_eq!(response.text().await.unwrap(), "a\u{fffd}b");
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_body_is_told_where_it_is_known() {
+    for (response, lengths) in [
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\none|two",
+            [Some(6), Some(3), Some(0)],
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n|3\r\ntwo\r\n0\r\n\r\n",
+            [None, None, None],
+        ),
+        // Nothing but trailers is still to come.
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n0\r\n|A: b\r\n\r\n",
+            [Some(3), Some(0), Some(0)],
+        ),
+    ] {
+        let (first, second) = response.split_once('|').unwrap();
+        let go_on = Signal::new();
+        let script = Script::respond(first).wait(&go_on).write(second);
+        let client = client_of(&Arc::new(Server::in_memory([script])));
+        let mut response = client.get("http://a.test/").send().await.unwrap();
+        let mut told = vec![response.content_length()];
+        for _ in 0..2 {
+            response.chunk().await.unwrap();
+            told.push(response.content_length());
+            go_on.notify();
+        }
+        assert_eq!(told, lengths, "{first}");
+    }
 }
 
 #[tokio::test]
@@ -307,7 +339,7 @@ async fn a_body_that_is_too_large_is_not_waited_for() {
 
 #[tokio::test]
 async fn pieces_come_as_they_arrive() {
-    let go_on = testing::Signal::new();
+    let go_on = Signal::new();
     let server = Arc::new(Server::in_memory([Script::new()
         .read_request()
         .write("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\none")

@@ -241,6 +241,8 @@ async fn an_upgraded_connection_is_a_stream_with_what_came_behind_the_response()
         .await
         .unwrap();
     assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+    let timings = *response.timings();
+    assert_eq!(timings.body(), timings.head());
     let mut stream = response.upgrade().unwrap();
     let mut first = [0; 5];
     stream.read_exact(&mut first).await.unwrap();
