@@ -16,13 +16,14 @@ use rustls::{
     ConnectionTrafficSecrets, ContentType, ProtocolVersion, ServerConfig, ServerConnection,
     SupportedCipherSuite, SupportedProtocolVersion,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::authority::{Authority, Identity};
 use crate::support::soon;
+use crate::tls_probe::pair_over;
 use crate::tls_server::Server;
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
@@ -283,6 +284,20 @@ async fn an_answer_that_came_together_with_a_failure_is_read_before_it() {
         assert_eq!(answer, b"pong");
         assert_eq!(tls_error(&error), Some(TlsErrorKind::NotTls), "{error}");
     }
+}
+
+/// The probe reads through both sessions.
+#[tokio::test]
+async fn what_comes_between_answers_over_two_sessions_is_told_apart() {
+    let (ours, theirs) = duplex(64 * 1024);
+    let (outer, far_outer) = pair_over(Stream::custom(ours), theirs).await;
+    let (mut stream, mut far) = pair_over(outer, far_outer).await;
+    far.get_mut().1.refresh_traffic_keys().unwrap();
+    far.flush().await.unwrap();
+    assert!(stream.is_alive(Probe::Kernel));
+    far.write_all(b"!").await.unwrap();
+    far.flush().await.unwrap();
+    assert!(!stream.is_alive(Probe::Kernel));
 }
 
 /// What such an answer left behind must not serve another exchange.
