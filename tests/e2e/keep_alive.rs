@@ -8,7 +8,7 @@ use postrider::{Client, Retirement};
 use testing::{Script, Server, Signal};
 use tokio::time::sleep;
 
-use crate::support::{builder_of, client_of, ok, received};
+use crate::support::{builder_of, client_of, ok, received, until};
 
 async fn get(client: &Client, url: &str) -> postrider::Response {
     client.get(url).send().await.unwrap()
@@ -161,6 +161,34 @@ async fn a_connection_closed_while_idle_is_noticed_at_checkout_and_replaced() {
         assert_eq!(client.stats().counters.closes.of(Retirement::Stale), 1);
         assert!(!received(&server, 0).contains("POST"));
     }
+}
+
+#[tokio::test]
+async fn a_connection_closed_before_it_is_handed_on_is_noticed_and_replaced() {
+    let go_on = Signal::new();
+    let server = Arc::new(Server::in_memory([
+        Script::new()
+            .read_request()
+            .write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+            .wait(&go_on)
+            .write("ok")
+            .close(),
+        Script::respond(ok("next")),
+    ]));
+    let client = builder_of(&server).pool_max_connections_per_host(1);
+    let client = client.build().unwrap();
+    let first = get(&client, "http://a.test/").await;
+    let second = tokio::spawn(client.post("http://a.test/").body("charge 5").send());
+    until(|| client.stats().totals.waiting == 1).await;
+    go_on.notify();
+    server.closed(0).await;
+    assert_eq!(first.text().await.unwrap(), "ok");
+    let second = second.await.unwrap().unwrap();
+    assert_eq!(second.timings().retries(), 0);
+    assert_eq!(second.text().await.unwrap(), "next");
+    let stats = client.stats();
+    assert_eq!((stats.counters.handed_on, stats.stale.at_checkout), (1, 1));
+    assert!(!received(&server, 0).contains("charge 5"));
 }
 
 #[tokio::test]
