@@ -67,6 +67,7 @@ fn poll_rest(
             &mut connection.stream,
             &mut connection.buffer,
             expected,
+            0,
             cx
         )) {
             Ok(length) if length > 0 => budget = budget.saturating_sub(length as u64),

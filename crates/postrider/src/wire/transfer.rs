@@ -78,7 +78,7 @@ impl Transfer {
                 self.sent_at = Some(Instant::now());
             }
             let expected = expected(&self.exchange, buffer, self.hold, self.last_read);
-            match ready!(poll_fill(stream, buffer, expected, cx)) {
+            match ready!(poll_fill(stream, buffer, expected, self.last_read, cx)) {
                 Ok(0) => return Poll::Ready(self.at_end()),
                 Ok(length) => {
                     self.last_read = length;
