@@ -63,6 +63,14 @@ struct Broken {
     sent: Sent,
 }
 
+/// Where a collected body may come to lie.
+#[derive(Clone, Copy)]
+pub(crate) enum Home {
+    Anywhere,
+    /// Where a `Vec` or `String` can take it over.
+    Heap,
+}
+
 /// What a body consists of.
 enum Piece {
     Data(Bytes),
@@ -103,26 +111,20 @@ impl ResponseBody {
     }
 
     /// The whole body, if it is not larger than the client's limit.
-    pub(crate) async fn collect(&mut self) -> Result<Bytes, Error> {
+    pub(crate) async fn collect(
+        &mut self,
+        #[cfg_attr(not(target_os = "linux"), expect(unused_variables))] home: Home,
+    ) -> Result<Bytes, Error> {
+        let limit = self.call.max_collected;
+        if self.remaining().is_some_and(|length| length > limit as u64) {
+            return Err(self.too_large(limit));
+        }
         #[cfg(target_os = "linux")]
-        if matches!(self.state, State::Live(_))
-            && let Some(length) = self.remaining()
-            && length <= self.call.max_collected as u64
-            && let Some(mut pages) = HugePages::of(length)
-        {
+        if let Some(mut pages) = self.huge_pages(home) {
             while let Some(piece) = poll_fn(|cx| self.poll_data(cx)).await? {
                 pages.push(&piece);
             }
             return Ok(pages.freeze());
-        }
-        self.collect_on_heap().await
-    }
-
-    /// As [`collect`](Self::collect), into what a `Vec` can take over.
-    pub(crate) async fn collect_on_heap(&mut self) -> Result<Bytes, Error> {
-        let limit = self.call.max_collected;
-        if self.remaining().is_some_and(|length| length > limit as u64) {
-            return Err(self.too_large(limit));
         }
         if let State::Live(first) = &self.state
             && first.is_empty()
@@ -150,6 +152,14 @@ impl ResponseBody {
                 Some(next) => piece = next,
                 None => return Ok(whole.freeze()),
             }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn huge_pages(&self, home: Home) -> Option<HugePages> {
+        match (home, &self.state) {
+            (Home::Anywhere, State::Live(_)) => HugePages::of(self.remaining()?),
+            _ => None,
         }
     }
 
