@@ -116,7 +116,7 @@ impl Case {
     /// The same with so many rounds that its ratios can be judged: those of which something was
     /// promised.
     pub(crate) fn judged(self) -> Self {
-        Self { rounds: 7, ..self }
+        Self { rounds: 11, ..self }
     }
 
     /// GET over kept connections, one at a time.
