@@ -1,5 +1,6 @@
 //! What few requests ask for: 100 (Continue), informational responses, another
-//! protocol, other spellings, the server as a whole.
+//! protocol, other spellings, the server as a whole. A little over 400 lines: what
+//! is too rare for files of its own.
 
 use std::io;
 use std::sync::{Arc, Mutex};

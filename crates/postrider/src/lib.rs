@@ -86,8 +86,6 @@ mod dial;
 mod encode;
 mod error;
 mod fields;
-#[cfg(target_os = "linux")]
-mod huge_pages;
 mod incoming;
 mod left_behind;
 mod manage;

@@ -15,7 +15,7 @@ const LARGE: u64 = 32 * 1024 * 1024;
 const TRUSTED: usize = 256 * 1024;
 
 /// Memory for a body of known length.
-pub(crate) struct HugePages {
+pub(super) struct HugePages {
     memory: MmapMut,
     filled: usize,
 }
@@ -23,7 +23,7 @@ pub(crate) struct HugePages {
 impl HugePages {
     /// Room for a body, if it is large and the system has the room. It is
     /// address space alone, and becomes memory as it is filled.
-    pub(crate) fn of(length: u64) -> Option<Self> {
+    pub(super) fn of(length: u64) -> Option<Self> {
         if length < LARGE {
             return None;
         }
@@ -37,7 +37,7 @@ impl HugePages {
 
     /// Puts a piece behind those before it. Together they are no longer than the
     /// body.
-    pub(crate) fn push(&mut self, piece: &[u8]) {
+    pub(super) fn push(&mut self, piece: &[u8]) {
         let filled = self.filled + piece.len();
         if (self.filled..filled).contains(&TRUSTED) {
             // A system without huge pages gives its ordinary ones.
@@ -47,7 +47,7 @@ impl HugePages {
         self.filled = filled;
     }
 
-    pub(crate) fn freeze(self) -> Bytes {
+    pub(super) fn freeze(self) -> Bytes {
         Bytes::from_owner(self.memory).slice(..self.filled)
     }
 }
