@@ -184,22 +184,25 @@ async fn an_answer_too_long_for_udp_comes_by_tcp() {
 
 #[tokio::test]
 async fn an_answer_too_long_for_udp_that_does_not_come_by_tcp_is_told() {
-    let too_long = "an answer is too long for UDP, and none came by TCP";
-    let silent = "no name server answered in time";
-    for (reception, kind, text) in [
-        (Reception::Closed, io::ErrorKind::Other, too_long),
-        (Reception::Reset, io::ErrorKind::Other, too_long),
+    // Which of the two depends on whether hickory has put its question to the
+    // connection before it sees that this is over.
+    let over = &[
+        "an answer is too long for UDP, and none came by TCP",
+        "a name server closed the connection without an answer",
+    ][..];
+    let silent = &["no name server answered in time"][..];
+    for (reception, kind, texts) in [
+        (Reception::Closed, io::ErrorKind::Other, over),
+        (Reception::Reset, io::ErrorKind::Other, over),
         (Reception::Ignored, io::ErrorKind::TimedOut, silent),
     ] {
         let server = Server::start(move |_, _| Says::TooLongAnd(reception).into()).await;
         let resolver = asking(&server).timeout(Duration::from_millis(300));
         for piece in all(&resolver, "a.test").await {
             let error = piece.unwrap_err();
-            assert_eq!(
-                (error.kind(), &*error.to_string()),
-                (kind, text),
-                "{reception:?}"
-            );
+            assert_eq!(error.kind(), kind, "{reception:?}: {error}");
+            let text = error.to_string();
+            assert!(texts.contains(&&*text), "{reception:?}: {text}");
         }
     }
 }
