@@ -73,7 +73,8 @@ pub struct KeepAlive {
 
 impl KeepAlive {
     /// `timeout=5, max=100`: parameters that are no number are ignored, as the
-    /// field is but a hint.
+    /// field is but a hint. Of several the smallest holds: a connection that is
+    /// closed early only costs, one that is kept too long fails.
     pub(crate) fn read(&mut self, line: &[u8]) {
         for member in members_of(line) {
             let mut parts = member.splitn(2, |byte| *byte == b'=').map(trim);
@@ -81,9 +82,9 @@ impl KeepAlive {
                 continue;
             };
             if name.eq_ignore_ascii_case(b"timeout") {
-                self.timeout = Some(Duration::from_secs(value));
+                self.timeout = smaller(self.timeout, Duration::from_secs(value));
             } else if name.eq_ignore_ascii_case(b"max") {
-                self.max = Some(value);
+                self.max = smaller(self.max, value);
             }
         }
     }
@@ -93,4 +94,8 @@ impl KeepAlive {
         let short = Duration::from_secs(1);
         self.max == Some(0) || self.timeout.is_some_and(|timeout| timeout <= short)
     }
+}
+
+fn smaller<T: Ord>(known: Option<T>, next: T) -> Option<T> {
+    known.into_iter().chain([next]).min()
 }

@@ -276,6 +276,17 @@ fn the_connection_is_used_again_only_on_proof() {
         ),
         (
             get(),
+            "HTTP/1.1 200 OK\r\nkeep-alive: timeout=1, timeout=5\r\ncontent-length: 0\r\n\r\n",
+            Outcome::Close(KeepAliveSpent),
+        ),
+        (
+            get(),
+            "HTTP/1.1 200 OK\r\nkeep-alive: max=0\r\nkeep-alive: max=5\r\n\
+             content-length: 0\r\n\r\n",
+            Outcome::Close(KeepAliveSpent),
+        ),
+        (
+            get(),
             "HTTP/1.1 103 H\r\nconnection: close\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
             Outcome::Close(ResponseClose),
         ),
