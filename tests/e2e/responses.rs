@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{StatusCode, Version};
+use http_body::Body as _;
 use http_body_util::BodyExt;
-use postrider::{ErrorKind, Limits, Phase, Sent};
+use postrider::{Body, ErrorKind, Limits, Phase, Sent};
 use testing::{Script, Server, Signal};
 use tokio::time::timeout;
 
@@ -249,6 +250,35 @@ async fn whoever_goes_on_after_an_error_does_not_come_to_an_end() {
             u64::from(kind == ErrorKind::Timeout) * 2
         );
     }
+}
+
+#[tokio::test]
+async fn a_body_that_is_taken_behind_an_error_does_not_end_well_either() {
+    let cut = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello";
+    let server = Arc::new(Server::in_memory([
+        Script::respond(cut).close(),
+        Script::respond(cut).close(),
+        Script::respond_always(ok("")),
+    ]));
+    let client = client_of(&server);
+    let cut_short = async || {
+        let mut response = client.get("http://a.test/").send().await.unwrap();
+        while response.chunk().await.is_ok() {}
+        response
+    };
+    let mut body = http::Response::from(cut_short().await).into_body();
+    assert!(!body.is_end_stream());
+    assert_eq!(body.size_hint().exact(), None);
+    let error = body.frame().await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed);
+    assert_eq!((error.phase(), error.sent()), (Phase::Body, Sent::Wholly));
+    assert!(body.frame().await.is_none());
+
+    // Handed on it would pass for the whole of what was sent.
+    let body = Body::wrap(cut_short().await.into_body());
+    let request = client.post("http://a.test/").body(body);
+    let error = request.send().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RequestBody);
 }
 
 #[tokio::test]

@@ -105,6 +105,19 @@ impl ResponseBody {
         }
     }
 
+    /// Who takes the body behind an error comes to one again, and to no end.
+    pub(crate) fn after_error(mut self) -> Self {
+        if let State::Failed(kind) = self.state {
+            let broken = Broken {
+                data: Bytes::new(),
+                cause: Cause::AfterError(kind),
+                sent: self.sent(),
+            };
+            self.state = State::Broken(Box::new(broken));
+        }
+        self
+    }
+
     /// The connection, if it speaks another protocol from here on.
     pub(crate) fn into_upgraded(mut self) -> Result<Upgraded, Error> {
         if matches!(self.state, State::Upgraded)
@@ -144,13 +157,16 @@ impl ResponseBody {
 
     /// An error that befell what was made of the response.
     pub(crate) fn error(&self, cause: Cause, phase: Phase) -> Error {
-        let sent = match self.call.underway.transfer() {
+        self.lost(cause, phase, self.sent())
+    }
+
+    fn sent(&self) -> Sent {
+        match self.call.underway.transfer() {
             Some(transfer) => transfer.sent(),
             None if self.call.timings.sent().is_some() => Sent::Wholly,
             // The server had heard enough, and the upload was stopped.
             None => Sent::Partly,
-        };
-        self.lost(cause, phase, sent)
+        }
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Piece>, Error>> {

@@ -148,9 +148,12 @@ impl Response {
     }
 
     /// The body alone, an [`http_body::Body`] with its trailers.
+    ///
+    /// After a [`chunk`](Self::chunk) that failed it gives an error once more,
+    /// of the same kind.
     #[must_use]
     pub fn into_body(self) -> ResponseBody {
-        self.body
+        self.body.after_error()
     }
 
     /// An error if the status is one of failure (4xx or 5xx), else the
@@ -242,7 +245,7 @@ impl fmt::Debug for Response {
 impl From<Response> for http::Response<ResponseBody> {
     fn from(response: Response) -> Self {
         let Response { head, body } = response;
-        let mut converted = Self::new(body);
+        let mut converted = Self::new(body.after_error());
         *converted.status_mut() = head.status;
         *converted.version_mut() = head.version;
         *converted.headers_mut() = head.headers;
