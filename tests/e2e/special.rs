@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::{Method, StatusCode};
 use postrider::{Body, Client, ErrorKind, HeaderCase, Sent};
-use testing::{Script, Server, Signal};
+use testing::{Faulty, Script, Server, Signal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{builder_of, client_of, ok, received};
@@ -330,6 +330,69 @@ async fn a_connect_that_succeeds_is_a_tunnel_and_one_that_fails_a_response() {
         .unwrap();
     assert_eq!(response.status(), StatusCode::PROXY_AUTHENTICATION_REQUIRED);
     assert_eq!(response.text().await.unwrap(), "auth");
+}
+
+#[tokio::test]
+async fn a_tunnel_is_one_before_its_request_is_flushed_whatever_it_says_of_closing() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\n\r\nhi",
+        "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhi",
+    ] {
+        let never = Signal::new();
+        let script = Script::new().read_head().write(answer).read(4).close();
+        let server = Arc::new(Server::in_memory([script]));
+        let client = {
+            let (server, never) = (Arc::clone(&server), never.clone());
+            Client::builder()
+                .connect_with(move |_| {
+                    let stream = Faulty::new(server.connect()).flush_after(&never);
+                    async move { Ok(stream) }
+                })
+                .build()
+                .unwrap()
+        };
+        let request = client.request(Method::CONNECT, "http://b.test:443");
+        let mut stream = request.send().await.unwrap().upgrade().unwrap();
+        stream.write_all(b"ping").await.unwrap();
+        let mut read = String::new();
+        stream.read_to_string(&mut read).await.unwrap();
+        assert_eq!(read, "hi", "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_comes_behind_a_switch_is_read_first_however_it_comes() {
+    let switched = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\n\r\n";
+    let connected = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let long = "x".repeat(100_000);
+    for (method, answer) in [(Method::GET, switched), (Method::CONNECT, connected)] {
+        for rest in ["", "HTTP/1.1 200 OK\r\n\r\n", "0\r\n\r\n", &long] {
+            for at_most in [1, 7, 100, usize::MAX] {
+                let bytes = format!("{answer}{rest}");
+                let server = Arc::new(Server::in_memory([Script::new()
+                    .read_head()
+                    .write(bytes)
+                    .close()]));
+                let client = {
+                    let server = Arc::clone(&server);
+                    Client::builder()
+                        .connect_with(move |_| {
+                            let stream = Faulty::new(server.connect()).read_at_most(at_most);
+                            async move { Ok(stream) }
+                        })
+                        .build()
+                        .unwrap()
+                };
+                let request = client
+                    .request(method.clone(), "http://b.test:443")
+                    .header("upgrade", "echo");
+                let mut stream = request.send().await.unwrap().upgrade().unwrap();
+                let mut read = String::new();
+                stream.read_to_string(&mut read).await.unwrap();
+                assert!(read == rest, "{method} {at_most}: {}", read.len());
+            }
+        }
+    }
 }
 
 #[tokio::test]
