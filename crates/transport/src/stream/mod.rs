@@ -159,7 +159,7 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match &mut self.get_mut().kind {
             Kind::Tcp(tcp) => tcp.poll_write(cx, buf),
-            Kind::Custom(custom) => custom.poll_write(cx, buf),
+            Kind::Custom(custom) => some_of(buf.len(), custom.poll_write(cx, buf)),
             Kind::Tls(session) => session.poll_write(cx, buf),
         }
     }
@@ -171,7 +171,10 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match &mut self.get_mut().kind {
             Kind::Tcp(tcp) => tcp.poll_write_vectored(cx, bufs),
-            Kind::Custom(custom) => custom.poll_write_vectored(cx, bufs),
+            Kind::Custom(custom) => {
+                let offered = bufs.iter().map(|buf| buf.len()).sum();
+                some_of(offered, custom.poll_write_vectored(cx, bufs))
+            }
             Kind::Tls(session) => session.poll_write_vectored(cx, bufs),
         }
     }
@@ -198,6 +201,15 @@ impl AsyncWrite for Stream {
             Kind::Custom(custom) => Pin::new(&mut custom.io).poll_shutdown(cx),
             Kind::Tls(session) => session.poll_shutdown(cx),
         }
+    }
+}
+
+/// That nothing was taken of something is no success, though a stream of the user's own may call
+/// it so: TLS would wait for a wakeup that never comes.
+fn some_of(offered: usize, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    match outcome {
+        Poll::Ready(Ok(0)) if offered > 0 => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+        outcome => outcome,
     }
 }
 

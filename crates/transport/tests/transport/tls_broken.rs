@@ -137,6 +137,56 @@ impl AsyncWrite for FailsOnce {
     }
 }
 
+/// tokio-rustls takes it for a socket that is full, and would wait for ever.
+#[tokio::test]
+async fn a_stream_that_takes_no_more_without_an_error_fails_the_write() {
+    let (ours, theirs) = duplex(64 * 1024);
+    let is_full = Arc::new(AtomicBool::new(false));
+    let below = Stream::custom(TakesNoMore(ours, Arc::clone(&is_full)));
+    let (mut stream, _far) = pair_over(below, theirs).await;
+    is_full.store(true, Ordering::Relaxed);
+    let written = stream.written();
+    let error = soon(stream.write_all(&[7; 1 << 20])).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::WriteZero);
+    assert_eq!(stream.written(), written);
+    let error = soon(stream.flush()).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::WriteZero);
+}
+
+/// A pipe that takes nothing, and calls that a success, when it is told to.
+struct TakesNoMore(DuplexStream, Arc<AtomicBool>);
+
+impl AsyncRead for TakesNoMore {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for TakesNoMore {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.1.load(Ordering::Relaxed) {
+            true => Poll::Ready(Ok(0)),
+            false => Pin::new(&mut self.0).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
 /// Over a TLS proxy whose session breaks, an inner handshake fails as by itself.
 #[tokio::test]
 async fn tls_over_a_broken_session_fails_by_tls() {
