@@ -42,6 +42,7 @@
 //! - `resolver`: [`HickoryResolver`], and a hickory resolver for each runtime that asks.
 //! - `search`: which full names a short one may stand for, tried in step by both families.
 //! - `hosts`: the system's hosts file.
+//! - `zones`: sockets that reach name servers with link-local addresses.
 //! - `error`: what hickory says, in the words of [`std::io::Error`].
 //!
 //! [hickory-resolver]: https://docs.rs/hickory-resolver
@@ -50,5 +51,6 @@ mod error;
 mod hosts;
 mod resolver;
 mod search;
+mod zones;
 
 pub use self::resolver::HickoryResolver;

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use hickory_resolver::config::{NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::lookup::Lookup;
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::op::Query;
 use hickory_resolver::proto::rr::{Name, RecordType};
-use hickory_resolver::{Hosts, TokioResolver};
+use hickory_resolver::{Hosts, Resolver};
 use tokio::runtime::{Handle, Id};
 use transport::{Answers, Families, Resolve};
 
 use crate::error::{Nothing, in_words, no_such_name, unconfigured};
 use crate::hosts;
 use crate::search::{Search, SearchList};
+use crate::zones::{Zoned, Zones};
 
 /// Asks name servers, without blocking a thread.
 ///
@@ -37,7 +37,8 @@ pub struct HickoryResolver {
     options: ResolverOpts,
     search: SearchList,
     hosts: Hosts,
-    by_runtime: Mutex<Vec<(Id, TokioResolver)>>,
+    zones: Zones,
+    by_runtime: Mutex<Vec<(Id, Resolver<Zoned>)>>,
 }
 
 /// Longer than anybody means, and short enough to be added to any instant.
@@ -58,15 +59,21 @@ impl HickoryResolver {
     pub fn from_system() -> io::Result<Self> {
         let (config, options) =
             hickory_resolver::system_conf::read_system_conf().map_err(unconfigured)?;
-        Ok(Self::new(config, options, hosts::of_system()))
+        let mut this = Self::new(config, options, hosts::of_system());
+        this.zones = Zones::of_system();
+        Ok(this)
     }
 
     /// Asks these servers and nobody else, by UDP, and by TCP where an answer is too long for it.
-    /// There is no hosts file and no search list.
+    /// There is no hosts file and no search list. A server with a link-local address is reached
+    /// through its zone, the `scope_id`.
     pub fn from_servers(servers: impl IntoIterator<Item = SocketAddr>) -> Self {
-        let servers = servers.into_iter().map(name_server).collect();
-        let config = ResolverConfig::from_name_servers(servers);
-        Self::new(config, ResolverOpts::default(), Hosts::default())
+        let servers: Vec<_> = servers.into_iter().collect();
+        let config =
+            ResolverConfig::from_name_servers(servers.iter().copied().map(name_server).collect());
+        let mut this = Self::new(config, ResolverOpts::default(), Hosts::default());
+        this.zones = Zones::of(&servers);
+        this
     }
 
     /// Uses a configuration of hickory's as it is: the escape hatch for everything else that
@@ -74,7 +81,8 @@ impl HickoryResolver {
     ///
     /// This is tied to **hickory-resolver 0.26** and changes with it. The options' `ip_strategy`
     /// means nothing here, since both families are always asked for; the hosts file is read if the
-    /// options ask for it by [`ResolveHosts::Always`].
+    /// options ask for it by [`ResolveHosts::Always`]. There is no place in it for the zone that a
+    /// name server with a link-local address needs.
     pub fn from_hickory(config: ResolverConfig, options: ResolverOpts) -> Self {
         let hosts = match options.use_hosts_file {
             ResolveHosts::Always => hosts::of_system(),
@@ -111,6 +119,7 @@ impl HickoryResolver {
             options,
             search,
             hosts,
+            zones: Zones::default(),
             by_runtime: Mutex::new(Vec::new()),
         }
     }
@@ -119,7 +128,7 @@ impl HickoryResolver {
     ///
     /// Its connections to name servers are driven by tasks of the runtime that first used them: a
     /// question from another one would wait for as long as the first rests.
-    fn current(&self) -> io::Result<TokioResolver> {
+    fn current(&self) -> io::Result<Resolver<Zoned>> {
         let id = Handle::current().id();
         let mut by_runtime = self
             .by_runtime
@@ -128,10 +137,8 @@ impl HickoryResolver {
         if let Some((_, resolver)) = by_runtime.iter().find(|(known, _)| *known == id) {
             return Ok(resolver.clone());
         }
-        let mut builder = TokioResolver::builder_with_config(
-            self.config.clone(),
-            TokioRuntimeProvider::default(),
-        );
+        let sockets = Zoned::new(self.zones.clone());
+        let mut builder = Resolver::builder_with_config(self.config.clone(), sockets);
         let mut options = self.options.clone();
         // hickory adds it to an instant, and panics where that comes to too much.
         options.timeout = options.timeout.min(LONGEST);
@@ -209,7 +216,7 @@ fn searches(families: Families) -> Vec<(RecordType, Search)> {
 const FAMILIES: [RecordType; 2] = [RecordType::AAAA, RecordType::A];
 
 async fn ask(
-    resolver: &TokioResolver,
+    resolver: &Resolver<Zoned>,
     name: Name,
     family: RecordType,
 ) -> Result<Vec<SocketAddr>, Nothing> {

@@ -13,3 +13,5 @@ mod resolving;
 mod runtimes;
 mod server;
 mod support;
+#[cfg(feature = "interop")]
+mod zones;
