@@ -109,9 +109,11 @@ impl SocketOptions {
         }
     }
 
-    /// Where connections to the endpoint come from.
+    /// Where connections to the endpoint come from. An IPv4 address that is mapped into IPv6 is
+    /// what it is, as that of a peer is.
     pub(crate) fn local_address(&self, own: Option<&ConnectOptions>) -> Option<IpAddr> {
-        own.and_then(|own| own.local_address).or(self.local_address)
+        let given = own.and_then(|own| own.local_address).or(self.local_address);
+        given.map(|ip| ip.to_canonical())
     }
 
     /// Makes a socket that is ready to be connected to an address.

@@ -12,6 +12,10 @@ use crate::interface::no_such_interface;
 /// It blocks, so it runs on tokio's threads for blocking work, at most 64 lookups at once. A
 /// lookup cannot be interrupted: one that nobody waits for any more still occupies its thread until
 /// the system answers.
+///
+/// That there is no such name is told from other failures by the C library's words for it. A program
+/// that has them translated, by `setlocale`, gets [`Resolve`](crate::ConnectErrorKind::Resolve) for
+/// [`NameNotFound`](crate::ConnectErrorKind::NameNotFound).
 #[derive(Debug)]
 pub struct SystemResolver {
     room: Arc<Semaphore>,
@@ -97,14 +101,24 @@ fn look_up(name: &str) -> io::Result<Vec<SocketAddr>> {
 }
 
 /// The standard library keeps of `getaddrinfo`'s code only the text. These are the texts of
-/// EAI_NONAME and EAI_NODATA in glibc, musl, and the BSDs with macOS.
+/// EAI_NONAME and EAI_NODATA.
 #[cfg(not(windows))]
 fn says_no_such_name(error: &io::Error) -> bool {
-    const TEXTS: [&str; 4] = [
+    const TEXTS: [&str; 9] = [
+        // glibc.
         "Name or service not known",
         "No address associated with hostname",
+        // musl, FreeBSD.
         "Name does not resolve",
+        "Name has no usable address",
+        // macOS.
         "nodename nor servname provided",
+        "No address associated with nodename",
+        // NetBSD, Android, older FreeBSD.
+        "hostname nor servname provided",
+        // OpenBSD.
+        "name or service is not known",
+        "no address associated with name",
     ];
 
     let text = error.to_string();
@@ -159,6 +173,37 @@ mod tests {
         let error = answers.next().await.unwrap().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound, "{error}");
         assert!(answers.next().await.is_none());
+    }
+
+    #[cfg(not(windows))]
+    #[test]
+    fn the_words_of_every_c_library_are_understood() {
+        let says = |words: &str| {
+            let text = format!("failed to lookup address information: {words}");
+            says_no_such_name(&io::Error::other(text))
+        };
+        for words in [
+            "Name or service not known",
+            "No address associated with hostname",
+            "Name does not resolve",
+            "Name has no usable address",
+            "nodename nor servname provided, or not known",
+            "No address associated with nodename",
+            "hostname nor servname provided, or not known",
+            "name or service is not known",
+            "no address associated with name",
+        ] {
+            assert!(says(words), "{words}");
+        }
+        for words in [
+            "Temporary failure in name resolution",
+            "Non-recoverable failure in name resolution",
+            "Name could not be resolved at this time",
+            "Try again",
+            "System error",
+        ] {
+            assert!(!says(words), "{words}");
+        }
     }
 
     #[tokio::test]

@@ -221,10 +221,14 @@ async fn a_local_address_is_used_and_decides_the_family() {
     let (_v4, v4) = listen().await;
     let (_v6, v6) = listen_at("[::1]:0").await;
     let local = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-    let connector = knowing(&[v6, v4]).local_address(local).build();
-    let facts = connector.connect(&plain("a.test", 80)).await.unwrap().facts;
-    assert_eq!(facts.local.unwrap().ip(), local);
-    assert_eq!(facts.remote, Some(v4));
+    // What a socket of both families calls it is the same address.
+    for given in [local, "::ffff:127.0.0.2".parse().unwrap()] {
+        let connector = knowing(&[v6, v4]).local_address(given).build();
+        let connected = connector.connect(&plain("a.test", 80)).await;
+        let facts = connected.unwrap().facts;
+        assert_eq!(facts.local.unwrap().ip(), local);
+        assert_eq!(facts.remote, Some(v4));
+    }
 }
 
 #[tokio::test]
