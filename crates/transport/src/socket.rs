@@ -8,7 +8,6 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::guard::guarded_call;
-#[cfg(any(target_os = "android", target_os = "linux"))]
 use crate::interface::no_such_interface;
 use crate::options::ConnectOptions;
 

@@ -256,4 +256,5 @@ async fn key_exchange_with_p_256_is_agreed_on() {
     let connected = server.connector(settings).connect(&tls("a.test")).await;
     let facts = connected.unwrap().facts.tls.unwrap();
     assert_eq!(facts.key_exchange, Some("secp256r1"));
+    assert!(!facts.resumed, "a second hello is no earlier session");
 }

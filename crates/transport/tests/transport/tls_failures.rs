@@ -421,7 +421,7 @@ async fn a_server_that_stalls() {
 
 #[tokio::test]
 async fn a_name_that_no_certificate_can_hold_fails_before_it_is_looked_up() {
-    for name in ["a..test", "127.1"] {
+    for name in ["a..test", "127.1", "127.0.0.1."] {
         let connector = Connector::builder().resolver(Nobody).build();
         let error = failure(&connector, &tls(name)).await;
         let kind = TlsErrorKind::InvalidServerName;

@@ -400,6 +400,19 @@ async fn the_last_good_answer_stands_in_for_a_lookup_that_hangs() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_is_too_old_stands_in_for_no_lookup_that_hangs() {
+    let (resolver, _) = shared(|n| match n {
+        0 => Answers::ready([addr(0)]),
+        _ => silent(),
+    });
+    all(resolver.resolve("a.test")).await.unwrap();
+    advance(Duration::from_secs(59)).await;
+    // It becomes so while the lookup goes on.
+    let outcome = all(resolver.resolve("a.test")).await;
+    assert_eq!(outcome, Err(io::ErrorKind::TimedOut));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_slow_lookup_brings_after_the_stale_answer_is_kept() {
     let (resolver, asked) = shared(|n| match n {
         0 => Answers::ready([addr(0)]),
