@@ -8,6 +8,7 @@ mod system;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 pub use self::answers::Answers;
 use self::left_out::LeftOut;
@@ -49,6 +50,8 @@ use crate::error::Failure;
 ///
 /// let connector = Connector::builder().resolver(Fixed).build();
 /// ```
+///
+/// Several connectors may share one, its limits and what it remembers, by an [`Arc`].
 pub trait Resolve: Send + Sync + 'static {
     /// Starts to look a name up. It comes in lower case; a dot at its end is kept.
     fn resolve(&self, name: &str) -> Answers;
@@ -61,6 +64,16 @@ pub trait Resolve: Send + Sync + 'static {
     fn resolve_families(&self, name: &str, families: Families) -> Answers {
         let _ = families;
         self.resolve(name)
+    }
+}
+
+impl<R: Resolve + ?Sized> Resolve for Arc<R> {
+    fn resolve(&self, name: &str) -> Answers {
+        (**self).resolve(name)
+    }
+
+    fn resolve_families(&self, name: &str, families: Families) -> Answers {
+        (**self).resolve_families(name, families)
     }
 }
 

@@ -140,8 +140,9 @@ async fn a_resolver_that_panics_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_resolver_is_told_which_families_are_of_use() {
-    struct Recording(Arc<Mutex<Vec<Families>>>);
+async fn a_resolver_that_is_shared_is_told_which_families_are_of_use() {
+    #[derive(Default)]
+    struct Recording(Mutex<Vec<Families>>);
 
     impl Resolve for Recording {
         fn resolve(&self, _: &str) -> Answers {
@@ -154,13 +155,16 @@ async fn a_resolver_is_told_which_families_are_of_use() {
         }
     }
 
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let builder = || Connector::builder().resolver(Recording(Arc::clone(&asked)));
+    let recording = Arc::new(Recording::default());
+    let builder = || {
+        let shared: Arc<dyn Resolve> = recording.clone();
+        Connector::builder().resolver(shared)
+    };
     for builder in [builder(), builder().only_ipv4(), builder().only_ipv6()] {
         failure(&builder.build(), &plain("a.test", 80)).await;
     }
     let expected = [Families::Both, Families::OnlyIpv4, Families::OnlyIpv6];
-    assert_eq!(*asked.lock().unwrap(), expected);
+    assert_eq!(*recording.0.lock().unwrap(), expected);
 }
 
 #[tokio::test]
