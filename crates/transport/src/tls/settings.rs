@@ -79,6 +79,26 @@ impl TlsSettings {
     /// Sessions are kept in the configuration's own `resumption`, which its clones share. To
     /// [rotate](Self#rotation) it, give the new one a fresh store: otherwise the new settings
     /// resume what the old ones agreed on.
+    ///
+    /// ```
+    /// # #[cfg(feature = "tls-ring")] {
+    /// use std::sync::Arc;
+    ///
+    /// use postrider_transport::TlsSettings;
+    /// use rustls::{ClientConfig, RootCertStore};
+    ///
+    /// let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned();
+    /// let provider = Arc::new(rustls::crypto::ring::default_provider());
+    /// let mut config = ClientConfig::builder_with_provider(provider)
+    ///     .with_safe_default_protocol_versions()?
+    ///     // Or, by `dangerous()`, a verifier of your own.
+    ///     .with_root_certificates(RootCertStore::from_iter(roots))
+    ///     .with_no_client_auth();
+    /// config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    /// let settings = TlsSettings::from_rustls(Arc::new(config));
+    /// # }
+    /// # Ok::<(), rustls::Error>(())
+    /// ```
     pub fn from_rustls(config: Arc<ClientConfig>) -> Self {
         Self::new(config, None)
     }
@@ -210,7 +230,12 @@ impl TlsSettingsBuilder {
     /// [`TlsErrorKind::UnknownKey`](crate::TlsErrorKind::UnknownKey).
     ///
     /// A pin is the SHA-256 of the certificate's SubjectPublicKeyInfo in DER, as in RFC 7469. Pin
-    /// a spare key as well.
+    /// a spare key as well. openssl tells that of a certificate:
+    ///
+    /// ```sh
+    /// openssl x509 -in certificate.pem -pubkey -noout |
+    ///     openssl pkey -pubin -outform der | openssl dgst -sha256
+    /// ```
     pub fn pin_public_key(mut self, sha256: [u8; 32]) -> Self {
         self.trust.pins.push(sha256);
         self
