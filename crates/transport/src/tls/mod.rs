@@ -2,6 +2,7 @@ mod broken;
 mod error;
 mod handshake;
 mod name;
+mod pem;
 #[cfg(feature = "platform-verifier")]
 mod platform;
 mod provider;

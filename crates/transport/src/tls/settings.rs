@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::TLS13;
 use rustls::{ClientConfig, DEFAULT_VERSIONS, KeyLogFile, SupportedProtocolVersion};
 
 use super::name::ServerName;
+use super::pem::first_in_pem;
 use super::provider;
 use super::settings_error::TlsSettingsError;
 use super::trust::{Belief, Encoded, Roots, Trust};
@@ -341,7 +341,8 @@ impl Identity {
             .chain
             .certificates()
             .map_err(|error| error.about(bad))?;
-        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| TlsSettingsError::BadKey)?;
+        let key: PrivateKeyDer<'static> =
+            first_in_pem(&self.key).ok_or(TlsSettingsError::BadKey)?;
         // A key that no signature can be made with is told apart from one that fits badly.
         let loaded = provider.key_provider.load_private_key(key.clone_key());
         loaded.map_err(|_| TlsSettingsError::BadKey)?;

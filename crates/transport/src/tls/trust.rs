@@ -6,11 +6,11 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::hash::{Hash, HashAlgorithm};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 
+use super::pem::all_in_pem;
 use super::settings_error::TlsSettingsError;
 use crate::bounded::Bounded;
 
@@ -146,16 +146,6 @@ impl Encoded {
             Self::Pem(text) => all_in_pem(text),
         }
     }
-}
-
-fn all_in_pem<T: PemObject>(text: &[u8]) -> Result<Vec<T>, TlsSettingsError> {
-    let all: Vec<T> = T::pem_slice_iter(text)
-        .collect::<Result<_, _>>()
-        .map_err(|_| TlsSettingsError::BadPem)?;
-    if all.is_empty() {
-        return Err(TlsSettingsError::EmptyPem);
-    }
-    Ok(all)
 }
 
 pub(super) fn bad_certificate(error: rustls::Error) -> TlsSettingsError {

@@ -142,12 +142,19 @@ async fn sessions_are_resumed_with_the_same_settings_only() {
 
 #[tokio::test]
 async fn roots_can_be_given_in_pem() {
-    let (first, second) = (Authority::new(), Authority::new());
+    let authorities = [(); 3].map(|()| Authority::new());
+    // By a program that begins with a byte order mark, from files without a newline at their ends.
+    let [first, second, third] = authorities.each_ref().map(|authority| authority.pem());
+    let text = format!(
+        "\u{feff}{}\r\n# 2 and 3\r\n{}{third}",
+        first.trim(),
+        second.trim()
+    );
     let settings = TlsSettings::builder()
-        .add_roots_pem(first.pem() + &second.pem())
-        .build()
-        .unwrap();
-    for authority in [first, second] {
+        .add_roots_pem(text)
+        .only_added_roots();
+    let settings = settings.build().unwrap();
+    for authority in authorities {
         let (listener, addr) = listen().await;
         let serving = serve_one(listener, both_versions(&authority.identity("a.test")));
         let connector = knowing(&[addr]).tls(settings.clone()).build();

@@ -375,6 +375,10 @@ fn settings_that_make_no_sense_are_refused() {
     let (one, other) = (authority.client(), authority.client());
     let identity = |key: String| builder().client_certificate_pem(one.certificate_pem.clone(), key);
     assert!(identity(one.key.serialize_pem()).build().is_ok());
+    // As one file, which has no newline in between.
+    let all = one.certificate_pem.trim().to_owned() + &one.key.serialize_pem();
+    let whole = builder().client_certificate_pem(all.clone(), all);
+    assert!(whole.build().is_ok());
     for key in [
         "nothing here",
         "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
