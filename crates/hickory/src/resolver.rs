@@ -57,8 +57,10 @@ impl HickoryResolver {
     /// If the configuration cannot be read, or names no server.
     #[cfg(any(unix, windows))]
     pub fn from_system() -> io::Result<Self> {
-        let (config, options) =
+        let (config, mut options) =
             hickory_resolver::system_conf::read_system_conf().map_err(unconfigured)?;
+        // As glibc does where `resolv.conf` says that no time at all is to be waited.
+        options.timeout = options.timeout.max(Duration::from_secs(1));
         let mut this = Self::new(config, options, hosts::of_system());
         this.zones = Zones::of_system();
         Ok(this)

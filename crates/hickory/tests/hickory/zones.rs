@@ -25,13 +25,13 @@ async fn inside() {
     let addr = addr.await.unwrap().next().unwrap();
     let server = Server::start_at(addr, 60, by_udp_and_tcp).await;
     assert_eq!(server.addr, addr);
-    std::fs::write("/etc/resolv.conf", format!("nameserver {LINK_LOCAL}%veth0")).unwrap();
+    // In which no time to wait is one second.
+    let config = format!("nameserver {LINK_LOCAL}%veth0\noptions timeout:0 attempts:0");
+    std::fs::write("/etc/resolv.conf", config).unwrap();
 
-    for resolver in [
-        HickoryResolver::from_servers([addr]),
-        HickoryResolver::from_system().unwrap(),
-    ] {
-        let resolver = resolver.timeout(Duration::from_secs(2)).retries(0);
+    let given = HickoryResolver::from_servers([addr]);
+    let given = given.timeout(Duration::from_secs(2)).retries(0);
+    for resolver in [given, HickoryResolver::from_system().unwrap()] {
         let found = addresses(&resolver, "a.test").await;
         assert_eq!(found, ["192.0.2.1:0", "[2001:db8::1]:0"]);
         assert_eq!(addresses(&resolver, "long.test").await, ["192.0.2.2:0"]);
