@@ -99,6 +99,7 @@ pub(crate) fn poll_lease(
             let (cause, phase) = Cause::of_wait(error);
             Poll::Ready(Err(call.error(cause, phase)))
         }
+        Poll::Pending if !call.watch.limits_waiting() => Poll::Pending,
         Poll::Pending => {
             let phase = if wait.is_held_back() {
                 Phase::Acquire

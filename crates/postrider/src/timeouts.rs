@@ -123,6 +123,11 @@ impl Watch {
         self.quiet = None;
     }
 
+    /// Whether the wait for a connection has a limit.
+    pub(crate) fn limits_waiting(&self) -> bool {
+        self.timeouts.of(Phase::Acquire).is_some() || self.timeouts.total.is_some()
+    }
+
     /// To be called whenever the request can't go on: ready when a limit is
     /// reached. `progress` is any figure that changes when something moves.
     pub(crate) fn poll_elapsed(

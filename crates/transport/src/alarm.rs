@@ -1,7 +1,9 @@
+use std::mem;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use tokio::task::coop::unconstrained;
+use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep};
 
 /// Runs a future until a deadline, by a timer that serves one deadline after another.
@@ -16,6 +18,25 @@ pub(crate) fn until<F: Future + Unpin>(
     std::future::poll_fn(move |cx| {
         if let Poll::Ready(output) = Pin::new(&mut future).poll(cx) {
             return Poll::Ready(Ok(output));
+        }
+        poll_alarm(alarm.as_mut(), deadline, cx).map(Err)
+    })
+}
+
+/// The same, but sets the timer only once the runtime has looked at its sockets: what is ready by
+/// then, as a connection to a near host is, needs none.
+pub(crate) fn soon_or_until<F: Future + Unpin>(
+    mut alarm: Pin<&mut Sleep>,
+    deadline: Instant,
+    mut future: F,
+) -> impl Future<Output = Result<F::Output, Elapsed>> {
+    let mut has_looked = false;
+    std::future::poll_fn(move |cx| {
+        if let Poll::Ready(output) = Pin::new(&mut future).poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        if !mem::replace(&mut has_looked, true) && pin!(yield_now()).poll(cx).is_pending() {
+            return Poll::Pending;
         }
         poll_alarm(alarm.as_mut(), deadline, cx).map(Err)
     })
@@ -51,6 +72,7 @@ mod tests {
     use std::future::pending;
     use std::time::Duration;
 
+    use tokio::net::{TcpListener, TcpStream};
     use tokio::time::{sleep, sleep_until};
 
     use super::*;
@@ -85,6 +107,20 @@ mod tests {
             assert_eq!(outcome.is_ok(), is_in_time, "{deadline:?}");
         }
         assert_eq!(began.elapsed().as_millis() / 10, 250);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_near_host_is_reached_before_a_timer_is_set_at_all() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let over = Instant::now();
+        let mut alarm = pin!(sleep_until(over));
+
+        let near = pin!(TcpStream::connect(addr));
+        let outcome = soon_or_until(alarm.as_mut(), over, near).await;
+        assert!(matches!(outcome, Ok(Ok(_))), "{outcome:?}");
+        let outcome = soon_or_until(alarm.as_mut(), over, pending::<()>()).await;
+        assert!(outcome.is_err());
     }
 
     #[tokio::test]

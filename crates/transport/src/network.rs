@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
-use crate::alarm::until;
+use crate::alarm::{Elapsed, soon_or_until, until};
 use crate::endpoint::Endpoint;
 use crate::error::{Failure, Phase};
 use crate::eyeballs::{Race, RaceOptions, Supply};
@@ -65,6 +65,7 @@ impl Network {
                     sockets: &self.sockets,
                     endpoint,
                     progress,
+                    found: Instant::now(),
                     deadline,
                 };
                 match handshake {
@@ -113,6 +114,7 @@ pub(crate) struct Sole<'a> {
     sockets: &'a SocketOptions,
     endpoint: &'a Endpoint,
     progress: &'a Progress,
+    found: Instant,
     deadline: Instant,
 }
 
@@ -120,15 +122,19 @@ impl Sole<'_> {
     // By reference: a future holds what it is given twice, as argument and as variable.
     async fn connect(&self) -> Result<Connected, Failure> {
         let alarm = pin!(sleep_until(self.deadline));
-        let (socket, facts) = self.reach(Instant::now(), alarm).await?;
+        let connecting = pin!(self.begin()?);
+        let outcome = soon_or_until(alarm, self.deadline, connecting).await;
+        let (socket, facts) = self.reached(outcome)?;
         let stream = Stream::tcp(socket);
         Ok(Connected { stream, facts })
     }
 
     async fn connect_securely(&self, handshake: &Handshake<'_>) -> Result<Connected, Failure> {
-        let found = Instant::now();
-        let mut alarm = pin!(Handshake::alarm(Some(handshake), found, self.deadline));
-        let (socket, facts) = self.reach(found, alarm.as_mut()).await?;
+        let mut alarm = pin!(Handshake::alarm(Some(handshake), self.found, self.deadline));
+        let connecting = pin!(self.begin()?);
+        let outcome = soon_or_until(alarm.as_mut(), self.deadline, connecting).await;
+        let (socket, facts) = self.reached(outcome)?;
+        self.progress.end(self.addr, None);
         self.progress.enter(Phase::Tls);
         let shaking = handshake.run(Stream::tcp(socket), self.deadline, alarm);
         match shaking.await {
@@ -140,42 +146,34 @@ impl Sole<'_> {
         }
     }
 
-    // No `async fn`: its future would hold the arguments twice.
-    fn reach<'b>(
-        &'b self,
-        found: Instant,
-        alarm: Pin<&'b mut Sleep>,
-    ) -> impl Future<Output = Result<(TcpStream, ConnectFacts), Failure>> + 'b {
-        self.progress.start(self.addr, found);
-        async move {
-            let connecting = pin!(
-                match self.sockets.open(self.addr, self.endpoint.options()) {
-                    Ok(socket) => socket.connect(self.addr),
-                    Err(error) => return Err(self.unconnected(error)),
-                }
-            );
-            match until(alarm, self.deadline, connecting).await {
-                Ok(Ok(socket)) => {
-                    let (socket, local) = not_to_itself(socket, self.addr)
-                        .map_err(|error| self.unconnected(error))?;
-                    self.progress.end(self.addr, None);
-                    Ok((socket, self.facts(found, local)))
-                }
-                Ok(Err(error)) => Err(self.unconnected(in_words(error, self.addr))),
-                Err(_) => Err(self.progress.expired()),
-            }
+    fn begin(&self) -> Result<impl Future<Output = io::Result<TcpStream>> + Send + use<>, Failure> {
+        self.progress.start(self.addr, self.found);
+        let socket = self.sockets.open(self.addr, self.endpoint.options());
+        match socket {
+            Ok(socket) => Ok(socket.connect(self.addr)),
+            Err(error) => Err(self.unconnected(error)),
         }
     }
 
-    fn facts(&self, found: Instant, local: Option<SocketAddr>) -> ConnectFacts {
+    fn reached(
+        &self,
+        outcome: Result<io::Result<TcpStream>, Elapsed>,
+    ) -> Result<(TcpStream, ConnectFacts), Failure> {
+        let connected = match outcome {
+            Ok(Ok(socket)) => not_to_itself(socket, self.addr),
+            Ok(Err(error)) => Err(in_words(error, self.addr)),
+            Err(Elapsed) => return Err(self.progress.expired()),
+        };
+        let (socket, local) = connected.map_err(|error| self.unconnected(error))?;
         let resolve = self.source.is_resolver();
-        ConnectFacts {
+        let facts = ConnectFacts {
             remote: Some(self.addr),
             local,
-            resolve: resolve.then(|| self.progress.until(found)),
-            connect: Some(found.elapsed()),
+            resolve: resolve.then(|| self.progress.until(self.found)),
+            connect: Some(self.found.elapsed()),
             ..ConnectFacts::default()
-        }
+        };
+        Ok((socket, facts))
     }
 
     fn unconnected(&self, error: io::Error) -> Failure {

@@ -33,6 +33,26 @@ pub(crate) enum DialState {
 }
 
 impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
+    /// Begins the dials that a lane needs, if nobody else needs any and there is room: so it is
+    /// nearly always, and then nothing has to be noted. `false` if something may have to be.
+    pub(super) fn meet_at_once(
+        &mut self,
+        lane: LaneIndex,
+        entry: EntryIndex,
+        after: &mut After<K, T, H>,
+    ) -> bool {
+        if !self.needs.is_empty() || self.entries[entry].lanes.len() > 1 {
+            return false;
+        }
+        while self.need_of(lane).is_some() {
+            if !self.has_room(entry) {
+                return false;
+            }
+            self.begin_dial(lane, after);
+        }
+        true
+    }
+
     /// Notes which lanes of a key need a dial, and for whom.
     pub(super) fn note_needs(&mut self, entry: EntryIndex) {
         for position in 0..self.entries[entry].lanes.len() {

@@ -114,7 +114,10 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         if let Some(lane) = self.lanes.get(index)
             && (self.totals.waiting > 0 || lane.need.is_some())
         {
-            self.note_needs(lane.entry);
+            let entry = lane.entry;
+            if !self.meet_at_once(index, entry, after) {
+                self.note_needs(entry);
+            }
         }
         if !self.needs.is_empty() {
             self.begin_dials(after);

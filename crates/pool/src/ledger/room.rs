@@ -31,7 +31,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
                 return Room::FullForKey;
             }
         }
-        if self.totals.connections() >= self.policy.max_connections.max(1) {
+        if self.is_full_in_total() {
             let home = self.lanes[lane].home;
             if let Some(victim) = self.oldest_idle(home, Self::is_there) {
                 self.make_way(victim, after);
@@ -42,6 +42,15 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             }
         }
         Room::Made
+    }
+
+    /// Whether there is room for a dial without making any.
+    pub(super) fn has_room(&self, entry: EntryIndex) -> bool {
+        !self.is_full(entry) && !self.is_full_in_total()
+    }
+
+    fn is_full_in_total(&self) -> bool {
+        self.totals.connections() >= self.policy.max_connections.max(1)
     }
 
     /// Whether a key has as many connections as it may.
