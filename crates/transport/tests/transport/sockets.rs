@@ -91,6 +91,19 @@ async fn buffers_may_be_asked_to_be_of_any_size() {
     }
 }
 
+#[tokio::test]
+async fn the_port_of_the_peer_may_be_ones_own_at_another_address() {
+    let (_listener, addr) = listen().await;
+    for (endpoint, last) in [(plain_at(addr), 2), (plain("a.test", 80), 3)] {
+        let ours = SocketAddr::from(([127, 0, 0, last], addr.port()));
+        let connector = knowing(&[addr])
+            .socket_hook(move |fd, _| socket2::SockRef::from(&fd).bind(&ours.into()))
+            .build();
+        let connected = connector.connect(&endpoint).await.unwrap();
+        assert_eq!(connected.facts.local, Some(ours));
+    }
+}
+
 /// As the kernel may bring about by itself, one time in 28,000.
 #[tokio::test]
 async fn a_socket_that_connects_to_itself_has_reached_nobody() {
