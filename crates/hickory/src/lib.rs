@@ -27,7 +27,8 @@
 //! ```
 //!
 //! In a client of Postrider's it goes the same way:
-//! `Client::builder().connector(|connector| connector.resolver(resolver))`.
+//! `Client::builder().connector(|connector| connector.resolver(resolver))`. Several share one, with
+//! what it remembers and its connections, by an [`Arc`](std::sync::Arc).
 //!
 //! # What is kept, and for how long
 //!

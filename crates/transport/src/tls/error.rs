@@ -119,7 +119,7 @@ fn explain_certificate(error: &CertificateError, f: &mut fmt::Formatter<'_>) -> 
 }
 
 /// What is wrong with a revocation list.
-struct Listed<'a>(&'a CertRevocationListError);
+pub(super) struct Listed<'a>(pub(super) &'a CertRevocationListError);
 
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

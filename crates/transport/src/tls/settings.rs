@@ -12,7 +12,7 @@ use super::name::ServerName;
 use super::pem::first_in_pem;
 use super::provider;
 use super::settings_error::TlsSettingsError;
-use super::trust::{Belief, Encoded, Roots, Trust};
+use super::trust::{Belief, Encoded, Roots, Trust, of_our_own};
 use crate::bounded::Bounded;
 use crate::endpoint::Endpoint;
 use crate::facts::TlsVersion;
@@ -255,8 +255,8 @@ impl TlsSettingsBuilder {
         self
     }
 
-    /// Asks for and verifies this name, a DNS name or an address, in place of the endpoint's
-    /// host.
+    /// Asks for and verifies this name, a DNS name in ASCII or an address, in place of the
+    /// endpoint's host.
     pub fn server_name(mut self, name: &str) -> Self {
         self.asked_name = Some(name.to_owned());
         self
@@ -373,6 +373,6 @@ fn unsupported(error: rustls::Error) -> TlsSettingsError {
 
 fn bad_client_certificate(error: rustls::Error) -> TlsSettingsError {
     TlsSettingsError::BadClientCertificate {
-        reason: Bounded(error).to_string(),
+        reason: of_our_own(error),
     }
 }

@@ -2,14 +2,18 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
 use rustls::crypto::hash::{Hash, HashAlgorithm};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
+use rustls::{
+    CertRevocationListError, CertificateError, DigitallySignedStruct, OtherError, RootCertStore,
+    SignatureScheme,
+};
 
+use super::error::Listed;
 use super::pem::all_in_pem;
 use super::settings_error::TlsSettingsError;
 use crate::bounded::Bounded;
@@ -127,9 +131,7 @@ fn web_pki(
     }
     match builder.build() {
         Ok(verifier) => Ok(verifier),
-        Err(error) => Err(TlsSettingsError::BadRevocationList {
-            reason: Bounded(error).to_string(),
-        }),
+        Err(error) => Err(bad_revocation_list(error)),
     }
 }
 
@@ -148,11 +150,32 @@ impl Encoded {
     }
 }
 
-pub(super) fn bad_certificate(error: rustls::Error) -> TlsSettingsError {
+fn bad_certificate(error: rustls::Error) -> TlsSettingsError {
     TlsSettingsError::BadCertificate {
-        reason: Bounded(error).to_string(),
+        reason: of_our_own(error),
     }
 }
+
+/// What is wrong with a certificate of ours, where rustls speaks of a peer's.
+pub(super) fn of_our_own(error: rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::BadEncoding) => UNREADABLE.into(),
+        rustls::Error::InvalidCertificate(error) => Bounded(error).to_string(),
+        error => Bounded(error).to_string(),
+    }
+}
+
+fn bad_revocation_list(error: VerifierBuilderError) -> TlsSettingsError {
+    use CertRevocationListError as E;
+    let reason = match error {
+        VerifierBuilderError::InvalidCrl(E::ParseError | E::Other(_)) => UNREADABLE.into(),
+        VerifierBuilderError::InvalidCrl(error) => Bounded(Listed(&error)).to_string(),
+        error => Bounded(error).to_string(),
+    };
+    TlsSettingsError::BadRevocationList { reason }
+}
+
+const UNREADABLE: &str = "it cannot be read as DER";
 
 /// The provider's SHA-256, which it brings for its cipher suites.
 fn sha256(provider: &CryptoProvider) -> Option<&'static dyn Hash> {

@@ -362,10 +362,17 @@ fn settings_that_make_no_sense_are_refused() {
             format!("the client certificate is bad: {what}")
         );
     }
-    let bad = error(builder().add_root_der([1, 2, 3]));
-    assert!(bad.starts_with("a root certificate is bad: "), "{bad}");
-    let bad = error(builder().add_revocation_list_der([1, 2, 3]));
-    assert!(bad.starts_with("a revocation list is bad: "), "{bad}");
+    // As PEM is for who takes it for DER.
+    for bytes in [broken.as_bytes(), &[1, 2, 3], &[]] {
+        assert_eq!(
+            error(builder().add_root_der(bytes)),
+            "a root certificate is bad: it cannot be read as DER"
+        );
+        assert_eq!(
+            error(builder().add_revocation_list_der(bytes)),
+            "a revocation list is bad: it cannot be read as DER"
+        );
+    }
     assert_eq!(
         error(builder().server_name("no name")),
         "the server name is neither a DNS name nor an address"
@@ -389,6 +396,11 @@ fn settings_that_make_no_sense_are_refused() {
             "the client certificate's key cannot be read (it must be in PEM and not encrypted)"
         );
     }
+    let no_der = broken.replace('!', "AAAA");
+    assert_eq!(
+        error(builder().client_certificate_pem(no_der, one.key.serialize_pem())),
+        "the client certificate is bad: it cannot be read as DER"
+    );
     let bad = error(identity(other.key.serialize_pem()));
     assert!(bad.starts_with("the client certificate is bad: "), "{bad}");
 }
