@@ -150,7 +150,7 @@ impl Encoded {
     }
 }
 
-fn bad_certificate(error: rustls::Error) -> TlsSettingsError {
+pub(super) fn bad_certificate(error: rustls::Error) -> TlsSettingsError {
     TlsSettingsError::BadCertificate {
         reason: of_our_own(error),
     }

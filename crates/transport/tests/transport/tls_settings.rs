@@ -244,6 +244,24 @@ fn the_platforms_roots_cannot_be_trusted_beside_only_added_ones() {
     }
 }
 
+#[cfg(feature = "platform-verifier")]
+#[test]
+fn what_the_platform_verifier_cannot_take_is_told_for_what_it_is() {
+    let builder = || TlsSettings::builder().platform_verifier();
+    for (builder, words) in [
+        (
+            builder().add_root_der([1, 2, 3]),
+            "a root certificate is bad: it cannot be read as DER",
+        ),
+        (
+            builder().add_revocation_list_der([1, 2, 3]),
+            "the platform verifier takes no revocation lists",
+        ),
+    ] {
+        assert_eq!(builder.build().unwrap_err().to_string(), words);
+    }
+}
+
 #[tokio::test]
 async fn another_name_than_the_hosts_can_be_asked_for() {
     let authority = Authority::new();
