@@ -286,6 +286,18 @@ async fn connections_in_the_clear_and_with_settings_of_their_own_are_left_alone(
     for (request, id) in [in_the_clear(), of_its_own()].into_iter().zip(before) {
         let response = request.send().await.unwrap();
         assert_eq!(response.connection().id(), id);
+        response.discard().await.unwrap();
+    }
+
+    // What is dialled afterwards for settings of its own is secured by those, and stays.
+    client.close_idle();
+    for _ in 0..2 {
+        let response = of_its_own().send().await.unwrap();
+        response.discard().await.unwrap();
+    }
+    assert_eq!(secure.connections(), 2);
+    for connection in 0..2 {
+        assert_eq!(renewals.shown(&secure, connection).0, 2);
     }
 }
 
