@@ -489,3 +489,45 @@ impl Default for ClientBuilder {
         }
     }
 }
+
+#[cfg(test)]
+#[cfg(all(
+    feature = "platform-verifier",
+    any(feature = "tls-ring", feature = "tls-aws-lc-rs")
+))]
+mod tests {
+    use transport::TlsSettingsError;
+
+    use super::*;
+
+    /// No server can be had that a public root has signed. But the platform's verifier, which
+    /// trusts roots of its own, tells those who want no others.
+    #[test]
+    fn only_root_certificates_are_trusted_alone() {
+        let pem = testing::Authority::new().ca_pem();
+        let builder = Client::builder;
+        for (builder, are_alone) in [
+            (builder().add_root_certificates(&*pem), false),
+            (builder().only_root_certificates(&*pem), true),
+            (
+                builder()
+                    .only_root_certificates(&*pem)
+                    .add_root_certificates(&*pem),
+                true,
+            ),
+            (
+                builder()
+                    .add_root_certificates(&*pem)
+                    .only_root_certificates(&*pem),
+                true,
+            ),
+        ] {
+            let Tls::Roots(roots) = builder.tls else {
+                panic!("{builder:?}");
+            };
+            let outcome = roots.platform_verifier().build();
+            let refused = matches!(outcome, Err(TlsSettingsError::ContradictoryRoots));
+            assert_eq!(refused, are_alone, "{outcome:?}");
+        }
+    }
+}
