@@ -1,5 +1,6 @@
 //! What a request's body looks like on the wire, and what follows one that fails.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -90,6 +91,24 @@ async fn a_body_of_exact_size_has_that_length_and_trailers_follow_chunks() {
 }
 
 #[tokio::test]
+async fn trailers_behind_a_body_of_exact_size_are_an_error_that_says_what_they_need() {
+    let server = Arc::new(Server::in_memory([Script::respond(ok(""))]));
+    let client = client_of(&server);
+    let mut trailers = HeaderMap::new();
+    trailers.insert("digest", "abc".parse().unwrap());
+    let body = Full::new(Bytes::from("hi")).with_trailers(ready(Some(Ok(trailers))));
+    let request = client.post("http://a.test/").body(Body::wrap(body));
+    let error = request.send().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Request);
+    let text = error.to_string();
+    assert!(
+        text.ends_with("trailers need a request body of unknown length"),
+        "{text}"
+    );
+    assert_eq!(client.stats().totals.connections(), 0);
+}
+
+#[tokio::test]
 async fn a_large_body_in_memory_arrives_whole() {
     let body: String = (0..200_000)
         .map(|n| char::from(b'a' + (n % 26) as u8))
@@ -157,7 +176,7 @@ async fn small_pieces_that_are_ready_are_written_together_behind_the_head() {
         let connect = move |_| {
             let stream = Faulty::new(server.connect());
             meters.send(stream.meter()).unwrap();
-            std::future::ready(Ok(stream))
+            ready(Ok(stream))
         };
         Client::builder().connect_with(connect).build().unwrap()
     };

@@ -73,7 +73,9 @@ impl Body {
 
     /// Any [`http_body::Body`], trailers included.
     ///
-    /// Where its [`SizeHint`] is exact it is sent with that `Content-Length`.
+    /// Where its [`SizeHint`] is exact it is sent with that `Content-Length`, and
+    /// then trailers are an error: they need a body of unknown length, which is
+    /// sent chunked.
     pub fn wrap<B>(body: B) -> Self
     where
         B: HttpBody + Send + 'static,
