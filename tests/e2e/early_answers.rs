@@ -34,43 +34,42 @@ fn two_pieces(gate: &Signal) -> Body {
 }
 
 #[tokio::test]
-async fn a_413_is_heard_although_the_server_has_gone_with_the_upload_unread() {
+async fn an_answer_is_heard_although_the_server_has_gone_with_the_upload_unread() {
     let authority = Authority::new();
-    let refusal = "HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\
-                   Content-Length: 9\r\n\r\ntoo large";
-    for secure in [false, true] {
-        for end in [
-            Script::new().read_head().write(refusal).close(),
-            Script::new().read_head().write(refusal).reset(),
-            Script::new()
-                .read_head()
-                .write(refusal)
-                .pause(Duration::from_millis(20))
-                .reset(),
-        ] {
-            for whole in [true, false] {
-                let scripts = [end.clone()];
-                let server = if secure {
-                    Server::start_tls(authority.issue(&["127.0.0.1"]), scripts)
-                } else {
-                    Server::start(scripts)
-                };
-                let client = trusting(&authority).build().unwrap();
-                let body = if whole {
-                    vec![b'x'; LARGE].into()
-                } else {
-                    chunks(LARGE / (64 * 1024))
-                };
-                let exchange = async {
-                    let response = client.post(server.url("/")).body(body).send().await?;
-                    assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
-                    response.text().await
-                };
-                let text = timeout(Duration::from_secs(10), exchange)
-                    .await
-                    .expect("it must not deadlock");
-                assert_eq!(text.unwrap(), "too large", "TLS: {secure}");
-                assert_eq!(client.stats().totals.connections(), 0);
+    for status in [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::OK] {
+        let answer =
+            format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 6\r\n\r\nenough");
+        for secure in [false, true] {
+            for end in [
+                Script::new().close(),
+                Script::new().reset(),
+                Script::new().pause(Duration::from_millis(20)).reset(),
+            ] {
+                for whole in [true, false] {
+                    let start = Script::new().read_head().write(answer.clone());
+                    let scripts = [start.then(end.clone())];
+                    let server = if secure {
+                        Server::start_tls(authority.issue(&["127.0.0.1"]), scripts)
+                    } else {
+                        Server::start(scripts)
+                    };
+                    let client = trusting(&authority).build().unwrap();
+                    let body = if whole {
+                        vec![b'x'; LARGE].into()
+                    } else {
+                        chunks(LARGE / (64 * 1024))
+                    };
+                    let exchange = async {
+                        let response = client.post(server.url("/")).body(body).send().await?;
+                        assert_eq!(response.status(), status);
+                        response.text().await
+                    };
+                    let text = timeout(Duration::from_secs(10), exchange)
+                        .await
+                        .expect("it must not deadlock");
+                    assert_eq!(text.unwrap(), "enough", "TLS: {secure}");
+                    assert_eq!(client.stats().totals.connections(), 0);
+                }
             }
         }
     }
@@ -121,6 +120,32 @@ async fn an_early_200_is_given_and_polling_its_body_drives_the_upload_on() {
     assert_eq!(next.text().await.unwrap(), "next");
 }
 
+/// One that answers piece by piece would wait for the rest without end.
+#[tokio::test]
+async fn an_early_200_that_closes_the_connection_behind_it_still_gets_the_upload() {
+    let second = Signal::new();
+    let script = Script::new()
+        .read_head()
+        .write("HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .read(b"3\r\none\r\n".len())
+        .write("3\r\none\r\n")
+        .read(b"3\r\ntwo\r\n".len())
+        .write("3\r\ntwo\r\n0\r\n\r\n")
+        .close();
+    let server = Arc::new(Server::in_memory([script]));
+    let client = client_of(&server);
+    let request = client.post("http://a.test/").body(two_pieces(&second));
+    let exchange = async {
+        let mut response = request.send().await.unwrap();
+        assert_eq!(response.chunk().await.unwrap().unwrap(), "one");
+        second.notify();
+        assert_eq!(response.chunk().await.unwrap().unwrap(), "two");
+        assert_eq!(response.chunk().await.unwrap(), None);
+    };
+    timeout(Duration::from_secs(5), exchange).await.unwrap();
+    assert_eq!(client.stats().totals.connections(), 0);
+}
+
 #[tokio::test]
 async fn an_answer_that_is_over_before_the_upload_costs_the_connection() {
     for answer in [
@@ -149,7 +174,7 @@ async fn a_status_of_failure_stops_the_upload() {
     for answer in [
         "HTTP/1.1 400 Bad Request\r\nContent-Length: 4\r\n\r\nno",
         "HTTP/1.1 307 Temporary Redirect\r\nLocation: /\r\nContent-Length: 4\r\n\r\nno",
-        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nno",
+        "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 4\r\n\r\nno",
     ] {
         let (second, rest) = (Signal::new(), Signal::new());
         let server = Arc::new(Server::in_memory([Script::new()

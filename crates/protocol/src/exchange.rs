@@ -316,8 +316,7 @@ impl Exchange {
     }
 
     /// What is known already to speak against using the connection again; the
-    /// [`outcome`](Self::outcome) at the end may know more. An upload need not
-    /// go on when the peer closes after its response.
+    /// [`outcome`](Self::outcome) at the end may know more.
     #[must_use]
     pub const fn close_reason(&self) -> Option<CloseReason> {
         self.close

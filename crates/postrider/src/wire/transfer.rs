@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use pool::Lease;
-use protocol::{CloseReason, Event, Exchange, Outcome, Remaining, ResponseHead};
+use protocol::{Event, Exchange, Outcome, Remaining, ResponseHead};
 use tokio::time::Instant;
 
 use super::drain;
@@ -199,12 +199,12 @@ impl Transfer {
         (self.lease, self.upload)
     }
 
-    /// Heeds the head of the final response: one that reports a failure, or
-    /// that ends the connection, ends the upload too (RFC 9112 §9.5).
+    /// Heeds the head of the final response: one that reports a failure ends
+    /// the upload too (RFC 9112 §9.5). Behind any other it goes on, also where
+    /// the connection closes then: the server may answer what it reads.
     pub(crate) fn heed(&mut self, head: &ResponseHead) {
         self.lease.peer = head.version;
-        let closes = self.exchange.close_reason() == Some(CloseReason::ResponseClose);
-        if !self.upload.is_sent() && (closes || head.status.as_u16() >= 300) {
+        if !self.upload.is_sent() && head.status.as_u16() >= 300 {
             self.upload.stop();
             self.exchange.abandon();
         }
