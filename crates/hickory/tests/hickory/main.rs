@@ -14,4 +14,6 @@ mod runtimes;
 mod server;
 mod support;
 #[cfg(feature = "interop")]
+mod system;
+#[cfg(feature = "interop")]
 mod zones;
