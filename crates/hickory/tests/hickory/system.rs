@@ -51,7 +51,10 @@ async fn inside() {
     let mut options = ResolverOpts::default();
     options.use_hosts_file = ResolveHosts::Never;
     let without_file = HickoryResolver::from_hickory(nobody(), options);
-    assert!(all(&without_file, "known.test").await[0].is_err());
+    let given_servers = HickoryResolver::from_servers([server.addr]);
+    for resolver in [&without_file, &given_servers] {
+        assert!(all(resolver, "known.test").await[0].is_err());
+    }
 }
 
 fn in_the_lab(name: &str, family: RecordType) -> Answer {
