@@ -39,7 +39,8 @@ impl<K: Key, T: Reusable> Pool<K, T> {
     /// # Errors
     ///
     /// The first [`WaitError`] of a dial, after all have ended; the others stay in the pool.
-    /// [`WaitError::NoRuntime`] outside a runtime.
+    /// [`WaitError::NoRuntime`] outside a runtime, and [`WaitError::ShutDown`] once the pool has been
+    /// shut down.
     ///
     /// # Cancel safety
     ///
@@ -56,7 +57,7 @@ impl<K: Key, T: Reusable> Pool<K, T> {
         Fut: Future<Output = Result<T, T::Error>> + Send + 'static,
     {
         let runtime = Handle::try_current().map_err(|_| WaitError::NoRuntime)?;
-        let missing = self.missing(&key, count, &runtime);
+        let missing = self.missing(&key, count, &runtime)?;
         let waits: Vec<_> = (0..missing)
             .map_while(|_| {
                 let dial = prepare(dial.clone());
@@ -158,7 +159,12 @@ impl<K: Key, T: Reusable> Pool<K, T> {
     }
 
     /// How many more connections of a key could idle on a runtime, up to `count`.
-    fn missing(&self, key: &K, count: usize, runtime: &Handle) -> usize {
+    fn missing(
+        &self,
+        key: &K,
+        count: usize,
+        runtime: &Handle,
+    ) -> Result<usize, WaitError<T::Error>> {
         let shared = self.shared();
         let address = self.address(key.clone(), runtime.clone());
         let limits = address.limits;
@@ -166,8 +172,12 @@ impl<K: Key, T: Reusable> Pool<K, T> {
         let sought = shared.seek(key);
         shared.update(|ledger, after| {
             ledger.heed_limits(address, now, after);
+            // Also where there is no room, or nothing to do.
+            if !ledger.is_open() {
+                return Err(WaitError::ShutDown);
+            }
             let missing = count.saturating_sub(ledger.idle_of(&sought, runtime.id()));
-            missing.min(ledger.room_to_warm(&sought, limits))
+            Ok(missing.min(ledger.room_to_warm(&sought, limits)))
         })
     }
 

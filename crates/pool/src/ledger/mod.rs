@@ -136,7 +136,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         self.keys.hashing()
     }
 
-    fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.service == Service::Everybody
     }
 

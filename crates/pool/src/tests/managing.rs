@@ -133,6 +133,19 @@ async fn warming_reports_the_first_failure_and_keeps_what_was_made() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn warming_a_pool_that_is_shut_down_is_an_error_also_where_there_is_no_room() {
+    let stage = Stage::with(per_key(KeyLimits::default().with_max_connections(1)));
+    let lent = stage.fresh("a").await;
+    let mut shutdown = by_hand(stage.pool.shutdown(seconds(9)));
+    assert!(shutdown.poll_once().is_pending());
+    for (key, count) in [("a", 1), ("a", 0), ("b", 1)] {
+        let warmed = stage.pool.warm(key, count, stage.stable.ready()).await;
+        assert!(matches!(warmed, Err(WaitError::ShutDown)), "{key} {count}");
+    }
+    drop(lent);
+}
+
+#[tokio::test(start_paused = true)]
 async fn shutting_down_lets_running_requests_finish_and_starts_none() {
     let stage = Stage::with(Policy::default());
     stage.idle("a", 1).await;

@@ -43,10 +43,15 @@ impl Run {
             self.dialled_on.insert(*number, home);
             self.reference.wait(*number, lane, Want::Fresh, limits);
         }
+        let dialled = if self.reference.is_open() {
+            Ok(0)
+        } else {
+            Err(Given::ShutDown)
+        };
         let warming = Warming {
             future,
             waiters,
-            dialled: Ok(0),
+            dialled,
         };
         self.go_on_warming(warming, outcome);
     }

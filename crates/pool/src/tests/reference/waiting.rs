@@ -42,10 +42,11 @@ impl Reference {
 
     /// How many come when a lane is warmed up to `count`, under limits that hold from now on.
     pub(crate) fn missing(&mut self, lane: Lane, count: usize, limits: KeyRules) -> usize {
-        if self.is_open() {
-            self.heed(lane, limits);
-            self.follow();
+        if !self.is_open() {
+            return 0;
         }
+        self.heed(lane, limits);
+        self.follow();
         let (of_key, all) = (self.counts_of(lane.0), self.counts());
         let left = [
             limits.max_connections.saturating_sub(of_key.connections()),
