@@ -118,6 +118,25 @@ async fn requests_at_the_same_time_share_one_lookup() {
     assert_eq!(asked.load(Ordering::Relaxed), 1);
 }
 
+#[tokio::test]
+async fn what_the_lookup_took_is_told_apart_from_connecting() {
+    const SLOW: Duration = Duration::from_millis(300);
+
+    let server = Server::start(always("here"));
+    let addr = server.addr();
+    let slowly = Asking(move |_: &str| {
+        Answers::from_lookup(async move {
+            sleep(SLOW).await;
+            Ok(vec![addr])
+        })
+    });
+    let client = asking(slowly).build().unwrap();
+    let response = client.get("http://api.test/").send().await.unwrap();
+    let dial = response.timings().dial().unwrap();
+    assert!(dial.resolve.unwrap() >= SLOW, "{dial:?}");
+    assert!(dial.connect.unwrap() < SLOW, "{dial:?}");
+}
+
 /// RFC 8305 §3.
 #[tokio::test]
 async fn a_slow_answer_for_ipv6_holds_nothing_up_and_a_quick_one_is_preferred() {
