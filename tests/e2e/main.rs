@@ -25,6 +25,7 @@ mod line;
 mod manage;
 mod panicking_streams;
 mod panics;
+mod pressure;
 mod request_bodies;
 mod requests;
 mod responses;
