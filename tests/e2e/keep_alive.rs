@@ -248,6 +248,19 @@ async fn a_servers_own_keep_alive_timeout_is_heeded_with_a_margin() {
     assert_eq!(server.connections(), 2);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_nothing_more_of_its_timeout_is_not_held_to_it() {
+    let brief = "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=2\r\nContent-Length: 0\r\n\r\n";
+    let script = Script::respond(brief).then(Script::respond_always(ok("")));
+    let server = Arc::new(Server::in_memory([script]));
+    let client = client_of(&server);
+    get(&client, "http://a.test/").await;
+    get(&client, "http://a.test/").await;
+    sleep(Duration::from_secs(10)).await;
+    get(&client, "http://a.test/").await;
+    assert_eq!(server.connections(), 1);
+}
+
 #[tokio::test]
 async fn no_more_connections_idle_for_a_host_than_may() {
     let server = Arc::new(Server::in_memory([Script::respond_always(ok("hello"))]));

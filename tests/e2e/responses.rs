@@ -235,6 +235,7 @@ async fn whoever_goes_on_after_an_error_does_not_come_to_an_end() {
         };
         let second = response.chunk().await.unwrap_err();
         assert_eq!((first.kind(), second.kind()), (kind, kind), "{second}");
+        assert_eq!((first.phase(), first.sent()), (Phase::Body, Sent::Wholly));
         assert_eq!((second.phase(), second.sent()), (Phase::Body, Sent::Wholly));
         let text = second.to_string();
         assert!(text.contains("given up after an earlier error"), "{text}");
