@@ -60,6 +60,7 @@ mod instructions;
 mod load;
 mod memory;
 mod options;
+mod page;
 mod part;
 mod places;
 mod probe;

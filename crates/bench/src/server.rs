@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::sleep;
 
 use crate::answer::{Answer, LAST_CHUNK, long_head, token_chunk, tokens_head};
+use crate::page::AtPage;
 use crate::scenario;
 use crate::server::crowd::Crowds;
 use crate::server::doors::{COUNTS_PATH, Counts};
@@ -122,7 +123,10 @@ async fn write_long(stream: &mut (impl AsyncWrite + Unpin), length: u64) -> io::
     stream.write_all(long_head(length).as_bytes()).await?;
     let mut left = length;
     while left > 0 {
-        let piece = &PIECE[..PIECE.len().min(usize::try_from(left).unwrap_or(usize::MAX))];
+        let piece = &PIECE.0[..PIECE
+            .0
+            .len()
+            .min(usize::try_from(left).unwrap_or(usize::MAX))];
         stream.write_all(piece).await?;
         left -= piece.len() as u64;
     }
@@ -146,6 +150,6 @@ async fn write_tokens(
 }
 
 /// Large bodies are written in such pieces.
-static PIECE: [u8; 256 * 1024] = [b'x'; 256 * 1024];
+static PIECE: AtPage<{ 256 * 1024 }> = AtPage([b'x'; 256 * 1024]);
 
 const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";

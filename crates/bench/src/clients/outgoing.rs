@@ -10,13 +10,16 @@ use http::{HeaderValue, Method};
 use http_body::{Body, Frame, SizeHint};
 
 use crate::load::Action;
+use crate::page::AtPage;
 
 /// A small order, as a service might place it.
 pub(crate) const JSON: &[u8] =
     br#"{"id":48151623,"customer":"c-90210","items":[{"sku":"A-17","count":2},{"sku":"B-4","count":1}]}"#;
 
 /// Uploads are made of pieces of this length.
-pub(crate) const PIECE: &[u8] = &[b'x'; 64 * 1024];
+pub(crate) static PIECE: &[u8] = &SENT.0;
+
+static SENT: AtPage<{ 64 * 1024 }> = AtPage([b'x'; 64 * 1024]);
 
 /// The body of a request.
 pub(crate) enum Outgoing {
