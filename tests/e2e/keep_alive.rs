@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use http_body::Body;
 use postrider::{Client, Retirement};
 use testing::{Script, Server, Signal};
@@ -189,6 +190,42 @@ async fn a_connection_closed_before_it_is_handed_on_is_noticed_and_replaced() {
     let stats = client.stats();
     assert_eq!((stats.counters.handed_on, stats.stale.at_checkout), (1, 1));
     assert!(!received(&server, 0).contains("charge 5"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_connection_closed_while_nobody_polled_its_request_is_noticed_and_replaced() {
+    let server = Arc::new(Server::in_memory([
+        Script::new().close(),
+        Script::respond(ok("paid")),
+    ]));
+    let client = client_of(&server);
+    let mut charge = client.post("http://a.test/").body("charge 5").send();
+    assert!((&mut charge).now_or_never().is_none());
+    server.closed(0).await;
+    sleep(Duration::from_secs(5)).await;
+    let response = charge.await.unwrap();
+    assert!(!response.connection().is_reused());
+    assert_eq!(response.timings().retries(), 0);
+    assert_eq!(response.text().await.unwrap(), "paid");
+    assert_eq!(client.stats().counters.closes.of(Retirement::Stale), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_closes_every_new_connection_is_asked_twice_by_a_request_polled_late() {
+    let server = Arc::new(Server::in_memory(vec![Script::new().close(); 5]));
+    let client = client_of(&server);
+    let mut late = client.get("http://a.test/").send();
+    let error = loop {
+        match (&mut late).now_or_never() {
+            Some(result) => break result.unwrap_err(),
+            None => sleep(Duration::from_secs(5)).await,
+        }
+    };
+    assert_eq!(
+        error.to_string(),
+        "GET http://a.test/: sending the request: writing failed: broken pipe"
+    );
+    assert_eq!(server.connections(), 2);
 }
 
 #[tokio::test]

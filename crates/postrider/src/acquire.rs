@@ -6,14 +6,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Version;
-use pool::{Lease, Retirement, Wait, Want};
+use pool::{Lease, Retirement, Source, Wait, Want};
 use protocol::RequestError;
 use tokio::time::Instant;
 use transport::Probe;
 
 use crate::authorization::authorize;
 use crate::body::{Body, Content};
-use crate::call::Call;
+use crate::call::{Call, Retries};
 use crate::client::Inner;
 use crate::connection::Connection;
 use crate::dial::dial;
@@ -114,6 +114,30 @@ pub(crate) fn poll_lease(
         }
     }
 }
+
+/// Whether the connection that a request has waited for is open, as far as can
+/// be told. One straight from its dial is looked at if the request was not
+/// polled meanwhile for so long that its server may have given it up: once, so
+/// that a server which closes all of them is not asked for ever.
+pub(crate) fn is_still_open(
+    lease: &mut Lease<Key, Box<Connection>>,
+    used: &mut Retries,
+    now: Instant,
+) -> bool {
+    let is_new = matches!(lease.source(), Source::Dialled);
+    if is_new && (lease.age(now) < PROMPT || used.anew > 0) {
+        return true;
+    }
+    let is_open = lease.is_alive(Probe::Kernel);
+    if is_new && !is_open {
+        used.anew += 1;
+    }
+    is_open
+}
+
+/// A new connection that was fetched within this is believed open: no server
+/// gives one up so soon.
+const PROMPT: Duration = Duration::from_millis(1);
 
 /// Refuses chunks to a server that is known to speak HTTP/1.0 only, which must
 /// not be sent any (RFC 9112 §6.1). The connection goes back unharmed.

@@ -49,7 +49,7 @@ pub(crate) fn after_failure(
     let again = Again {
         idempotent: call.idempotent,
         replayable: call.body.is_some(),
-        used: call.used.written,
+        used: call.used.anew,
     };
     let want = match retry::decide(client.retry, failure, again) {
         Decision::Fail => {
@@ -67,7 +67,7 @@ pub(crate) fn after_failure(
             }
         }
         Decision::FreshConnection => {
-            call.used.written += 1;
+            call.used.anew += 1;
             Want::Fresh
         }
     };

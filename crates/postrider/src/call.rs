@@ -93,8 +93,9 @@ pub(crate) struct Retries {
     /// How many idle connections may still be tried after nothing was written;
     /// `None` before the first had failed.
     pub(crate) idle_left: Option<usize>,
-    /// After something had been written.
-    pub(crate) written: u8,
+    /// On a connection made anew: after something had been written, or as the
+    /// one made before was closed while the request was not polled.
+    pub(crate) anew: u8,
 }
 
 impl Call {

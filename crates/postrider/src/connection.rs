@@ -62,7 +62,7 @@ impl Connection {
         ConnectionInfo {
             id: self.id,
             request: self.requests,
-            age: now.saturating_duration_since(self.connected),
+            age: self.age(now),
             reuse: match source {
                 Source::Dialled => Reuse::New,
                 Source::Idle { idle_for } => Reuse::Idle(idle_for),
@@ -89,6 +89,10 @@ impl Connection {
 
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.connected)
     }
 
     /// How many requests it has carried.

@@ -17,9 +17,10 @@ use std::task::{Context, Poll, ready};
 use pool::{Lease, Retirement, Source, Wait, Want};
 use protocol::{Event, ResponseHead};
 use tokio::time::Instant;
-use transport::Probe;
 
-use crate::acquire::{Acquired, acquire, admit, encode_again, exchange_lease, poll_lease};
+use crate::acquire::{
+    Acquired, acquire, admit, encode_again, exchange_lease, is_still_open, poll_lease,
+};
 use crate::again::{after_failure, is_idle_timeout, is_unexpected, phase, restore};
 use crate::call::{Call, Underway};
 use crate::client::Inner;
@@ -175,14 +176,14 @@ fn receive(
     let now = Instant::now();
     match (lease, call.underway.take_attempt()) {
         (Ok(mut lease), Some(attempt)) => {
-            if matches!(lease.source(), Source::Dialled) || lease.is_alive(Probe::Kernel) {
+            if is_still_open(&mut lease, &mut call.used, now) {
                 return match admit(lease, &attempt) {
                     Ok(lease) => Step::Go(ride(call, lease, attempt, now)),
                     Err(cause) => Step::End(Err(call.error(cause, Phase::Prepare))),
                 };
             }
-            // It was handed on, and has been closed on the way. The request
-            // keeps its place in the line.
+            // It has been closed on the way. The request keeps its place in the
+            // line.
             let place = exchange_lease(client, lease, Retirement::Stale, Want::Any);
             line_up(call, attempt, place)
         }

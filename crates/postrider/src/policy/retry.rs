@@ -86,7 +86,7 @@ pub(crate) struct Again {
     pub(crate) idempotent: bool,
     /// Its body can be sent again.
     pub(crate) replayable: bool,
-    /// Retries after which something had been written.
+    /// Retries so far on a connection made anew.
     pub(crate) used: u8,
 }
 
