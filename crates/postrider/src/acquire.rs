@@ -145,7 +145,7 @@ pub(crate) fn admit(
     lease: Lease<Key, Box<Connection>>,
     attempt: &Attempt,
 ) -> Result<Lease<Key, Box<Connection>>, Cause> {
-    if lease.peer == Version::HTTP_10 && attempt.exchange.is_chunking() {
+    if lease.peer_version == Version::HTTP_10 && attempt.exchange.is_chunking() {
         lease.release_unused();
         return Err(Cause::Request(RequestError::ChunkedToHttp10));
     }

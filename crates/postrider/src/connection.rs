@@ -28,30 +28,34 @@ pub(crate) struct Connection {
     /// How long the server keeps it while idle, by its own word.
     pub(crate) idle_limit: Option<Duration>,
     /// The version of the last response: HTTP/1.0 takes no chunks.
-    pub(crate) peer: Version,
+    pub(crate) peer_version: Version,
     id: u64,
     connected: Instant,
     requests: u64,
     facts: Arc<ConnectFacts>,
     /// Which of the client's TLS settings secure it, if they do.
-    turn: Option<u64>,
+    tls_generation: Option<u64>,
     home: Arc<Home>,
 }
 
 impl Connection {
-    pub(crate) fn new(connected: Connected, home: Arc<Home>, turn: Option<u64>) -> Box<Self> {
+    pub(crate) fn new(
+        connected: Connected,
+        home: Arc<Home>,
+        tls_generation: Option<u64>,
+    ) -> Box<Self> {
         // Numbers are the process's, so that two clients' logs do not mix them up.
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         Box::new(Self {
             stream: connected.stream,
             buffer: BytesMut::new(),
             idle_limit: None,
-            peer: Version::HTTP_11,
+            peer_version: Version::HTTP_11,
             id: NUMBER.fetch_add(1, Ordering::Relaxed),
             connected: Instant::now(),
             requests: 0,
             facts: Arc::new(connected.facts),
-            turn,
+            tls_generation,
             home,
         })
     }
@@ -118,8 +122,8 @@ impl Reusable for Box<Connection> {
 
     /// Whether the client's TLS settings have changed since it was secured.
     fn is_retired(&self) -> bool {
-        self.turn
-            .is_some_and(|turn| turn != self.home.rotation.turns())
+        self.tls_generation
+            .is_some_and(|generation| generation != self.home.rotation.generation())
     }
 
     fn idle_limit(&self) -> Option<Duration> {

@@ -19,14 +19,15 @@ pub(crate) fn dial(
     watched: Watched,
 ) -> impl Future<Output = Result<Box<Connection>, ConnectError>> + Send + 'static {
     let key = watched.key();
-    let turn = key.0.turn;
-    let endpoint = match turn {
+    let tls_generation = key.0.tls_generation;
+    let endpoint = match tls_generation {
         Some(_) => watched.home.rotation.secure(key.0.endpoint()),
         None => key.0.endpoint(),
     };
     async move {
         let connected = connector.connect_watched(&endpoint, watched.progress());
         let connected = connected.await?;
-        Ok(Connection::new(connected, Arc::clone(&watched.home), turn))
+        let home = Arc::clone(&watched.home);
+        Ok(Connection::new(connected, home, tls_generation))
     }
 }

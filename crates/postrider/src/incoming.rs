@@ -24,7 +24,7 @@ use crate::timings::Timings;
 use crate::upgrade::Upgraded;
 use crate::wire::Transfer;
 
-pub(crate) use self::collect::Home;
+pub(crate) use self::collect::Memory;
 
 /// The body of a response: an [`http_body::Body`] with its trailers.
 ///

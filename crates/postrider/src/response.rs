@@ -11,7 +11,7 @@ use protocol::ResponseHead;
 use crate::connection::ConnectionInfo;
 use crate::error::{Cause, Error, Phase};
 use crate::fields::Shown;
-use crate::incoming::{Home, ResponseBody};
+use crate::incoming::{Memory, ResponseBody};
 use crate::timings::Timings;
 use crate::upgrade::Upgraded;
 
@@ -70,7 +70,7 @@ impl Response {
     pub fn bytes(self) -> impl Future<Output = Result<Bytes, Error>> + Send {
         // An async function would hold the whole response besides.
         let mut body = self.body;
-        async move { body.collect(Home::Anywhere).await }
+        async move { body.collect(Memory::Any).await }
     }
 
     /// Reads the whole body as text in UTF-8; bytes that are not become
@@ -86,7 +86,7 @@ impl Response {
     pub fn text(self) -> impl Future<Output = Result<String, Error>> + Send {
         let mut body = self.body;
         async move {
-            let bytes = body.collect(Home::Heap).await?;
+            let bytes = body.collect(Memory::Heap).await?;
             let text = String::from_utf8(bytes.into());
             Ok(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
         }
@@ -111,7 +111,7 @@ impl Response {
     {
         let mut body = self.body;
         async move {
-            let bytes = body.collect(Home::Anywhere).await?;
+            let bytes = body.collect(Memory::Any).await?;
             serde_json::from_slice(&bytes)
                 .map_err(|error| body.error(Cause::Decode(error.into()), Phase::Decode))
         }

@@ -42,15 +42,15 @@ impl Client {
 /// The settings of the moment, and how often they have changed.
 #[derive(Debug, Default)]
 pub(crate) struct Rotation {
-    turns: AtomicU64,
+    generation: AtomicU64,
     /// `None` until they change: the connector has its own.
     settings: Mutex<Option<TlsSettings>>,
 }
 
 impl Rotation {
     /// How often the settings have changed: tells those before from those after.
-    pub(crate) fn turns(&self) -> u64 {
-        self.turns.load(Ordering::Acquire)
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// The endpoint, to be secured by the settings of the moment.
@@ -66,7 +66,7 @@ impl Rotation {
     fn replace(&self, new: TlsSettings) {
         let mut settings = self.settings();
         let old = settings.replace(new);
-        self.turns.fetch_add(1, Ordering::Release);
+        self.generation.fetch_add(1, Ordering::Release);
         drop(settings);
         // Outside the lock: they may hold a verifier of the user's own.
         drop(old);

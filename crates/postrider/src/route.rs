@@ -25,7 +25,7 @@ pub(crate) struct Route<'a> {
     /// that the server must prove, our own address.
     pub(crate) options: Option<Arc<ConnectOptions>>,
     /// Which of the client's settings secure the connection, if they do.
-    pub(crate) turn: Option<u64>,
+    pub(crate) tls_generation: Option<u64>,
 }
 
 impl<'a> Route<'a> {
@@ -39,7 +39,7 @@ impl<'a> Route<'a> {
         let mut route = Self::to(authority, rotation);
         if let Some(options) = options {
             route.options = Some(Arc::clone(options));
-            route.turn = route.turn.filter(|_| options.tls.is_none());
+            route.tls_generation = route.tls_generation.filter(|_| options.tls.is_none());
         }
         Ok((route, user_info))
     }
@@ -50,7 +50,7 @@ impl<'a> Route<'a> {
         Self {
             authority,
             options: None,
-            turn: is_secure.then(|| rotation.turns()),
+            tls_generation: is_secure.then(|| rotation.generation()),
         }
     }
 
@@ -59,12 +59,12 @@ impl<'a> Route<'a> {
         let Self {
             authority,
             options,
-            turn,
+            tls_generation,
         } = self;
         Key(Arc::new(Route {
             authority: authority.clone().into_owned(),
             options: options.clone(),
-            turn: *turn,
+            tls_generation: *tls_generation,
         }))
     }
 
@@ -73,7 +73,7 @@ impl<'a> Route<'a> {
         let Self {
             authority,
             options,
-            turn: _,
+            tls_generation: _,
         } = self;
         let security = match authority.scheme() {
             Scheme::Http => transport::Security::Plain,
@@ -102,14 +102,14 @@ impl Hash for Route<'_> {
         let Self {
             authority,
             options,
-            turn,
+            tls_generation,
         } = self;
         authority.hash(state);
         if let Some(options) = options {
             options.hash(state);
         }
-        if let Some(turn) = turn {
-            state.write_u64(*turn);
+        if let Some(generation) = tls_generation {
+            state.write_u64(*generation);
         }
     }
 }

@@ -10,10 +10,10 @@ use super::{ResponseBody, State};
 use crate::call::Underway;
 use crate::error::{Cause, Error, Phase};
 
-/// Where a collected body may come to lie.
+/// The memory that a collected body may come to lie in.
 #[derive(Clone, Copy)]
-pub(crate) enum Home {
-    Anywhere,
+pub(crate) enum Memory {
+    Any,
     /// Where a `Vec` or `String` can take it over.
     Heap,
 }
@@ -22,14 +22,14 @@ impl ResponseBody {
     /// The whole body, if it is not larger than the client's limit.
     pub(crate) async fn collect(
         &mut self,
-        #[cfg_attr(not(target_os = "linux"), expect(unused_variables))] home: Home,
+        #[cfg_attr(not(target_os = "linux"), expect(unused_variables))] memory: Memory,
     ) -> Result<Bytes, Error> {
         let limit = self.call.max_collected;
         if self.remaining().is_some_and(|length| length > limit as u64) {
             return Err(self.too_large(limit));
         }
         #[cfg(target_os = "linux")]
-        if let Some(mut pages) = self.huge_pages(home) {
+        if let Some(mut pages) = self.huge_pages(memory) {
             while let Some(piece) = poll_fn(|cx| self.poll_data(cx)).await? {
                 pages.push(&piece);
             }
@@ -65,9 +65,9 @@ impl ResponseBody {
     }
 
     #[cfg(target_os = "linux")]
-    fn huge_pages(&self, home: Home) -> Option<HugePages> {
-        match (home, &self.state) {
-            (Home::Anywhere, State::Live(_)) => HugePages::of(self.remaining()?),
+    fn huge_pages(&self, memory: Memory) -> Option<HugePages> {
+        match (memory, &self.state) {
+            (Memory::Any, State::Live(_)) => HugePages::of(self.remaining()?),
             _ => None,
         }
     }

@@ -203,7 +203,7 @@ impl Transfer {
     /// the upload too (RFC 9112 §9.5). Behind any other it goes on, also where
     /// the connection closes then: the server may answer what it reads.
     pub(crate) fn heed(&mut self, head: &ResponseHead) {
-        self.lease.peer = head.version;
+        self.lease.peer_version = head.version;
         if !self.upload.is_sent() && head.status.as_u16() >= 300 {
             self.upload.stop();
             self.exchange.abandon();
