@@ -121,16 +121,16 @@ pub(crate) fn poll_lease(
 /// that a server which closes all of them is not asked for ever.
 pub(crate) fn is_still_open(
     lease: &mut Lease<Key, Box<Connection>>,
-    used: &mut Retries,
+    retries: &mut Retries,
     now: Instant,
 ) -> bool {
     let is_new = matches!(lease.source(), Source::Dialled);
-    if is_new && (lease.age(now) < PROMPT || used.anew > 0) {
+    if is_new && (lease.age(now) < PROMPT || retries.anew > 0) {
         return true;
     }
     let is_open = lease.is_alive(Probe::Kernel);
     if is_new && !is_open {
-        used.anew += 1;
+        retries.anew += 1;
     }
     is_open
 }

@@ -5,16 +5,16 @@ use pool::{Lease, Want};
 use protocol::ResponseHead;
 
 use crate::body::Body;
-use crate::call::Call;
+use crate::call::{Call, Retries};
 use crate::client::Inner;
 use crate::connection::{Connection, ConnectionInfo};
-use crate::error::{Cause, Error, Phase, Sent};
+use crate::error::{Cause, Error, Phase};
 use crate::policy::retry::{self, Again, Decision, End, Failure, Past, Seen, Written};
 use crate::route::Key;
 use crate::wire::{Transfer, Upload};
 
-/// Gives the connection that the attempt was on, in exchange for another of
-/// which kind, where it is safe to send the request again; else the failure is
+/// Decides whether the request is sent again. If so, gives the connection that
+/// the attempt was on and what it is to be exchanged for; else the failure is
 /// the caller's.
 pub(crate) fn after_failure(
     client: &Inner,
@@ -30,16 +30,8 @@ pub(crate) fn after_failure(
     let (lease, upload) = transfer.into_parts();
     restore(call, upload);
     let failure = Failure {
-        connection: if connection.is_reused() {
-            Past::Reused
-        } else {
-            Past::Fresh
-        },
-        written: if sent == Sent::Nothing {
-            Written::Nothing
-        } else {
-            Written::Something
-        },
+        connection: Past::of(&connection),
+        written: Written::of(sent),
         response,
         end: End::of(&cause),
     };
@@ -49,25 +41,17 @@ pub(crate) fn after_failure(
     let again = Again {
         idempotent: call.idempotent,
         replayable: call.body.is_some(),
-        used: call.used.anew,
+        used: call.retries.anew,
     };
     let want = match retry::decide(client.retry, failure, again) {
         Decision::Fail => {
             return Err(call.error(cause, phase).on_connection(connection, sent));
         }
-        // As often as idle connections stood there, then a fresh one is made.
-        Decision::NextConnection => {
-            let idle_left = &mut call.used.idle_left;
-            match idle_left.unwrap_or_else(|| client.pool.idle(&lease.key())) {
-                0 => Want::Fresh,
-                left => {
-                    *idle_left = Some(left - 1);
-                    Want::Any
-                }
-            }
-        }
+        Decision::NextConnection => call
+            .retries
+            .next_connection(|| client.pool.idle(&lease.key())),
         Decision::FreshConnection => {
-            call.used.anew += 1;
+            call.retries.anew += 1;
             Want::Fresh
         }
     };
@@ -76,6 +60,30 @@ pub(crate) fn after_failure(
     call.timings.count_retry();
     client.home.tally.retries.add();
     Ok((lease, want))
+}
+
+impl Past {
+    fn of(connection: &ConnectionInfo) -> Self {
+        if connection.is_reused() {
+            Self::Reused
+        } else {
+            Self::Fresh
+        }
+    }
+}
+
+impl Retries {
+    /// Any connection, as often as idle ones stood there at first (`idle`), then
+    /// a fresh one.
+    fn next_connection(&mut self, idle: impl FnOnce() -> usize) -> Want {
+        match self.idle_left.unwrap_or_else(idle) {
+            0 => Want::Fresh,
+            left => {
+                self.idle_left = Some(left - 1);
+                Want::Any
+            }
+        }
+    }
 }
 
 /// Whether the server refuses an expectation that the request can do without:

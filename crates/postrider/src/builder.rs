@@ -28,7 +28,7 @@ use crate::special::HeaderCase;
 use crate::timeouts::Timeouts;
 use crate::url::{IntoUrl, host_in_ascii};
 
-/// A body that is read into one piece may have so many bytes: 64 MiB.
+/// The largest body that is read into one piece, in bytes, unless set.
 const MAX_COLLECTED: usize = 64 * 1024 * 1024;
 
 /// One of the two would have to be thrown away, and with it whom it trusts.

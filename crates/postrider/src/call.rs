@@ -31,10 +31,10 @@ pub(crate) struct Call {
     pub(crate) body: Option<Body>,
     /// Whether sending it twice is the same as sending it once.
     pub(crate) idempotent: bool,
-    /// How many bytes of the response's body are read into one piece at most.
+    /// The largest body of a response that is read into one piece, in bytes.
     pub(crate) max_collected: usize,
     pub(crate) special: Option<Box<Special>>,
-    pub(crate) used: Retries,
+    pub(crate) retries: Retries,
     /// How much of it the server may have seen of earlier attempts.
     pub(crate) sent: Sent,
     pub(crate) watch: Watch,
@@ -174,7 +174,7 @@ impl Default for Call {
             idempotent: false,
             max_collected: 0,
             special: None,
-            used: Retries::default(),
+            retries: Retries::default(),
             sent: Sent::Nothing,
             watch: Watch::default(),
             timings: Timings::default(),

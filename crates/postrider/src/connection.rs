@@ -33,7 +33,7 @@ pub(crate) struct Connection {
     connected: Instant,
     requests: u64,
     facts: Arc<ConnectFacts>,
-    /// Which of the client's TLS settings secure it, if they do.
+    /// Which generation of the client's TLS settings secures it, if they do.
     tls_generation: Option<u64>,
     home: Arc<Home>,
 }

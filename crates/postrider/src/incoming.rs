@@ -1,5 +1,6 @@
 //! The body of a response, as it comes.
 
+mod buffered;
 mod collect;
 #[cfg(target_os = "linux")]
 mod huge_pages;
@@ -22,8 +23,8 @@ use crate::error::{Cause, Error, ErrorKind, Phase, Sent};
 use crate::timeouts::Awaited;
 use crate::timings::Timings;
 use crate::upgrade::Upgraded;
-use crate::wire::Transfer;
 
+use self::buffered::Buffered;
 pub(crate) use self::collect::Memory;
 
 /// The body of a response: an [`http_body::Body`] with its trailers.
@@ -33,8 +34,8 @@ pub(crate) use self::collect::Memory;
 /// its last byte is. What is left of the request's own body is written meanwhile.
 ///
 /// Dropped before its end, it reads a rest of at most 64 KiB in the background,
-/// if that comes within 50 ms, so that the connection can be used again, and
-/// closes the connection else.
+/// if that comes within 50 ms, so that the connection can be used again; else it
+/// closes the connection.
 pub struct ResponseBody {
     state: State,
     call: Box<Call>,
@@ -239,7 +240,7 @@ impl State {
             call.timings.mark_body(now);
             return Self::Upgraded;
         }
-        match read_buffered(transfer) {
+        match Buffered::read(transfer) {
             Buffered::Whole { data, trailers } => {
                 finish(call, now);
                 Self::Whole { data, trailers }
@@ -317,47 +318,13 @@ fn poll_event(call: &mut Call, cx: &mut Context<'_>) -> Poll<Result<Option<Piece
     }
 }
 
-/// What of a body had come with its head.
-enum Buffered {
-    Whole {
-        data: Bytes,
-        trailers: Option<Box<HeaderMap>>,
-    },
-    Part(Bytes),
-    Broken {
-        data: Bytes,
-        cause: Cause,
-    },
-}
-
-fn read_buffered(transfer: &mut Transfer) -> Buffered {
-    // A part of a known length stays where it is, so that the rest can be
-    // read behind it.
-    if matches!(transfer.body_remaining(), Remaining::Known(_)) && !transfer.is_rest_buffered() {
-        return Buffered::Part(Bytes::new());
-    }
-    let mut data = Bytes::new();
-    let mut trailers = None;
-    loop {
-        match transfer.buffered_event() {
-            Ok(Some(Event::Data(piece))) if data.is_empty() => data = piece,
-            Ok(Some(Event::Data(piece))) => data = [data, piece].concat().into(),
-            Ok(Some(Event::Trailers(map))) => trailers = Some(Box::new(map)),
-            Ok(Some(Event::End)) => return Buffered::Whole { data, trailers },
-            Ok(Some(Event::Informational(_) | Event::Head(_))) => {}
-            Ok(None) => return Buffered::Part(data),
-            Err(cause) => return Buffered::Broken { data, cause },
-        }
-    }
-}
-
 impl Drop for ResponseBody {
     fn drop(&mut self) {
         if let State::Live(_) = self.state
             && let Some(transfer) = self.call.underway.take_transfer()
         {
-            // Reads from the stream, which may be the caller's own, and its panic what drops this:
-            // a second one that escaped from here would end the process.
+            // This reads from the stream, which may be of the caller's own. If this is dropped by
+            // a panic, a second one that escaped from here would end the process.
             drop(catch_unwind(AssertUnwindSafe(|| transfer.discard())));
         }
     }

@@ -9,9 +9,9 @@ use transport::{ConnectError, Progress};
 use crate::route::Key;
 
 /// The dials that the pool goes on with for whoever comes next: those whose
-/// request has gone, and those that warm a client up. Who comes next has no dial
-/// of his own then, and is told of one of these if his time runs out: also where
-/// a limit holds him back, since that dial counts in it.
+/// request has gone, and those that warm a client up. A request that comes next
+/// has no dial of its own then, and is told of one of these if its time runs out:
+/// also where a limit holds it back, since that dial counts in it.
 #[derive(Debug, Default)]
 pub(crate) struct LeftBehind(Mutex<Dials>);
 
@@ -45,7 +45,7 @@ impl LeftBehind {
         }
         let mut dials = self.dials();
         // Under the lock: a dial that is over from here on finds what is added.
-        if dial.go_over(ASKED_FOR, LEFT_BEHIND) {
+        if dial.leave_behind() {
             let of_key = dials.by_key.entry(dial.key.clone()).or_default();
             of_key.push_back(Arc::clone(dial));
         }
@@ -87,10 +87,13 @@ impl Standing {
         self.progress.timed_out(&self.key.0.endpoint())
     }
 
-    fn go_over(&self, from: u8, to: u8) -> bool {
+    /// Whether it is this call that leaves it behind: it may be over by now, or
+    /// left behind already.
+    fn leave_behind(&self) -> bool {
+        let (from, to) = (ASKED_FOR, LEFT_BEHIND);
         let stage = &self.stage;
-        let gone = stage.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire);
-        gone.is_ok()
+        let left = stage.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire);
+        left.is_ok()
     }
 }
 

@@ -5,8 +5,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::body::BoxError;
 
-/// A name and a value for [`RequestBuilder::query`](crate::RequestBuilder::query): a pair of texts, or a
-/// reference to one.
+/// A name and a value for [`RequestBuilder::query`](crate::RequestBuilder::query):
+/// a pair of texts, or a reference to one.
 pub trait QueryPair {
     /// The name.
     fn name(&self) -> &str;

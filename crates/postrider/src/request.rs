@@ -71,6 +71,10 @@ impl Client {
     /// # Errors
     ///
     /// Those of [`RequestBuilder::send`].
+    ///
+    /// # Cancel safety
+    ///
+    /// See [`Pending`].
     pub fn execute<B: Into<Body>>(&self, request: http::Request<B>) -> Pending {
         let (parts, body) = request.into_parts();
         let mut call = Call::new(parts.method, parts.uri);

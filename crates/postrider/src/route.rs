@@ -24,7 +24,8 @@ pub(crate) struct Route<'a> {
     /// What the request asks for in the client's place: TLS settings, the name
     /// that the server must prove, our own address.
     pub(crate) options: Option<Arc<ConnectOptions>>,
-    /// Which of the client's settings secure the connection, if they do.
+    /// Which generation of the client's TLS settings secures the connection, if
+    /// they do.
     pub(crate) tls_generation: Option<u64>,
 }
 

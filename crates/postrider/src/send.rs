@@ -176,7 +176,7 @@ fn receive(
     let now = Instant::now();
     match (lease, call.underway.take_attempt()) {
         (Ok(mut lease), Some(attempt)) => {
-            if is_still_open(&mut lease, &mut call.used, now) {
+            if is_still_open(&mut lease, &mut call.retries, now) {
                 return match admit(lease, &attempt) {
                     Ok(lease) => Step::Go(ride(call, lease, attempt, now)),
                     Err(cause) => Step::End(Err(call.error(cause, Phase::Prepare))),
@@ -268,36 +268,43 @@ fn poll_patience(special: &mut Option<Box<Special>>, cx: &mut Context<'_>) -> Po
     }
 }
 
-/// Makes a response of the head, or begins again.
+/// Makes a response of the head, begins again, or fails.
 fn conclude(
     client: &Inner,
     mut call: Box<Call>,
     connection: ConnectionInfo,
     head: Result<ResponseHead, Cause>,
 ) -> Step {
-    let failed = match (head, call.underway.transfer()) {
+    let (cause, seen) = match (head, call.underway.transfer()) {
         (Ok(head), Some(transfer)) if is_idle_timeout(&head, transfer, &connection) => {
-            Some((Cause::Closed, Seen::Nothing))
+            (Cause::Closed, Seen::Nothing)
         }
-        (Ok(head), Some(transfer)) if is_unexpected(&head, &call, transfer) => None,
+        (Ok(head), Some(transfer)) if is_unexpected(&head, &call, transfer) => {
+            return expect_nothing(client, call);
+        }
         (Ok(head), _) => return Step::End(Ok(respond(call, connection, head))),
-        (Err(cause), Some(transfer)) if transfer.received() == 0 => Some((cause, Seen::Nothing)),
-        (Err(cause), _) => Some((cause, Seen::Something)),
+        (Err(cause), Some(transfer)) if transfer.received() == 0 => (cause, Seen::Nothing),
+        (Err(cause), _) => (cause, Seen::Something),
     };
     let Some(transfer) = call.underway.take_transfer() else {
         return Step::End(Err(call.error(Cause::Closed, Phase::Head)));
-    };
-    let Some((cause, seen)) = failed else {
-        call.sent = call.sent.max(transfer.sent());
-        let (lease, upload) = transfer.into_parts();
-        restore(&mut call, upload);
-        call.drop_expectation();
-        return begin_again(client, call, lease, Want::Any);
     };
     match after_failure(client, &mut call, transfer, connection, cause, seen) {
         Ok((lease, want)) => begin_again(client, call, lease, want),
         Err(error) => Step::End(Err(error)),
     }
+}
+
+/// Begins again without the expectation that the server has refused.
+fn expect_nothing(client: &Inner, mut call: Box<Call>) -> Step {
+    let Some(transfer) = call.underway.take_transfer() else {
+        return Step::End(Err(call.error(Cause::Closed, Phase::Head)));
+    };
+    call.sent = call.sent.max(transfer.sent());
+    let (lease, upload) = transfer.into_parts();
+    restore(&mut call, upload);
+    call.drop_expectation();
+    begin_again(client, call, lease, Want::Any)
 }
 
 /// Sends the request again on another connection than the one it had, which is

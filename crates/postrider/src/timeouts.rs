@@ -79,8 +79,8 @@ pub(crate) enum Scope {
 pub(crate) enum Awaited {
     /// The server, the network or the pool: the phase's limit runs.
     Peer,
-    /// The caller, whose body is not there yet or waits by his own wish: only
-    /// the total limit runs.
+    /// The caller, whose body is not there yet, or waits for 100 (Continue):
+    /// only the total limit runs.
     Caller,
 }
 

@@ -5,7 +5,7 @@ use std::io;
 
 use http::{HeaderMap, Method};
 
-use crate::error::Cause;
+use crate::error::{Cause, Sent};
 
 /// Whether requests are sent again after their kept-alive connection turned
 /// out to be closed.
@@ -131,6 +131,15 @@ impl Failure {
     /// be told.
     pub(crate) fn is_stale(&self) -> bool {
         self.connection == Past::Reused && self.end == End::Closed && self.response == Seen::Nothing
+    }
+}
+
+impl Written {
+    pub(crate) fn of(sent: Sent) -> Self {
+        match sent {
+            Sent::Nothing => Self::Nothing,
+            Sent::Partly | Sent::Wholly => Self::Something,
+        }
     }
 }
 
