@@ -23,12 +23,12 @@ const FRAME_COST: usize = 256;
 /// The writing half of an exchange.
 pub(crate) struct Upload {
     staged: Staged,
-    source: Source,
+    state: State,
     handed: bool,
 }
 
-/// Where the bytes after the staged ones come from.
-enum Source {
+/// How far it has come with what is behind the staged bytes.
+enum State {
     /// A body of which more may come; `touched` once a piece was taken.
     Body { body: BoxBody, touched: bool },
     /// All is staged or written; the stream may still hold some of it.
@@ -54,28 +54,28 @@ impl Upload {
         content: Content,
     ) -> Result<Self, RequestError> {
         let mut staged = Staged::starting_with(head);
-        let source = match content {
+        let state = match content {
             Content::Empty => {
                 staged.finish(exchange, None)?;
-                Source::Flushing
+                State::Flushing
             }
-            Content::Bytes(bytes) if exchange.is_waiting() => Source::Body {
+            Content::Bytes(bytes) if exchange.is_waiting() => State::Body {
                 body: Box::pin(Whole(bytes)),
                 touched: false,
             },
             Content::Bytes(bytes) => {
                 staged.push(exchange, bytes)?;
                 staged.finish(exchange, None)?;
-                Source::Flushing
+                State::Flushing
             }
-            Content::Streaming(body) => Source::Body {
+            Content::Streaming(body) => State::Body {
                 body,
                 touched: false,
             },
         };
         Ok(Self {
             staged,
-            source,
+            state,
             handed: false,
         })
     }
@@ -87,49 +87,49 @@ impl Upload {
 
     /// Whether the whole request was written and flushed.
     pub(crate) fn is_sent(&self) -> bool {
-        matches!(self.source, Source::Sent)
+        matches!(self.state, State::Sent)
     }
 
     /// Whether the stream has taken the last byte of the request.
     pub(crate) fn is_taken(&self) -> bool {
-        matches!(self.source, Source::Flushing | Source::Sent) && self.staged.is_empty()
+        matches!(self.state, State::Flushing | State::Sent) && self.staged.is_empty()
     }
 
     /// Whether nothing was taken of a body that is still to come.
     pub(crate) fn is_untouched(&self) -> bool {
-        matches!(self.source, Source::Body { touched: false, .. })
+        matches!(self.state, State::Body { touched: false, .. })
     }
 
     /// Whether all that the caller has given of the body is on its way.
     pub(crate) fn is_starved(&self) -> bool {
-        matches!(self.source, Source::Body { .. }) && self.staged.is_empty()
+        matches!(self.state, State::Body { .. }) && self.staged.is_empty()
     }
 
     /// Whether there are bytes that the stream does not take.
     pub(crate) fn is_blocked(&self) -> bool {
-        match self.source {
-            Source::Body { .. } => !self.staged.is_empty(),
-            Source::Flushing => true,
-            Source::Sent | Source::Failed { .. } | Source::Stopped { .. } => false,
+        match self.state {
+            State::Body { .. } => !self.staged.is_empty(),
+            State::Flushing => true,
+            State::Sent | State::Failed { .. } | State::Stopped { .. } => false,
         }
     }
 
     /// Gives up what is not written yet.
     pub(crate) fn stop(&mut self) {
         if !self.is_sent() {
-            self.source = Source::Stopped { untouched: None };
+            self.state = State::Stopped { untouched: None };
         }
     }
 
     /// The error of the write that failed, if one did.
     pub(crate) fn take_failure(&mut self) -> Option<io::Error> {
-        match mem::replace(&mut self.source, Source::Stopped { untouched: None }) {
-            Source::Failed { error, untouched } => {
-                self.source = Source::Stopped { untouched };
+        match mem::replace(&mut self.state, State::Stopped { untouched: None }) {
+            State::Failed { error, untouched } => {
+                self.state = State::Stopped { untouched };
                 Some(error)
             }
-            source => {
-                self.source = source;
+            state => {
+                self.state = state;
                 None
             }
         }
@@ -137,7 +137,7 @@ impl Upload {
 
     /// The body, if nothing was taken of it.
     pub(crate) fn into_untouched(self) -> Option<BoxBody> {
-        self.source.into_untouched()
+        self.state.into_untouched()
     }
 
     /// Writes what can be written. Ready when there is nothing left to do,
@@ -154,9 +154,9 @@ impl Upload {
     ) -> Poll<Result<(), Cause>> {
         match ready!(self.poll_upload(stream, exchange, cx)) {
             Err(Cause::Write(error)) => {
-                let source = mem::replace(&mut self.source, Source::Flushing);
-                let untouched = source.into_untouched();
-                self.source = Source::Failed { error, untouched };
+                let state = mem::replace(&mut self.state, State::Flushing);
+                let untouched = state.into_untouched();
+                self.state = State::Failed { error, untouched };
                 Poll::Ready(Ok(()))
             }
             result => Poll::Ready(result),
@@ -170,8 +170,8 @@ impl Upload {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Cause>> {
         if matches!(
-            self.source,
-            Source::Sent | Source::Failed { .. } | Source::Stopped { .. }
+            self.state,
+            State::Sent | State::Failed { .. } | State::Stopped { .. }
         ) {
             return Poll::Ready(Ok(()));
         }
@@ -187,23 +187,23 @@ impl Upload {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            match &self.source {
+            match &self.state {
                 // All that was declared is out, though the body does not say that
                 // it ends.
-                Source::Body { .. } if gathered.is_pending() && exchange.is_sent() => {
-                    self.source = Source::Flushing;
+                State::Body { .. } if gathered.is_pending() && exchange.is_sent() => {
+                    self.state = State::Flushing;
                 }
-                Source::Body { .. } if gathered.is_pending() || exchange.is_waiting() => {
+                State::Body { .. } if gathered.is_pending() || exchange.is_waiting() => {
                     return flush_and_wait(stream, cx);
                 }
-                Source::Body { .. } => {}
-                Source::Flushing => {
+                State::Body { .. } => {}
+                State::Flushing => {
                     ready!(Pin::new(stream).poll_flush(cx)).map_err(Cause::Write)?;
-                    self.source = Source::Sent;
+                    self.state = State::Sent;
                     self.staged.recycle();
                     return Poll::Ready(Ok(()));
                 }
-                Source::Sent | Source::Failed { .. } | Source::Stopped { .. } => {
+                State::Sent | State::Failed { .. } | State::Stopped { .. } => {
                     return Poll::Ready(Ok(()));
                 }
             }
@@ -218,7 +218,7 @@ impl Upload {
         share: &mut usize,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Cause>> {
-        while let Source::Body { body, touched } = &mut self.source
+        while let State::Body { body, touched } = &mut self.state
             && *share > 0
             && !exchange.is_waiting()
             && self.staged.has_room(*touched)
@@ -228,14 +228,14 @@ impl Upload {
             // Without this, pieces that are empty had no end.
             *share = share.saturating_sub(FRAME_COST);
             if self.staged.take(exchange, frame)? == Taken::End {
-                self.source = Source::Flushing;
+                self.state = State::Flushing;
             }
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl Source {
+impl State {
     fn into_untouched(self) -> Option<BoxBody> {
         match self {
             Self::Body { body, touched } => (!touched).then_some(body),
