@@ -12,8 +12,8 @@ use crate::ledger::{DialEnd, DialId, DialState};
 use crate::reusable::{Key, Reusable};
 use crate::shared::{Shared, contain};
 
-/// A dial that has not begun. It spawns itself, so that its future lies in its task, and whoever
-/// waits for his turn holds no room for it.
+/// A dial that has not begun. It spawns itself, so that its future lies in its task, and a waiter
+/// whose turn has not come holds no room for it.
 pub(crate) type Dial<T> = Box<dyn FnOnce(Errand<T>, &Handle) + Send>;
 
 pub(crate) fn prepare<T, F, Fut>(dial: F) -> Dial<T>
@@ -27,8 +27,8 @@ where
     })
 }
 
-/// Answers for a dial's slot until the dial has ended, however it ends: with a connection, an error or a
-/// panic, by being cancelled, or by the end of its runtime, which drops it.
+/// Answers for a dial's slot until the dial has ended, however it ends: with a connection, an error
+/// or a panic, by being cancelled, or by the end of its runtime, which drops it.
 pub(crate) struct Errand<T: Reusable> {
     office: Arc<dyn Office<T>>,
     dial: DialId,

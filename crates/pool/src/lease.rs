@@ -94,13 +94,7 @@ impl<K: Key, T: Reusable> Lease<K, T> {
     /// more than [`Dropped`](Retirement::Dropped). Whoever is handed a connection by another
     /// request and finds that its peer has closed it says [`Stale`](Retirement::Stale).
     pub fn close(self, reason: Retirement) {
-        let Self {
-            connection,
-            mut claim,
-            ..
-        } = self;
-        claim.end = End::Closed(reason);
-        drop(connection);
+        drop(self.drop_connection(reason));
     }
 
     /// Closes the connection, as [`close`](Self::close) does, and waits for another in the place
@@ -138,13 +132,7 @@ impl<K: Key, T: Reusable> Lease<K, T> {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, T::Error>> + Send + 'static,
     {
-        let Self {
-            connection,
-            mut claim,
-            ..
-        } = self;
-        claim.end = End::Closed(reason);
-        drop(connection);
+        let mut claim = self.drop_connection(reason);
         let Some(pool) = Pool::of(&claim.shared) else {
             return Wait::failed(WaitError::ShutDown);
         };
@@ -213,6 +201,19 @@ impl<K: Key, T: Reusable> Lease<K, T> {
     /// The key it is kept under.
     pub fn key(&self) -> K {
         self.facts().key
+    }
+
+    /// Leaves the claim, which is still to be accounted for.
+    fn drop_connection(self, reason: Retirement) -> Claim<K, T> {
+        let Self {
+            connection,
+            mut claim,
+            ..
+        } = self;
+        // First, should dropping the connection panic.
+        claim.end = End::Closed(reason);
+        drop(connection);
+        claim
     }
 
     #[inline]

@@ -39,8 +39,8 @@ impl<K: Key, T: Reusable> Pool<K, T> {
     /// # Errors
     ///
     /// The first [`WaitError`] of a dial, after all have ended; the others stay in the pool.
-    /// [`WaitError::NoRuntime`] outside a runtime, and [`WaitError::ShutDown`] once the pool has been
-    /// shut down.
+    /// [`WaitError::NoRuntime`] outside a runtime, and [`WaitError::ShutDown`] once the pool has
+    /// been shut down.
     ///
     /// # Cancel safety
     ///
@@ -65,9 +65,9 @@ impl<K: Key, T: Reusable> Pool<K, T> {
             })
             .collect();
         let mut dialled = Ok(0);
-        release_each(waits, |error| match (&mut dialled, error) {
-            (Ok(count), None) => *count += 1,
-            (Ok(_), Some(error)) => dialled = Err(error),
+        release_each(waits, |outcome| match (&mut dialled, outcome) {
+            (Ok(count), Ok(())) => *count += 1,
+            (Ok(_), Err(error)) => dialled = Err(error),
             (Err(_), _) => {}
         })
         .await;
@@ -276,21 +276,21 @@ impl<T> Sight<T> {
     }
 }
 
-/// Releases each connection as it comes, and reports each end.
+/// Releases each connection as it comes, and reports what each wait came to.
 async fn release_each<K: Key, T: Reusable>(
     mut waits: Vec<Wait<K, T>>,
-    mut report: impl FnMut(Option<WaitError<T::Error>>),
+    mut report: impl FnMut(Result<(), WaitError<T::Error>>),
 ) {
     poll_fn(|cx| {
         waits.retain_mut(|wait| match pin!(wait).poll(cx) {
             Poll::Pending => true,
             Poll::Ready(Ok(lease)) => {
                 lease.release_unused();
-                report(None);
+                report(Ok(()));
                 false
             }
             Poll::Ready(Err(error)) => {
-                report(Some(error));
+                report(Err(error));
                 false
             }
         });

@@ -5,8 +5,9 @@ use std::time::Duration;
 /// The limits and times of a pool.
 ///
 /// The default suits a service that calls others all day: connections are not limited, up to 64
-/// idle ones are kept per key and 512 in total, for 50 seconds each (under the 60 seconds that load
-/// balancers commonly allow) and for about ten minutes of life, so that changes of DNS are followed.
+/// idle ones are kept per key and 512 in total, for 50 seconds each (under the 60 seconds that
+/// load balancers commonly allow) and for about ten minutes of life, so that changes of DNS are
+/// followed.
 ///
 /// What idles longer than it may is closed by the sweeper, which looks at up to 1,024 idle
 /// connections a second and runtime: of 10,000 each has its turn once in ten seconds. Lending looks
@@ -68,8 +69,8 @@ pub struct KeyLimits {
     /// 64 by default. With zero, connections serve only those who already wait.
     pub max_idle: usize,
     /// The longest line of waiters that the limits hold back; who comes when it is full is refused
-    /// at once. 10,000 by default. With zero, whoever has to wait for more than a dial of his own
-    /// is refused.
+    /// at once. 10,000 by default. With zero, whoever has to wait for more than its own dial is
+    /// refused.
     pub max_waiting: usize,
 }
 

@@ -77,8 +77,8 @@ impl<K: Key, T: Reusable> Shared<K, T> {
     ) -> R {
         let mut after = After::new();
         let result = {
-            // No foreign code runs under the lock but `Eq` and `Clone` of keys, and these run before
-            // anything is changed.
+            // No foreign code runs under the lock but `Eq` and `Clone` of keys, and these run
+            // before anything is changed.
             let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
             change(&mut ledger, &mut after)
         };
@@ -139,8 +139,8 @@ impl<K: Key, T: Reusable> Shared<K, T> {
     }
 }
 
-/// Lets foreign code panic without harm to whoever happens to run it, as he may hold what others
-/// wait for, and has nothing to do with it. The panic hook has told of it.
+/// Lets foreign code panic without harm to the task that happens to run it, which has nothing to do
+/// with it and may hold what others wait for. The panic hook has told of it.
 pub(crate) fn contain(foreign: impl FnOnce()) {
     drop(catch_unwind(AssertUnwindSafe(foreign)));
 }

@@ -60,14 +60,15 @@ pub struct Counters {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Retirement {
-    /// Whoever held the lease dropped it without releasing it, or a reason.
+    /// Whoever held the lease dropped it, without releasing it or giving a reason.
     Dropped,
     /// Its peer had ended it: the check at checkout refused it, or whoever it was handed on to
     /// said so to [`Lease::close`](crate::Lease::close).
     Stale,
     /// The sweeper saw that the peer had ended it.
     Ended,
-    /// What it was made by has changed since: [`Reusable::is_retired`](crate::Reusable::is_retired).
+    /// What it was made by has changed since; see
+    /// [`Reusable::is_retired`](crate::Reusable::is_retired).
     Replaced,
     /// It had idled as long as it may.
     IdleTimeout,

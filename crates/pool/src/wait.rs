@@ -32,8 +32,8 @@ pub enum Want {
 /// # Cancel safety
 ///
 /// Dropping this leaves the line. The dial that was begun for it goes on for others, for a grace if
-/// there are none and nobody needs its room, and a connection that had been given to it but not fetched goes back to the
-/// pool.
+/// there are none and nobody needs its room. A connection that had been given to it but not fetched
+/// goes back to the pool.
 #[must_use = "dropping a place in the line leaves the line"]
 pub struct Wait<K: Key, T: Reusable> {
     state: State<K, T>,
@@ -71,9 +71,7 @@ impl<K: Key, T: Reusable> Wait<K, T> {
             state: State::Answered(Box::new(Err(error))),
         }
     }
-}
 
-impl<K: Key, T: Reusable> Wait<K, T> {
     /// Whether no dial has begun yet for this place in the line: a limit holds it back, or a dial
     /// that others have left behind is to serve it. `false` once there is an answer.
     ///

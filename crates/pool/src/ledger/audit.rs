@@ -109,7 +109,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             );
             let surplus = lane.dials.len().saturating_sub(lane.line.len()) as usize;
             assert_eq!(lane.surplus.len(), surplus, "surplus");
-            // Nobody waits beside an idle connection that he would take.
+            // Nobody waits beside an idle connection that would serve.
             let available = lane.idle.oldest_first(&self.slots);
             let mut available =
                 available.filter(|it| matches!(self.slots[*it].state, SlotState::Idle { .. }));

@@ -5,7 +5,7 @@
 //! hash; here it is what the key itself consists of, for the map.
 //!
 //! Keys are foreign code. A look-up asks them whether they are equal, before anything is changed;
-//! to list one and to strike one asks them nothing, and whoever strikes one drops it himself.
+//! to list one and to strike one asks them nothing, and whoever strikes one has it to drop.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;

@@ -39,6 +39,7 @@ mod line;
 mod list;
 mod look;
 mod moment;
+mod needs;
 mod room;
 mod slab;
 mod slot;

@@ -59,8 +59,8 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         self.counts_in(entry).connections() >= max
     }
 
-    /// Whether a key has more connections than it may, as its limit has been lowered. Those that are
-    /// to be closed when they come back from being looked at do not count.
+    /// Whether a key has more connections than it may, as its limit has been lowered. Those that
+    /// are to be closed when they come back from being looked at do not count.
     pub(super) fn is_beyond_limit(&self, entry: EntryIndex) -> bool {
         let counts = self.counts_in(entry);
         let staying = counts.connections() - counts.idle + self.staying_in(entry);
@@ -107,7 +107,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 
     /// The oldest idle connection of a key that may be picked, those on other runtimes before those
-    /// of a lane. If somebody waits in that lane, he would not take any of them.
+    /// of a lane. Whoever waits in that lane would not take any of them.
     fn oldest_idle_of_key(
         &self,
         entry: EntryIndex,

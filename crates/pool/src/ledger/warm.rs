@@ -6,7 +6,8 @@ use crate::policy::KeyLimits;
 use crate::reusable::{Key, Reusable};
 
 impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
-    /// Somebody comes to warm: whatever becomes of that, the limits that he comes with hold.
+    /// Somebody comes to warm: whatever becomes of that, the limits in the address hold from now
+    /// on.
     pub(crate) fn heed_limits(
         &mut self,
         address: Address<K, H>,

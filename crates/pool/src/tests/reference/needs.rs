@@ -51,7 +51,7 @@ impl Reference {
     }
 
     /// Whether what has been returned must rather make room: somebody came earlier and needs a
-    /// dial, and no returned connection would ever serve him.
+    /// dial, and would never be served by a returned connection.
     pub(super) fn owes_room(&self, conn: Conn, head: Waiter) -> bool {
         self.needy().any(|(_, it)| {
             let is_alone = self.slots_in(it.lane) == 0;
@@ -63,8 +63,8 @@ impl Reference {
         })
     }
 
-    /// No returned connection goes past somebody who came earlier and whom none will ever serve,
-    /// as his lane has none: so he is served after as many returns as others came before him.
+    /// No returned connection goes past a waiter who came earlier and whom none will ever serve, as
+    /// its lane has none: so it is served after as many returns as others came before it.
     pub(super) fn check_fairness(&self, head: Waiter) {
         let mut earlier = self.line.iter().filter(|it| it.place < head.place);
         let starving = earlier.find(|it| self.slots_in(it.lane) == 0 && !self.is_full(it.lane.0));

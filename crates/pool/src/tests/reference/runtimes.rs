@@ -33,8 +33,8 @@ impl Reference {
 
     /// A runtime ends, with its sweeper if it has one, and all other tasks on it, in any order.
     ///
-    /// Whoever waits there may be told or not, which the lines that are left show; but where there
-    /// was a dial he must be, and if there was a sweeper.
+    /// A waiter there may be told or not, which the lines that are left show; but where there
+    /// was a dial or a sweeper, it must be told.
     pub(crate) fn end_home(&mut self, home: Home, is_swept: bool, waiting: &[Lane]) {
         self.homes.insert(home, State::Ended);
         for waiter in self.line.clone() {
