@@ -1,5 +1,5 @@
-//! What TLS can be told: whom to refuse, who we are, what to ask for. A little over 400 lines: every
-//! setting, side by side.
+//! What TLS can be told: whom to refuse, who we are, what to ask for. A little over 400 lines:
+//! every setting, side by side.
 
 use std::sync::Arc;
 
