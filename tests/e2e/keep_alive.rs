@@ -229,6 +229,32 @@ async fn a_server_that_closes_every_new_connection_is_asked_twice_by_a_request_p
 }
 
 #[tokio::test]
+async fn a_request_that_is_polled_late_takes_an_idle_connection_as_any_other_does() {
+    let server = Arc::new(Server::in_memory([Script::respond_always(ok(""))]));
+    let client = client_of(&server);
+    get(&client, "http://a.test/").await;
+    let late = client.get("http://a.test/").send();
+    sleep(Duration::from_millis(1_100)).await;
+    assert!(late.await.unwrap().connection().is_reused());
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn real_time_that_passes_while_time_is_paused_is_no_suspend() {
+    let server = Arc::new(Server::in_memory([Script::respond_always(ok(""))]));
+    let client = client_of(&server);
+    get(&client, "http://a.test/").await;
+    std::thread::sleep(Duration::from_millis(1_100));
+    assert!(
+        get(&client, "http://a.test/")
+            .await
+            .connection()
+            .is_reused()
+    );
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
 async fn a_byte_on_an_idle_connection_discards_it() {
     let poisoned = Signal::new();
     let go_on = Signal::new();

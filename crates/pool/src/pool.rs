@@ -205,8 +205,9 @@ impl<K: Key, T: Reusable> Builder<K, T> {
 
     /// Reads the wall clock by this function, instead of from the system.
     ///
-    /// The wall clock only serves to notice that the machine slept. Tests that run on virtual time
-    /// stop it, as otherwise real time that passes during them may look like a suspend.
+    /// The wall clock only serves to notice that the machine slept, so that a test that is given one
+    /// can pretend it. What it shows is held against tokio's clock, paused or not; the system's
+    /// against the system's monotonic one.
     #[must_use]
     pub fn wall_clock(self, read: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self {

@@ -35,6 +35,8 @@ pub(crate) struct Tokio<T>(PhantomData<T>);
 /// The two clocks, and what they showed when the pool was made.
 struct Clocks {
     start: Instant,
+    /// What `start` was by the system's clock, which nobody can stop.
+    system_start: std::time::Instant,
     wall_start: SystemTime,
     wall: WallClock,
 }
@@ -100,11 +102,7 @@ impl<K: Key, T: Reusable> Shared<K, T> {
 
     #[inline]
     pub(crate) fn now_at(&self, now: Instant) -> Now {
-        let mono = self.clocks.moment_of(now);
-        Now {
-            mono,
-            lead: self.clocks.wall_moment().lead_over(mono),
-        }
+        self.clocks.now_at(now)
     }
 
     /// Now, by the monotonic clock only.
@@ -149,8 +147,31 @@ impl Clocks {
     fn start(wall: WallClock) -> Self {
         Self {
             start: Instant::now(),
+            system_start: std::time::Instant::now(),
             wall_start: wall.read(),
             wall,
+        }
+    }
+
+    /// What both clocks show, for a caller who has read one of them.
+    #[inline]
+    fn now_at(&self, instant: Instant) -> Now {
+        let mono = self.moment_of(instant);
+        let lead = self.wall_moment().lead_over(mono);
+        match self.wall {
+            WallClock::System if !lead.is_slight() => self.look_again(),
+            _ => Now { mono, lead },
+        }
+    }
+
+    /// Where the clocks are not in step, the machine need not have slept: the caller may have read
+    /// his a while ago, or tokio's may be paused, as in tests.
+    #[cold]
+    fn look_again(&self) -> Now {
+        let system = Moment::after_start(self.system_start.elapsed());
+        Now {
+            mono: self.moment_of(Instant::now()),
+            lead: self.wall_moment().lead_over(system),
         }
     }
 

@@ -69,6 +69,12 @@ impl Lead {
     pub(crate) fn has_grown_since(self, then: Self) -> bool {
         self.0.saturating_sub(then.0) > TOLERATED
     }
+
+    /// Whether the clocks are in step, so that nothing can have grown by more than is tolerated.
+    #[inline]
+    pub(crate) fn is_slight(self) -> bool {
+        self.0.unsigned_abs() < TOLERATED.unsigned_abs() / 2
+    }
 }
 
 fn nanoseconds(duration: Duration) -> i64 {
