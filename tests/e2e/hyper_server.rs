@@ -91,11 +91,11 @@ async fn large_bodies_go_both_ways() {
 }
 
 #[tokio::test]
-async fn two_hundred_requests_at_once_each_get_their_own_answer() {
+async fn a_hundred_requests_at_once_each_get_their_own_answer() {
     for secure in SECURE {
         let (echo, client, base) = start(secure).await;
         for round in 0..2 {
-            let requests = (0..200).map(|number| {
+            let requests = (0..100).map(|number| {
                 let request = client.post(format!("{base}/{round}/{number}"));
                 async move {
                     let response = request.body(format!("body {number}")).send().await?;
@@ -109,7 +109,7 @@ async fn two_hundred_requests_at_once_each_get_their_own_answer() {
             }
         }
         // Of the many only so many are kept, and none is lost sight of.
-        assert!(echo.connections() <= 400);
+        assert!(echo.connections() <= 200);
         until(|| {
             let totals = client.stats().totals;
             (totals.lent, totals.waiting, totals.dialling) == (0, 0, 0)

@@ -41,6 +41,7 @@
 //!   revoked. [`Peer`]: what a client showed of itself, its own certificate among it.
 //! - [`Faulty`]: wraps any stream of the code under test and splits, delays or breaks its reads
 //!   and writes, the same way every time; its [`Meter`] counts them.
+//! - [`has_ipv6`]: what a test asks that needs IPv6.
 //! - `netns`, by the feature of that name: networks of a test's own, with black holes, peers that
 //!   vanish and a name server. Linux and root only.
 //!
@@ -49,6 +50,7 @@
 mod faulty;
 mod framing;
 mod identity;
+mod ipv6;
 mod journal;
 mod memory;
 mod meter;
@@ -65,6 +67,7 @@ mod wire;
 
 pub use faulty::Faulty;
 pub use identity::{Authority, Identity};
+pub use ipv6::has_ipv6;
 pub use journal::Ending;
 pub use memory::MemoryStream;
 pub use meter::{Counts, Meter};

@@ -206,9 +206,11 @@ pub(crate) fn not_to_itself(
     Err(io::Error::new(io::ErrorKind::ConnectionRefused, words))
 }
 
-/// Whether the interface of the address is there, which Linux says where a socket is bound to it.
+/// Whether the interface of the address is there, which Linux says where a socket is bound to it:
+/// to any port, as the address's own may be for the privileged only.
 #[cfg(any(target_os = "android", target_os = "linux"))]
-fn has_interface(addr: SocketAddrV6) -> bool {
+fn has_interface(mut addr: SocketAddrV6) -> bool {
+    addr.set_port(0);
     let bound = std::net::UdpSocket::bind(addr);
     !matches!(bound, Err(error) if error.raw_os_error() == Some(NO_SUCH_DEVICE))
 }

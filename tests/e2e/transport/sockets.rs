@@ -10,6 +10,9 @@ use super::{always, failure, get};
 
 #[tokio::test]
 async fn one_family_can_be_all_that_is_used() {
+    if !testing::has_ipv6() {
+        return;
+    }
     let four = Server::start(always("four"));
     let six = Server::start_on((Ipv6Addr::LOCALHOST, 0).into(), always("six"));
     let both = || Client::builder().resolve("api.test", [six.addr(), four.addr()]);
@@ -36,6 +39,9 @@ async fn one_family_can_be_all_that_is_used() {
 
 #[tokio::test]
 async fn the_server_sees_the_address_that_we_connect_from() {
+    if !testing::has_ipv6() {
+        return;
+    }
     let four = Server::start(always("four"));
     let six = Server::start_on((Ipv6Addr::LOCALHOST, 0).into(), always("six"));
     let ours = IpAddr::from([127, 0, 0, 5]);

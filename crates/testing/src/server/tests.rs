@@ -394,6 +394,9 @@ async fn without_a_script_the_server_only_listens() {
 
 #[tokio::test]
 async fn an_ipv6_server_has_a_bracketed_url() {
+    if !crate::has_ipv6() {
+        return;
+    }
     let server = Server::start_on(
         (Ipv6Addr::LOCALHOST, 0).into(),
         [Script::new().write("6").close()],

@@ -13,6 +13,9 @@ fn assert_send<T: Send>(value: T) -> T {
 
 #[tokio::test]
 async fn a_literal_address_is_dialled_without_a_lookup() {
+    if !testing::has_ipv6() {
+        return;
+    }
     for local in ["127.0.0.1:0", "[::1]:0"] {
         let (listener, addr) = listen_at(local).await;
         let connector = Connector::builder().build();
@@ -87,6 +90,9 @@ async fn an_only_address_of_a_name_is_told_with_its_failure() {
 
 #[tokio::test]
 async fn each_of_several_addresses_is_told_with_its_failure() {
+    if !testing::has_ipv6() {
+        return;
+    }
     let (v4, v6) = (closed_port().await, listen_at("[::1]:0").await.1);
     let connector = knowing(&[v6, v4]).build();
     let error = failure(&connector, &plain("a.test", 80)).await;
@@ -102,6 +108,9 @@ async fn each_of_several_addresses_is_told_with_its_failure() {
 
 #[tokio::test]
 async fn an_address_that_refuses_does_not_hold_up_the_next() {
+    if !testing::has_ipv6() {
+        return;
+    }
     let (_listener, good) = listen_at("[::1]:0").await;
     let connector = knowing(&[closed_port().await, good]).build();
     let began = std::time::Instant::now();
@@ -126,6 +135,9 @@ async fn an_unreachable_address_says_so() {
 
 #[tokio::test]
 async fn only_one_family_may_be_allowed() {
+    if !testing::has_ipv6() {
+        return;
+    }
     let (_v4, v4) = listen().await;
     let (_v6, v6) = listen_at("[::1]:0").await;
     let endpoint = plain("a.test", 80);
@@ -208,6 +220,9 @@ async fn an_unknown_zone_is_told_as_a_missing_interface() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_zone_in_digits_that_is_no_interfaces_is_told_as_a_missing_one() {
+    if !testing::has_ipv6() {
+        return;
+    }
     let host = Host::ZonedIp("fe80::1".parse().unwrap(), "99999".into());
     let endpoint = Endpoint::new(host, 80, Security::Plain);
     let error = failure(&Connector::builder().build(), &endpoint).await;
@@ -218,6 +233,9 @@ async fn a_zone_in_digits_that_is_no_interfaces_is_told_as_a_missing_one() {
 
 #[tokio::test]
 async fn a_local_address_is_used_and_decides_the_family() {
+    if !testing::has_ipv6() {
+        return;
+    }
     let (_v4, v4) = listen().await;
     let (_v6, v6) = listen_at("[::1]:0").await;
     let local = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));

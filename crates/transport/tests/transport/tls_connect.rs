@@ -60,6 +60,9 @@ async fn http_1_1_is_offered_by_alpn_and_nothing_else() {
 
 #[tokio::test]
 async fn the_name_is_sent_without_its_dot_and_addresses_are_not_sent() {
+    if !testing::has_ipv6() {
+        return;
+    }
     let authority = Authority::new();
     let server = Server::with(&authority, both_versions(&authority.identity("a.test"))).await;
     let endpoint = tls("a.test.");
