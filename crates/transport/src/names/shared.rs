@@ -11,7 +11,7 @@ use tokio::runtime::{Handle, Id};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use self::heard::{Heard, Part, Progress};
+use self::heard::{Heard, Part, Report};
 use super::{Answers, Families, Resolve};
 use crate::bounded::Bounded;
 use crate::guard::guarded_call;
@@ -88,13 +88,13 @@ struct UnderWay {
     number: u64,
     runtime: Id,
     since: Instant,
-    progress: watch::Receiver<Progress>,
+    report: watch::Receiver<Report>,
 }
 
 impl UnderWay {
     /// A lookup whose task is gone can no longer answer; its runtime was shut down.
     fn is_alive(&self) -> bool {
-        self.progress.has_changed().is_ok()
+        self.report.has_changed().is_ok()
     }
 }
 
@@ -126,83 +126,77 @@ impl SharedResolver {
     /// Answers from memory, or joins a lookup, or starts one on the current runtime.
     pub(crate) fn resolve(&self, name: &str) -> Answers {
         let name: Box<str> = name.to_ascii_lowercase().into();
-        let runtime = Handle::current();
-        let mut names = self.inner.names();
-        make_room(&mut names, &name);
-        let known = names.entry(name.clone()).or_default();
-        if let Some(good) = &known.good
+        let names = self.inner.names();
+        if let Some(good) = names.get(&name).and_then(|known| known.good.as_ref())
             && good.is_whole
             && good.at.elapsed() < self.inner.options.fresh_for
         {
             return Answers::ready(good.addrs.iter().copied());
         }
-        let (progress, lookup) = self.join(known, &name, runtime.id());
-        drop(names);
-        if let Some(lookup) = lookup {
-            runtime.spawn(lookup);
-        }
+        let report = self.join(names, &name);
         Answers::shared(Subscription {
             resolver: self.clone(),
             name,
-            progress,
+            report,
             seen: 0,
             chance: Chance::Left,
         })
     }
 
-    /// Gives a lookup to run as well, if a new one is needed: not here, under the lock, since to
-    /// spawn may wake a thread or drop what was spawned.
+    /// Joins a lookup, or starts one on the current runtime.
     fn join(
         &self,
-        known: &mut Name,
+        mut names: MutexGuard<'_, HashMap<Box<str>, Name>>,
         name: &str,
-        runtime: Id,
-    ) -> (
-        watch::Receiver<Progress>,
-        Option<impl Future<Output = ()> + Send + use<>>,
-    ) {
+    ) -> watch::Receiver<Report> {
+        let runtime = Handle::current();
+        make_room(&mut names, name);
+        let known = names.entry(name.into()).or_default();
         known.under_way.retain(UnderWay::is_alive);
-        let is_joinable =
-            |lookup: &&UnderWay| lookup.runtime == runtime && lookup.since.elapsed() < JOINED_FOR;
+        let is_joinable = |lookup: &&UnderWay| {
+            lookup.runtime == runtime.id() && lookup.since.elapsed() < JOINED_FOR
+        };
         if let Some(lookup) = known.under_way.iter().find(is_joinable) {
-            return (lookup.progress.clone(), None);
+            return lookup.report.clone();
         }
-        let (sender, progress) = watch::channel(Progress::default());
+        let (sender, report) = watch::channel(Report::default());
         let number = self.inner.started.fetch_add(1, Ordering::Relaxed);
         known.under_way.push(UnderWay {
             number,
-            runtime,
+            runtime: runtime.id(),
             since: Instant::now(),
-            progress: progress.clone(),
+            report: report.clone(),
         });
-        let lookup = Arc::clone(&self.inner).run(name.into(), number, sender);
-        (progress, Some(lookup))
+        // To spawn may wake a thread, or drop what was spawned: not under the lock.
+        drop(names);
+        runtime.spawn(Arc::clone(&self.inner).run(name.into(), number, sender));
+        report
     }
 }
 
 impl Inner {
-    async fn run(self: Arc<Self>, name: Box<str>, number: u64, progress: watch::Sender<Progress>) {
+    async fn run(self: Arc<Self>, name: Box<str>, number: u64, report: watch::Sender<Report>) {
         let began = Instant::now();
         let mut heard = Heard::default();
         let mut answers = self.start(&name);
         let soon = timeout_at(
             began + PATIENCE_WITH_STALE,
-            heard.listen(&mut answers, &progress),
+            heard.listen(&mut answers, &report),
         );
         if soon.await.is_err() {
-            self.stand_in_early(&name, &heard, &progress);
+            self.stand_in_early(&name, &heard, &report);
             // RFC 8767 §5: the lookup goes on, and what it brings is for the next to ask.
-            let late = timeout_at(began + MOST_PATIENCE, heard.listen(&mut answers, &progress));
+            let late = timeout_at(began + MOST_PATIENCE, heard.listen(&mut answers, &report));
             if late.await.is_err() {
                 heard.failures.push(io::ErrorKind::TimedOut.into());
             }
         }
         let last = self.finish(&name, number, heard);
-        progress.send_modify(|progress| progress.end(last));
+        report.send_modify(|report| report.end(last));
     }
 
     /// Ends the wait for a slow resolver, if an earlier answer can stand in.
-    fn stand_in_early(&self, name: &str, heard: &Heard, progress: &watch::Sender<Progress>) {
+    fn stand_in_early(&self, name: &str, heard: &Heard, report: &watch::Sender<Report>) {
         let Some(addrs) = self.stand_in(name) else {
             return;
         };
@@ -210,7 +204,7 @@ impl Inner {
             tracing::warn!(name, "resolver is slow, its last good answer is used");
             Ok(addrs)
         });
-        progress.send_modify(|progress| progress.end(part));
+        report.send_modify(|report| report.end(part));
     }
 
     /// The last good answer, if it is not too old.
@@ -311,7 +305,7 @@ fn make_room(names: &mut HashMap<Box<str>, Name>, newcomer: &str) {
 pub(super) struct Subscription {
     resolver: SharedResolver,
     name: Box<str>,
-    progress: watch::Receiver<Progress>,
+    report: watch::Receiver<Report>,
     seen: usize,
     chance: Chance,
 }
@@ -330,7 +324,7 @@ impl Subscription {
                 self.seen += 1;
                 return part;
             }
-            if self.progress.changed().await.is_err() {
+            if self.report.changed().await.is_err() {
                 // The lookup's runtime was shut down under it.
                 match self.chance {
                     _ if self.seen > 0 => return None,
@@ -345,26 +339,18 @@ impl Subscription {
     }
 
     fn look(&mut self) -> (Option<io::Result<Vec<SocketAddr>>>, bool) {
-        let progress = self.progress.borrow_and_update();
-        let part = progress.parts.get(self.seen).map(|part| match part {
+        let report = self.report.borrow_and_update();
+        let part = report.parts.get(self.seen).map(|part| match part {
             Ok(addrs) => Ok(addrs.clone()),
             Err(error) => Err(shared_error(error)),
         });
-        (part, progress.is_over)
+        (part, report.is_over)
     }
 
     fn restart(&mut self) {
         self.chance = Chance::Taken;
-        let runtime = Handle::current();
-        let mut names = self.resolver.inner.names();
-        make_room(&mut names, &self.name);
-        let known = names.entry(self.name.clone()).or_default();
-        let (progress, lookup) = self.resolver.join(known, &self.name, runtime.id());
-        drop(names);
-        if let Some(lookup) = lookup {
-            runtime.spawn(lookup);
-        }
-        self.progress = progress;
+        let names = self.resolver.inner.names();
+        self.report = self.resolver.join(names, &self.name);
     }
 }
 

@@ -6,7 +6,7 @@ use rustls::{
     PeerMisbehaved,
 };
 
-use super::trust::UnknownKey;
+use super::verifiers::UnknownKey;
 use crate::bounded::Bounded;
 use crate::error::ConnectErrorKind;
 

@@ -9,6 +9,7 @@ mod provider;
 mod settings;
 mod settings_error;
 mod trust;
+mod verifiers;
 
 pub(crate) use self::broken::in_words;
 pub use self::broken::tls_error;

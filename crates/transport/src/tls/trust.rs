@@ -1,21 +1,15 @@
-use std::error::Error;
-use std::fmt;
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
-use rustls::crypto::hash::{Hash, HashAlgorithm};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{
-    CertRevocationListError, CertificateError, DigitallySignedStruct, OtherError, RootCertStore,
-    SignatureScheme,
-};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
+use rustls::{CertRevocationListError, CertificateError, RootCertStore};
 
 use super::error::Listed;
 use super::pem::all_in_pem;
 use super::settings_error::TlsSettingsError;
+use super::verifiers::{Credulous, Pinned};
 use crate::bounded::Bounded;
 
 /// Whom to believe. Each setting is kept apart from the others, so that their order means nothing.
@@ -70,17 +64,15 @@ impl Trust {
     ) -> Result<Arc<dyn ServerCertVerifier>, TlsSettingsError> {
         let verifier = match self.belief {
             Belief::Judged => (self.judge)(&self, provider)?,
-            Belief::Blind => credulous(provider),
+            Belief::Blind => {
+                tracing::warn!("TLS settings that accept invalid certificates were made");
+                Arc::new(Credulous(Arc::clone(provider)))
+            }
         };
         if self.pins.is_empty() {
             return Ok(verifier);
         }
-        let sha256 = sha256(provider).ok_or(TlsSettingsError::NoSha256)?;
-        Ok(Arc::new(Pinned {
-            verifier,
-            pins: self.pins,
-            sha256,
-        }))
+        Ok(Arc::new(Pinned::new(verifier, self.pins, provider)?))
     }
 
     fn root_store(&self) -> Result<RootCertStore, TlsSettingsError> {
@@ -135,12 +127,6 @@ fn web_pki(
     }
 }
 
-/// Believes anybody.
-fn credulous(provider: &Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier> {
-    tracing::warn!("TLS settings that accept invalid certificates were made");
-    Arc::new(Credulous(Arc::clone(provider)))
-}
-
 impl Encoded {
     pub(super) fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, TlsSettingsError> {
         match self {
@@ -176,126 +162,3 @@ fn bad_revocation_list(error: VerifierBuilderError) -> TlsSettingsError {
 }
 
 const UNREADABLE: &str = "it cannot be read as DER";
-
-/// The provider's SHA-256, which it brings for its cipher suites.
-fn sha256(provider: &CryptoProvider) -> Option<&'static dyn Hash> {
-    provider
-        .cipher_suites
-        .iter()
-        .filter_map(|suite| suite.tls13())
-        .map(|suite| suite.common.hash_provider)
-        .find(|hash| hash.algorithm() == HashAlgorithm::SHA256)
-}
-
-/// Believes whom another verifier believes, if the server's key is a known one.
-struct Pinned {
-    verifier: Arc<dyn ServerCertVerifier>,
-    pins: Vec<[u8; 32]>,
-    sha256: &'static dyn Hash,
-}
-
-impl fmt::Debug for Pinned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pinned").finish_non_exhaustive()
-    }
-}
-
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified = self.verifier.verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        )?;
-        let key = ParsedCertificate::try_from(end_entity)?.subject_public_key_info();
-        let digest = self.sha256.hash(&key);
-        if self.pins.iter().any(|pin| pin[..] == *digest.as_ref()) {
-            return Ok(verified);
-        }
-        Err(CertificateError::Other(OtherError(Arc::new(UnknownKey))).into())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.verifier.supported_verify_schemes()
-    }
-}
-
-/// What [`Pinned`] refuses a server for, by way of rustls.
-#[derive(Debug)]
-pub(super) struct UnknownKey;
-
-impl fmt::Display for UnknownKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("none of the pinned keys")
-    }
-}
-
-impl Error for UnknownKey {}
-
-/// Believes any certificate. That the peer holds its key is checked all the same.
-#[derive(Debug)]
-struct Credulous(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Credulous {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, cert, dss, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, cert, dss, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}

@@ -19,17 +19,13 @@ impl Heard {
     /// Takes in and tells what comes until all has come.
     ///
     /// Cancel safe: it goes on where it stood.
-    pub(super) async fn listen(
-        &mut self,
-        answers: &mut Answers,
-        progress: &watch::Sender<Progress>,
-    ) {
+    pub(super) async fn listen(&mut self, answers: &mut Answers, report: &watch::Sender<Report>) {
         while let Some(part) = answers.next().await {
             match part {
                 Ok(addrs) => {
                     self.good.extend_from_slice(&addrs);
                     self.parts += 1;
-                    progress.send_modify(|progress| progress.tell(Ok(addrs)));
+                    report.send_modify(|report| report.tell(Ok(addrs)));
                 }
                 Err(error) => self.failures.push(error),
             }
@@ -51,14 +47,14 @@ impl Heard {
 
 /// What a lookup's callers are told so far.
 #[derive(Default)]
-pub(super) struct Progress {
+pub(super) struct Report {
     pub(super) parts: Vec<Part>,
     pub(super) is_over: bool,
 }
 
 pub(super) type Part = Result<Vec<SocketAddr>, Arc<io::Error>>;
 
-impl Progress {
+impl Report {
     pub(super) fn tell(&mut self, part: Part) {
         if !self.is_over {
             self.parts.push(part);
