@@ -13,12 +13,12 @@ use transport::Probe;
 
 use crate::authorization::authorize;
 use crate::body::{Body, Content};
-use crate::call::{Call, Retries};
+use crate::call::{Attempt, Call, Retries};
 use crate::client::Inner;
 use crate::connection::Connection;
 use crate::dial::dial;
-use crate::encode::Attempt;
-use crate::error::{Cause, Error, Phase};
+use crate::error::{Cause, Error};
+use crate::phase::Phase;
 use crate::route::{AsRoute, Key, Route, authority};
 use crate::timeouts::Awaited;
 use crate::turn::Turn;

@@ -18,10 +18,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use transport::{Connector, ConnectorBuilder, Endpoint, TlsSettings, TlsSettingsBuilder};
 
 use crate::body::BoxError;
-use crate::client::{Client, Home, Inner};
+use crate::client::{Client, Inner};
 use crate::connection::Connection;
-use crate::error::{Cause, Error, Phase};
+use crate::error::{Cause, Error};
 use crate::fields::{mark_all, set_all};
+use crate::home::Home;
+use crate::phase::Phase;
 use crate::policy::retry::Retry;
 use crate::route::{Key, origin};
 use crate::special::HeaderCase;
@@ -76,9 +78,22 @@ enum Tls {
 }
 
 impl Client {
+    /// A client with the defaults. Never fails, reads no files, and shares no
+    /// setting and no connection with any other.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::from_inner(ClientBuilder::default().into_inner())
+    }
+
     /// Begins a client with settings of your own.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
+    }
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -6,19 +6,20 @@ use std::sync::Arc;
 
 use http::header::EXPECT;
 use http::{HeaderMap, Method, Uri};
+use protocol::Exchange;
 use tokio::time::Instant;
 use transport::ConnectOptions;
 
 use crate::body::Body;
 use crate::client::Inner;
-use crate::encode::Attempt;
-use crate::error::{Cause, Error, Phase, Sent, describe};
+use crate::error::{Cause, Error, Sent, describe};
 use crate::fields::Shown;
+use crate::phase::Phase;
 use crate::policy::retry;
 use crate::special::{Expectation, Special};
 use crate::timeouts::Watch;
 use crate::timings::Timings;
-use crate::wire::Transfer;
+use crate::wire::{Transfer, Upload};
 
 /// What a request is and what became of it so far. It is made once, on the
 /// heap, and passed on as one pointer: builder, future, response. It holds no
@@ -53,6 +54,13 @@ pub(crate) enum Underway {
     /// It waits for a connection.
     Ready(Attempt),
     Moving(Transfer),
+}
+
+/// A request made ready to be written: its head, checked and encoded, with as
+/// much of the body as fits behind it.
+pub(crate) struct Attempt {
+    pub(crate) exchange: Exchange,
+    pub(crate) upload: Upload,
 }
 
 impl Underway {

@@ -9,16 +9,14 @@ use pool::Pool;
 use protocol::Limits;
 use transport::Connector;
 
-use crate::builder::ClientBuilder;
 use crate::connection::Connection;
 use crate::error::Cause;
 use crate::fields::add;
-use crate::left_behind::LeftBehind;
+use crate::home::Home;
 use crate::policy::retry::Retry;
-use crate::rotation::Rotation;
 use crate::route::Key;
 use crate::special::HeaderCase;
-use crate::stats::{Stats, Tally};
+use crate::stats::Stats;
 use crate::timeouts::Timeouts;
 
 /// An HTTP/1.1 client with a pool of kept-alive connections.
@@ -57,22 +55,7 @@ pub(crate) struct Inner {
     pub(crate) header_case: HeaderCase,
 }
 
-/// What connections know of their client, and what outlives it.
-#[derive(Debug, Default)]
-pub(crate) struct Home {
-    pub(crate) tally: Tally,
-    pub(crate) rotation: Rotation,
-    pub(crate) left_behind: LeftBehind,
-}
-
 impl Client {
-    /// A client with the defaults. Never fails, reads no files, and shares no
-    /// setting and no connection with any other.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::from_inner(ClientBuilder::default().into_inner())
-    }
-
     pub(crate) fn from_inner(inner: Inner) -> Self {
         Self {
             inner: Arc::new(inner),
@@ -110,12 +93,6 @@ impl Inner {
 fn has_user_info(url: &Uri) -> bool {
     let at = url.authority().and_then(|it| it.as_str().find('@'));
     at.is_some_and(|at| at > 0)
-}
-
-impl Default for Client {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 impl fmt::Debug for Client {

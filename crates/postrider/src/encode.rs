@@ -4,18 +4,11 @@ use http_body::Body as _;
 use protocol::{Authority, BodyLength, Exchange, RequestHead};
 
 use crate::body::{Content, contain};
-use crate::call::Call;
+use crate::call::{Attempt, Call};
 use crate::client::Inner;
 use crate::error::Cause;
 use crate::special::Form;
 use crate::wire::{Upload, spare_head};
-
-/// A request made ready to be written: its head, checked and encoded, with as
-/// much of the body as fits behind it.
-pub(crate) struct Attempt {
-    pub(crate) exchange: Exchange,
-    pub(crate) upload: Upload,
-}
 
 impl Attempt {
     /// Encodes a request with the content of its body.

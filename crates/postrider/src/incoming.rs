@@ -18,8 +18,9 @@ use protocol::{Event, Remaining};
 use tokio::time::Instant;
 
 use crate::call::{Call, Underway};
-use crate::connection::ConnectionInfo;
-use crate::error::{Cause, Error, ErrorKind, Phase, Sent};
+use crate::connection_info::ConnectionInfo;
+use crate::error::{Cause, Error, ErrorKind, Sent};
+use crate::phase::Phase;
 use crate::timeouts::Awaited;
 use crate::timings::Timings;
 use crate::upgrade::Upgraded;

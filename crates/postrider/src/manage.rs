@@ -1,4 +1,5 @@
-//! Operating a client: warming it up, closing what idles, shutting it down.
+//! Operating a client: warming it up, changing its TLS settings, closing what
+//! idles, shutting it down.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pool::{Counts, IdleFacts};
+use transport::TlsSettings;
 
 use crate::client::Client;
 use crate::connection::Connection;
@@ -52,7 +54,7 @@ impl Client {
         let made = inner.pool.warm(key.clone(), count, dial).await;
         made.map_err(|error| {
             let (cause, phase) = Cause::of_wait(error);
-            Error::new(cause, phase).of_origin(&key)
+            Error::new(cause, phase).of_origin(&key.to_string())
         })
     }
 
@@ -95,6 +97,36 @@ impl Client {
                 facts,
             })
         })
+    }
+
+    /// Secures connections by other settings from here on, on all clones of
+    /// this client: a renewed client certificate, other roots.
+    ///
+    /// Nothing is shared with what was before, neither connections nor TLS
+    /// sessions; an origin's limits hold for each of the two apart. Idle
+    /// connections that were secured by the old settings close at once; those in
+    /// use close when their exchange is over. Connections in the clear are left
+    /// alone, and so are those of requests that have
+    /// [settings of their own](crate::RequestBuilder::tls).
+    ///
+    /// ```
+    /// # #[cfg(feature = "tls-ring")]
+    /// # fn f(
+    /// #     client: postrider::Client,
+    /// #     chain: Vec<u8>,
+    /// #     key: Vec<u8>,
+    /// # ) -> Result<(), postrider::TlsSettingsError> {
+    /// use postrider::TlsSettings;
+    ///
+    /// let renewed = TlsSettings::builder().client_certificate_pem(chain, key).build()?;
+    /// client.set_tls(renewed);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_tls(&self, settings: TlsSettings) {
+        let inner = self.inner();
+        inner.home.rotation.replace(settings);
+        inner.pool.close_retired();
     }
 
     /// Sends no new request from here on, on any clone of this client, and

@@ -8,10 +8,11 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri, Version};
 use protocol::ResponseHead;
 
-use crate::connection::ConnectionInfo;
-use crate::error::{Cause, Error, Phase};
+use crate::connection_info::ConnectionInfo;
+use crate::error::{Cause, Error};
 use crate::fields::Shown;
 use crate::incoming::{Memory, ResponseBody};
+use crate::phase::Phase;
 use crate::timings::Timings;
 use crate::upgrade::Upgraded;
 

@@ -10,7 +10,8 @@ use http::Uri;
 use protocol::{Authority, Host, Scheme, UserInfo};
 use transport::{ConnectOptions, Endpoint};
 
-use crate::error::{Cause, Error, Phase};
+use crate::error::{Cause, Error};
+use crate::phase::Phase;
 use crate::rotation::Rotation;
 use crate::url::IntoUrl;
 

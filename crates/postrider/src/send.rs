@@ -22,12 +22,13 @@ use crate::acquire::{
     Acquired, acquire, admit, encode_again, exchange_lease, is_still_open, poll_lease,
 };
 use crate::again::{after_failure, is_idle_timeout, is_unexpected, phase, restore};
-use crate::call::{Call, Underway};
+use crate::call::{Attempt, Call, Underway};
 use crate::client::Inner;
-use crate::connection::{Connection, ConnectionInfo};
-use crate::encode::Attempt;
-use crate::error::{Cause, Error, Phase};
+use crate::connection::Connection;
+use crate::connection_info::ConnectionInfo;
+use crate::error::{Cause, Error};
 use crate::incoming::ResponseBody;
+use crate::phase::Phase;
 use crate::policy::retry::Seen;
 use crate::response::Response;
 use crate::route::Key;

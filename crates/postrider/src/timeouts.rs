@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep};
 
-use crate::error::Phase;
+use crate::phase::Phase;
 
 /// Limits on time: the client's defaults, or one request's own.
 ///

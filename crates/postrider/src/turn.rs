@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use transport::Progress;
 
-use crate::client::Home;
-use crate::error::{Cause, Phase};
+use crate::error::Cause;
+use crate::home::Home;
 use crate::left_behind::Standing;
+use crate::phase::Phase;
 use crate::route::Key;
 use crate::timeouts::Elapsed;
 

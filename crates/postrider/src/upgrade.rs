@@ -9,7 +9,8 @@ use bytes::{Buf, BytesMut};
 use pool::Lease;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::connection::{Connection, ConnectionInfo};
+use crate::connection::Connection;
+use crate::connection_info::ConnectionInfo;
 use crate::route::Key;
 
 /// The stream behind a response of 101 (Switching Protocols), or of a CONNECT

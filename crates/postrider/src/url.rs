@@ -7,7 +7,8 @@ use http::Uri;
 use http::uri::InvalidUri;
 
 use crate::body::BoxError;
-use crate::error::{Cause, Error, Phase};
+use crate::error::{Cause, Error};
+use crate::phase::Phase;
 
 /// What a request can be sent to: a text, its bytes, or the `http` crate's
 /// [`Uri`].

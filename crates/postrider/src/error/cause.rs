@@ -9,8 +9,9 @@ use http::StatusCode;
 use pool::WaitError;
 use transport::{ConnectError, ConnectErrorKind, TlsErrorKind, tls_error};
 
-use super::{ErrorKind, Phase};
+use super::kind::ErrorKind;
 use crate::body::BoxError;
+use crate::phase::Phase;
 use crate::timeouts::{Elapsed, Scope};
 
 /// What lies at the bottom, with its own error where there is one.

@@ -2,6 +2,8 @@
 //! server may have seen of the request.
 
 mod cause;
+mod kind;
+mod plain;
 mod text;
 
 use std::fmt;
@@ -12,10 +14,11 @@ use http::{Method, StatusCode, Uri};
 use transport::{Attempt, ConnectErrorKind, tls_error};
 
 pub(crate) use self::cause::Cause;
-pub(crate) use self::text::describe;
-use self::text::plain;
-use crate::connection::ConnectionInfo;
-use crate::route::Key;
+pub use self::kind::ErrorKind;
+pub(crate) use self::plain::describe;
+use self::plain::plain;
+use crate::connection_info::ConnectionInfo;
+use crate::phase::Phase;
 use crate::timings::Timings;
 
 /// Why a request, or the reading of its response, failed.
@@ -46,85 +49,6 @@ struct Inner {
     request: Option<String>,
     connection: Option<ConnectionInfo>,
     timings: Option<Timings>,
-}
-
-/// What kind of thing went wrong.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The request is not one that can be sent: a bad URL, contradictory
-    /// fields, a body unlike its declared length.
-    Request,
-    /// The client could not be built from its settings.
-    Builder,
-    /// The body that the caller gave failed while it was read.
-    RequestBody,
-    /// The name has no address, or could not be looked up.
-    Resolve,
-    /// No address of the host accepted a connection.
-    Connect,
-    /// The connection could not be secured, or TLS broke on it: the
-    /// certificate, or TLS itself.
-    Tls,
-    /// A limit on time was reached; [`Error::phase`] says which.
-    Timeout,
-    /// The server closed the connection before the response was complete.
-    Closed,
-    /// Reading from or writing to the connection failed.
-    Io,
-    /// The server's bytes are not a valid HTTP/1.1 response.
-    Protocol,
-    /// The response is larger than a limit allows.
-    Limit,
-    /// The response's status says that the request failed
-    /// ([`Response::error_for_status`](crate::Response::error_for_status)).
-    Status,
-    /// The server did not switch to another protocol, or did so before it had
-    /// the whole request
-    /// ([`Response::upgrade`](crate::Response::upgrade)).
-    Upgrade,
-    /// The body is not what it was to be read as (text, JSON).
-    Decode,
-    /// The pool did not give a connection: its line is full.
-    Pool,
-    /// The client was shut down ([`Client::shutdown`](crate::Client::shutdown)).
-    ShutDown,
-    /// No tokio runtime runs where the request was polled.
-    Runtime,
-}
-
-/// How far a request had come.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum Phase {
-    /// Before anything was done on the network.
-    Prepare,
-    /// Waiting for a connection of the pool.
-    Acquire,
-    /// Looking up the host's addresses.
-    Resolve,
-    /// Connecting to one of them.
-    Connect,
-    /// Securing the connection.
-    Tls,
-    /// Sending the request.
-    Send,
-    /// Waiting for the response's head.
-    Head,
-    /// Reading the response's body.
-    Body,
-    /// Making something of the whole body.
-    Decode,
-}
-
-impl Phase {
-    pub(crate) fn of_dial(phase: transport::Phase) -> Self {
-        match phase {
-            transport::Phase::Resolve => Self::Resolve,
-            transport::Phase::Tls => Self::Tls,
-            _ => Self::Connect,
-        }
-    }
 }
 
 /// How much of the request the operating system had accepted, which is how
@@ -173,8 +97,8 @@ impl Error {
     }
 
     /// An error of making connections to an origin, before any request.
-    pub(crate) fn of_origin(mut self, origin: &Key) -> Self {
-        self.0.request = Some(plain(&origin.to_string(), 256));
+    pub(crate) fn of_origin(mut self, origin: &str) -> Self {
+        self.0.request = Some(plain(origin, 256));
         self
     }
 

@@ -8,7 +8,8 @@ use bytes::{Bytes, BytesMut};
 use super::huge_pages::HugePages;
 use super::{ResponseBody, State};
 use crate::call::Underway;
-use crate::error::{Cause, Error, Phase};
+use crate::error::{Cause, Error};
+use crate::phase::Phase;
 
 /// The memory that a collected body may come to lie in.
 #[derive(Clone, Copy)]

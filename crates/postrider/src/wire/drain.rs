@@ -1,14 +1,15 @@
-//! What becomes of a connection whose response was not read to its end.
+//! What becomes of a connection behind its response: it is made ready for the
+//! next one, also if a small rest of the response has to be read first.
 
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use pool::Lease;
-use protocol::{Event, Exchange, Remaining};
+use protocol::{Event, Exchange, Outcome, Remaining};
 
-use super::fill::poll_fill;
-use super::transfer::{expected, settle};
+use super::fill::{expected, poll_fill};
 use crate::connection::Connection;
 use crate::route::Key;
 
@@ -74,4 +75,23 @@ fn poll_rest(
             _ => return Poll::Ready(Rest::Lost),
         }
     }
+}
+
+/// Whether the connection can carry another request; makes it ready to idle.
+pub(super) fn settle(connection: &mut Connection, exchange: &Exchange) -> bool {
+    if exchange.outcome(&connection.buffer) != Outcome::Reusable
+        || connection.stream.has_unsent()
+        || !connection.stream.is_quiet()
+    {
+        return false;
+    }
+    connection.buffer = BytesMut::new();
+    connection.idle_limit = exchange.keep_alive().timeout.map(with_margin);
+    true
+}
+
+/// How long the server keeps the connection by its own word, less what the way
+/// there may take.
+fn with_margin(timeout: Duration) -> Duration {
+    timeout.saturating_sub((timeout / 2).min(Duration::from_secs(2)))
 }

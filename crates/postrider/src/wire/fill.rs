@@ -6,6 +6,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
+use protocol::{Exchange, Remaining};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 /// Reads that are expected to be shorter go through the thread's scratch.
@@ -72,4 +73,19 @@ fn poll_through_scratch<S: AsyncRead + Unpin>(
     let _ = SPARE.try_with(|spare| spare.set(Some(scratch)));
     ready!(result)?;
     Poll::Ready(Ok(length))
+}
+
+/// How many bytes the next reads may bring.
+pub(super) fn expected(
+    exchange: &Exchange,
+    buffer: &BytesMut,
+    hold: usize,
+    last_read: usize,
+) -> u64 {
+    match exchange.body_remaining() {
+        Remaining::Known(length) => length.max(hold as u64).saturating_sub(buffer.len() as u64),
+        // A scratch that came full says that there is much more.
+        Remaining::Unknown if last_read >= SCRATCH => u64::MAX,
+        Remaining::Unknown | Remaining::Nothing => 0,
+    }
 }

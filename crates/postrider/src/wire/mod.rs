@@ -3,7 +3,7 @@
 //! [`Transfer`] is one exchange on one connection, driven by whoever polls it:
 //! first the future of `send`, then the response's body. [`Upload`] is what is
 //! left to write of it, `staged` the part of that which is ready, `fill` reads,
-//! `drain` finishes what a caller dropped.
+//! `drain` gives connections back, also after a response that a caller dropped.
 
 mod drain;
 mod fill;

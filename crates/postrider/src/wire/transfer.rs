@@ -2,17 +2,16 @@
 
 use std::io;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
 
-use bytes::BytesMut;
 use pool::Lease;
-use protocol::{Event, Exchange, Outcome, Remaining, ResponseHead};
+use protocol::{Event, Exchange, Remaining, ResponseHead};
 use tokio::time::Instant;
 
-use super::drain;
-use super::fill::{SCRATCH, poll_fill};
+use super::drain::{self, settle};
+use super::fill::{expected, poll_fill};
 use super::upload::Upload;
-use crate::connection::{Connection, ConnectionInfo};
+use crate::connection::Connection;
+use crate::connection_info::ConnectionInfo;
 use crate::error::{Cause, Sent};
 use crate::route::Key;
 use crate::timeouts::Awaited;
@@ -289,39 +288,5 @@ impl Transfer {
             }
             _ => Cause::Read(error),
         }
-    }
-}
-
-/// Whether the connection can carry another request; makes it ready to idle.
-pub(super) fn settle(connection: &mut Connection, exchange: &Exchange) -> bool {
-    if exchange.outcome(&connection.buffer) != Outcome::Reusable
-        || connection.stream.has_unsent()
-        || !connection.stream.is_quiet()
-    {
-        return false;
-    }
-    connection.buffer = BytesMut::new();
-    connection.idle_limit = exchange.keep_alive().timeout.map(with_margin);
-    true
-}
-
-/// How long the server keeps the connection by its own word, less what the way
-/// there may take.
-fn with_margin(timeout: Duration) -> Duration {
-    timeout.saturating_sub((timeout / 2).min(Duration::from_secs(2)))
-}
-
-/// How many bytes the next reads may bring.
-pub(super) fn expected(
-    exchange: &Exchange,
-    buffer: &BytesMut,
-    hold: usize,
-    last_read: usize,
-) -> u64 {
-    match exchange.body_remaining() {
-        Remaining::Known(length) => length.max(hold as u64).saturating_sub(buffer.len() as u64),
-        // A scratch that came full says that there is much more.
-        Remaining::Unknown if last_read >= SCRATCH => u64::MAX,
-        Remaining::Unknown | Remaining::Nothing => 0,
     }
 }
