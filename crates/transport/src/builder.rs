@@ -38,9 +38,10 @@ pub struct ConnectorBuilder {
 /// Longer than anybody means, and short enough to be added to any instant.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-impl ConnectorBuilder {
-    pub(crate) fn new() -> Self {
-        Self {
+impl Connector {
+    /// Starts from the defaults.
+    pub fn builder() -> ConnectorBuilder {
+        ConnectorBuilder {
             connect_timeout: Duration::from_secs(10),
             tls_timeout: Duration::from_secs(5),
             tls: None,
@@ -54,7 +55,9 @@ impl ConnectorBuilder {
             sockets: SocketOptions::default(),
         }
     }
+}
 
+impl ConnectorBuilder {
     /// The time for everything, from the name to the end of the TLS handshake. 10 s unless set.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout.min(LONGEST);

@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use crate::alarm::until;
-use crate::builder::ConnectorBuilder;
 use crate::endpoint::{Endpoint, Security};
 use crate::error::{ConnectError, ConnectErrorKind, Failure, Phase};
 use crate::facts::{ConnectFacts, Connected, TlsFacts};
@@ -43,11 +42,6 @@ pub(crate) type ConnectFunction =
     Arc<dyn Fn(Endpoint) -> BoxFuture<io::Result<Stream>> + Send + Sync>;
 
 impl Connector {
-    /// Starts from the defaults.
-    pub fn builder() -> ConnectorBuilder {
-        ConnectorBuilder::new()
-    }
-
     pub(crate) fn new(inner: Inner) -> Self {
         Self {
             inner: Arc::new(inner),
