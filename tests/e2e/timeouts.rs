@@ -11,13 +11,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use postrider::{Body, Client, ClientBuilder, Error, ErrorKind, KeyLimits, Phase, Policy, Sent};
 use testing::{Authority, Faulty, MemoryStream, Script, Server};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep};
 
-use crate::support::{builder_of, client_of, ok, received, tls_builder_of};
+use crate::support::{builder_of, client_of, ok, received, tls_builder_of, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -812,4 +812,32 @@ async fn a_request_whose_time_is_over_before_it_begins_is_not_sent() {
     assert_eq!(received(&server, 0), before);
     assert_eq!(client.stats().timeouts, 2);
     post().timeout(Duration::from_secs(1)).send().await.unwrap();
+}
+
+/// As those of a buffered stream whose items are worked on one by one.
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_time_is_over_while_nobody_polls_it_is_not_sent() {
+    let server = Arc::new(Server::in_memory([Script::respond_always(ok(""))]));
+    let client = client_of(&server);
+    let post = || client.post("http://a.test/").body("an order");
+    let mut left_alone = post().timeout(SECOND).send();
+    assert!((&mut left_alone).now_or_never().is_none());
+    until(|| client.stats().totals.lent == 1).await;
+    sleep(SECOND).await;
+    let error = left_alone.await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.phase(), error.sent()),
+        (ErrorKind::Timeout, Phase::Send, Sent::Nothing)
+    );
+    assert_eq!(
+        error.to_string(),
+        "POST http://a.test/: sending the request: timed out: the request's 1s are over"
+    );
+    assert!(error.is_retry_safe());
+    assert!(server.received(0).is_empty());
+
+    // Its connection is as good as ever.
+    assert_eq!(client.stats().totals.idle, 1);
+    post().send().await.unwrap();
+    assert_eq!(server.connections(), 1);
 }

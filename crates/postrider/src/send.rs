@@ -175,22 +175,25 @@ fn receive(
     lease: Result<Lease<Key, Box<Connection>>, Error>,
 ) -> Step {
     let now = Instant::now();
-    match (lease, call.underway.take_attempt()) {
-        (Ok(mut lease), Some(attempt)) => {
-            if is_still_open(&mut lease, &mut call.retries, now) {
-                return match admit(lease, &attempt) {
-                    Ok(lease) => Step::Go(ride(call, lease, attempt, now)),
-                    Err(cause) => Step::End(Err(call.error(cause, Phase::Prepare))),
-                };
-            }
-            // It has been closed on the way. The request keeps its place in the
-            // line.
-            let place = exchange_lease(client, lease, Retirement::Stale, Want::Any);
-            line_up(call, attempt, place)
-        }
-        (Err(error), _) => Step::End(Err(error)),
+    let (mut lease, attempt) = match (lease, call.underway.take_attempt()) {
+        (Ok(lease), Some(attempt)) => (lease, attempt),
+        (Err(error), _) => return Step::End(Err(error)),
         // Who waits has an attempt.
-        (Ok(_), None) => Step::End(Err(call.error(Cause::Closed, Phase::Prepare))),
+        (Ok(_), None) => return Step::End(Err(call.error(Cause::Closed, Phase::Prepare))),
+    };
+    // It may have come long ago: nobody need have polled this since.
+    if let Some(elapsed) = call.watch.total_elapsed() {
+        lease.release_unused();
+        return Step::End(Err(call.error(Cause::Elapsed(elapsed), Phase::Send)));
+    }
+    if !is_still_open(&mut lease, &mut call.retries, now) {
+        // It has been closed on the way. The request keeps its place in the line.
+        let place = exchange_lease(client, lease, Retirement::Stale, Want::Any);
+        return line_up(call, attempt, place);
+    }
+    match admit(lease, &attempt) {
+        Ok(lease) => Step::Go(ride(call, lease, attempt, now)),
+        Err(cause) => Step::End(Err(call.error(cause, Phase::Prepare))),
     }
 }
 
