@@ -37,7 +37,7 @@ async fn next_is_on(client: &Client, server: &Server, connections: usize) {
     assert_eq!(server.connections(), connections);
 }
 
-fn length(bytes: usize) -> String {
+fn length(bytes: u64) -> String {
     format!("HTTP/1.1 200 OK\r\nContent-Length: {bytes}\r\n\r\n")
 }
 

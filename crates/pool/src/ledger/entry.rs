@@ -309,7 +309,7 @@ impl<H: Host> Home<H> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_pointer_width = "64"))]
 mod tests {
     use std::mem::offset_of;
 

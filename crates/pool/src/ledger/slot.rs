@@ -206,6 +206,7 @@ mod tests {
         }
     }
 
+    #[cfg(target_pointer_width = "64")]
     #[test]
     fn a_slot_takes_a_cache_line_and_a_quarter() {
         assert_eq!(size_of::<Slot<Box<u8>>>(), 80);
