@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use crate::contain::contain;
 use crate::host::Handle;
 use crate::ledger::{DialEnd, DialId, DialState};
-use crate::reusable::{Key, Reusable};
-use crate::shared::{Shared, contain};
+use crate::reusable::Reusable;
 
 /// A dial that has not begun. It spawns itself, so that its future lies in its task, and a waiter
 /// whose turn has not come holds no room for it.
@@ -37,17 +37,17 @@ pub(crate) struct Errand<T: Reusable> {
 }
 
 /// Whom a dial tells how it goes: its pool, whatever keys that has.
-trait Office<T: Reusable>: Send + Sync {
+pub(crate) trait Office<T: Reusable>: Send + Sync {
     fn poll_dial(self: Arc<Self>, dial: DialId, waker: &Waker) -> DialState;
     fn dialled(self: Arc<Self>, dial: DialId, made: Made<T>);
     fn dial_ended(self: Arc<Self>, dial: DialId, end: DialEnd<T::Error>);
 }
 
 /// A connection that has been made, and how long its peer keeps it.
-type Made<T> = (T, Option<Duration>);
+pub(crate) type Made<T> = (T, Option<Duration>);
 
 impl<T: Reusable> Errand<T> {
-    pub(crate) fn new<K: Key>(office: Arc<Shared<K, T>>, dial: DialId) -> Self {
+    pub(crate) fn new(office: Arc<dyn Office<T>>, dial: DialId) -> Self {
         Self {
             office,
             dial,
@@ -127,23 +127,5 @@ impl<T: Reusable> Drop for Errand<T> {
         if !self.is_over {
             self.tell_end(DialEnd::RuntimeEnded);
         }
-    }
-}
-
-impl<K: Key, T: Reusable> Office<T> for Shared<K, T> {
-    fn poll_dial(self: Arc<Self>, dial: DialId, waker: &Waker) -> DialState {
-        self.update(|ledger, after| ledger.poll_dial(dial, waker, after))
-    }
-
-    fn dialled(self: Arc<Self>, dial: DialId, (connection, idle_limit): Made<T>) {
-        let now = self.now();
-        tracing::debug!(target: "postrider::pool", "connection made");
-        self.update(|ledger, after| ledger.dialled(dial, connection, idle_limit, now, after));
-    }
-
-    fn dial_ended(self: Arc<Self>, dial: DialId, end: DialEnd<T::Error>) {
-        let now = self.moment();
-        tracing::debug!(target: "postrider::pool", outcome = end.name(), "dial ended");
-        self.update(|ledger, after| ledger.dial_ended(dial, end, now, after));
     }
 }

@@ -1,20 +1,19 @@
 //! A lent connection.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::future::Future;
+use std::hash::Hash;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::dial::prepare;
-use crate::error::WaitError;
 use crate::host::{Handle, Instant, timeout};
-use crate::ledger::{After, AskingAgain, Ledger, LentFacts, Moment, SlotIndex, Taken};
+use crate::ledger::{After, Ledger, LentFacts, Moment, SlotIndex, Source, Taken};
 use crate::pool::Pool;
 use crate::reusable::{Key, Reusable};
 use crate::shared::{Shared, Tokio};
 use crate::stats::Retirement;
-use crate::wait::{Wait, Want};
 
 /// A connection on loan from a [`Pool`](crate::Pool).
 ///
@@ -31,22 +30,8 @@ pub struct Lease<K: Key, T: Reusable> {
     claim: Claim<K, T>,
 }
 
-/// Where a lent connection came from.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Source {
-    /// From the idle set.
-    Idle {
-        /// How long it had idled: since it last served, or was made.
-        idle_for: Duration,
-    },
-    /// Straight from another request that had done with it.
-    HandedOn,
-    /// Straight from its dial.
-    Dialled,
-}
-
 /// The duty to account for a slot.
-struct Claim<K: Key, T: Reusable> {
+pub(crate) struct Claim<K: Key, T: Reusable> {
     shared: Arc<Shared<K, T>>,
     slot: SlotIndex,
     end: End,
@@ -57,6 +42,44 @@ struct Claim<K: Key, T: Reusable> {
 enum End {
     Closed(Retirement),
     GivenBack,
+}
+
+impl<K: Key, T: Reusable> Pool<K, T> {
+    /// The fast path: the most recently used idle connection of this key, on this runtime, that
+    /// passes `check`. `check` gets the connection and how long it has idled; those that fail are
+    /// closed, and counted as [`Stale`](Retirement::Stale).
+    ///
+    /// Does not wait, does not allocate, and holds no lock during `check`. Gives `None` outside a
+    /// runtime, and once the pool has been shut down.
+    #[inline]
+    pub fn lease<Q>(
+        &self,
+        key: &Q,
+        now: Instant,
+        mut check: impl FnMut(&mut T, Duration) -> bool,
+    ) -> Option<Lease<K, T>>
+    where
+        K: Borrow<Q>,
+        Q: ?Sized + Hash + Eq,
+    {
+        let runtime = Handle::try_current().ok()?.id();
+        let shared = self.shared();
+        let now = shared.now_at(now);
+        let key = shared.seek(key);
+        loop {
+            let taken =
+                shared.update(|ledger, after| ledger.take_idle(&key, runtime, now, after))?;
+            let mut lease = Lease::new(Arc::clone(shared), taken);
+            let idle_for = match lease.source() {
+                Source::Idle { idle_for } => idle_for,
+                Source::HandedOn | Source::Dialled => Duration::ZERO,
+            };
+            if check(&mut lease, idle_for) {
+                return Some(lease);
+            }
+            lease.close(Retirement::Stale);
+        }
+    }
 }
 
 impl<K: Key, T: Reusable> Lease<K, T> {
@@ -95,59 +118,6 @@ impl<K: Key, T: Reusable> Lease<K, T> {
     /// request and finds that its peer has closed it says [`Stale`](Retirement::Stale).
     pub fn close(self, reason: Retirement) {
         drop(self.drop_connection(reason));
-    }
-
-    /// Closes the connection, as [`close`](Self::close) does, and waits for another in the place
-    /// that this request had in the line: whoever came later is served later. It is how whoever was
-    /// given a connection unchecked, handed on or idle, says that its peer has closed it.
-    ///
-    /// The request has been admitted once: it is not refused by a full line, nor by a pool that is
-    /// being shut down and serves those in line to the end. `dial` is as [`Pool::wait`] describes
-    /// it, and runs on the connection's runtime. If one has begun already for somebody who came
-    /// later, that one's serves this request, and this one's that one.
-    ///
-    /// Give back what [`Pool::lease`] has lent, and its place is that of a request that came then.
-    ///
-    /// ```
-    /// # use std::{convert::Infallible, time::Duration};
-    /// # use postrider_pool::{Policy, Pool, Retirement, Reusable, Source, Want};
-    /// # struct Horse { is_lame: bool }
-    /// # impl Reusable for Horse {
-    /// #     type Error = Infallible;
-    /// #     fn has_ended(&mut self) -> bool { self.is_lame }
-    /// #     fn idle_limit(&self) -> Option<Duration> { None }
-    /// # }
-    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
-    /// # let pool: Pool<&str, Horse> = Pool::new(Policy::default());
-    /// # let saddle = || async { Ok(Horse { is_lame: false }) };
-    /// let mut lease = pool.wait("station", Want::Any, saddle).await?;
-    /// while lease.source() != Source::Dialled && lease.has_ended() {
-    ///     lease = lease.refuse(Retirement::Stale, Want::Any, saddle).await?;
-    /// }
-    /// # Ok::<(), postrider_pool::WaitError<Infallible>>(())
-    /// # }).unwrap();
-    /// ```
-    pub fn refuse<F, Fut>(self, reason: Retirement, want: Want, dial: F) -> Wait<K, T>
-    where
-        F: FnOnce() -> Fut + Send + 'static,
-        Fut: Future<Output = Result<T, T::Error>> + Send + 'static,
-    {
-        let mut claim = self.drop_connection(reason);
-        let Some(pool) = Pool::of(&claim.shared) else {
-            return Wait::failed(WaitError::ShutDown);
-        };
-        let asking = AskingAgain {
-            reason,
-            want,
-            dial: prepare(dial),
-        };
-        let now = claim.shared.now();
-        claim.end = End::GivenBack;
-        let slot = claim.slot;
-        let joined = claim
-            .shared
-            .update(|ledger, after| ledger.join_again(slot, asking, now, after));
-        Wait::new(&pool, joined)
     }
 
     /// Lets a task of the pool finish what is left of the exchange, within `deadline`. If `job`
@@ -204,7 +174,7 @@ impl<K: Key, T: Reusable> Lease<K, T> {
     }
 
     /// Leaves the claim, which is still to be accounted for.
-    fn drop_connection(self, reason: Retirement) -> Claim<K, T> {
+    pub(crate) fn drop_connection(self, reason: Retirement) -> Claim<K, T> {
         let Self {
             connection,
             mut claim,
@@ -239,9 +209,7 @@ impl<K: Key, T: Reusable> Lease<K, T> {
         } = self;
         let idle_limit = connection.idle_limit();
         let now = claim.shared.moment_of(now);
-        claim.end = End::GivenBack;
-        let slot = claim.slot;
-        claim.shared.update(|ledger, after| {
+        claim.give_up(|ledger, slot, after| {
             enter(ledger, slot, connection, idle_limit, now, after);
         });
     }
@@ -271,6 +239,24 @@ impl<K: Key, T: Reusable> fmt::Debug for Lease<K, T> {
         f.debug_struct("Lease")
             .field("source", &self.source)
             .finish_non_exhaustive()
+    }
+}
+
+impl<K: Key, T: Reusable> Claim<K, T> {
+    pub(crate) fn shared(&self) -> &Arc<Shared<K, T>> {
+        &self.shared
+    }
+
+    /// Leaves the slot to what the ledger is told of it.
+    #[inline]
+    pub(crate) fn give_up<R>(
+        &mut self,
+        tell: impl FnOnce(&mut Ledger<K, T, Tokio<T>>, SlotIndex, &mut After<K, T, Tokio<T>>) -> R,
+    ) -> R {
+        self.end = End::GivenBack;
+        let slot = self.slot;
+        self.shared
+            .update(|ledger, after| tell(ledger, slot, after))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 
+use crate::contain::contain;
 use crate::reusable::Reusable;
-use crate::shared::contain;
 
 /// Connections that the pool has parted with. They are dropped one by one, and one that panics
 /// meanwhile keeps neither the others nor whoever drops this from going on.

@@ -59,12 +59,14 @@
 //! # The map
 //!
 //! `ledger/` is the books: plain data that is told what happened and when, under one lock, with no
-//! task, no clock and no I/O. Around it is a thin skin on tokio: `pool` and `manage` (what users
-//! call), `wait`, `lease`, `dial` (a dial's task), `sweep` (the sweeper), and `shared` (the lock,
-//! and what is done after unlocking). What these take from tokio stands in `host`; a model
+//! task, no clock and no I/O. Around it is a thin skin on tokio: `pool`, `lease`, `wait` and `manage`
+//! (what users call), `dial` (a dial's task), `sweep` (the sweeper), `shared` (the lock, and what is
+//! done after unlocking) and `clocks`. What these take from tokio stands in `host`; a model
 //! checker's stands there for the scenarios in `model/`. No lock is held across an await, a system
 //! call, a callback or the drop of a connection.
 
+mod clocks;
+mod contain;
 mod dial;
 mod error;
 #[cfg(not(postrider_loom))]
@@ -94,10 +96,11 @@ mod model;
 mod tests;
 
 pub use error::WaitError;
-pub use lease::{Lease, Source};
+pub use lease::Lease;
+pub use ledger::{Source, Want};
 pub use manage::IdleFacts;
 pub use policy::{KeyLimits, Policy};
 pub use pool::{Builder, Pool};
 pub use reusable::{Key, Reusable};
 pub use stats::{Closes, Counters, Counts, Retirement, Stats};
-pub use wait::{Wait, Want};
+pub use wait::Wait;

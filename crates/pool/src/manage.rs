@@ -9,13 +9,13 @@ use crate::dial::prepare;
 use crate::error::WaitError;
 use crate::host::{Handle, Instant, timeout_at};
 use crate::leaving::Leaving;
-use crate::ledger::{Among, Asking, Sight};
+use crate::ledger::{Among, Asking, Sight, Want};
 use crate::pool::Pool;
 use crate::reusable::{Key, Reusable};
 use crate::shared::Tokio;
 use crate::stats::{Counts, Retirement};
 use crate::sweep::{close, keep};
-use crate::wait::{Wait, Want};
+use crate::wait::Wait;
 
 /// What [`Pool::evict`] shows of an idle connection, beside the connection itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -224,7 +224,7 @@ impl<K: Key, T: Reusable> Pool<K, T> {
                 .as_ref()
                 .is_some_and(|sight| is_unwanted(&key, &sight.connection, &sight.facts()));
             if is_unwanted && let Some(sight) = stop.sight.take() {
-                close(&self.shared(), sight, reason);
+                close(self.shared(), sight, reason);
                 evicted += 1;
             }
         }
@@ -253,7 +253,7 @@ struct Stop<'a, K: Key, T: Reusable> {
 impl<K: Key, T: Reusable> Drop for Tour<'_, K, T> {
     fn drop(&mut self) {
         for (_, sight) in self.sights.drain(..) {
-            keep(&self.pool.shared(), sight);
+            keep(self.pool.shared(), sight);
         }
     }
 }
@@ -261,7 +261,7 @@ impl<K: Key, T: Reusable> Drop for Tour<'_, K, T> {
 impl<K: Key, T: Reusable> Drop for Stop<'_, K, T> {
     fn drop(&mut self) {
         if let Some(sight) = self.sight.take() {
-            keep(&self.pool.shared(), sight);
+            keep(self.pool.shared(), sight);
         }
     }
 }

@@ -2,23 +2,18 @@
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::future::Future;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::marker::PhantomData;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use crate::dial::{Dial, prepare};
-use crate::error::WaitError;
-use crate::host::{Handle, Instant};
-use crate::lease::{Lease, Source};
-use crate::leaving::Leaving;
-use crate::ledger::{Address, Asking, Ledger};
+use crate::clocks::WallClock;
+use crate::host::Handle;
+use crate::ledger::{Address, Ledger};
 use crate::policy::{KeyLimits, Policy};
 use crate::reusable::{Key, Reusable};
-use crate::shared::{Limits, Shared, Tokio, WallClock};
-use crate::stats::{Counts, Retirement, Stats};
-use crate::wait::{Wait, Want};
+use crate::shared::{LastHandle, Limits, Shared, Tokio};
+use crate::stats::{Counts, Stats};
 
 /// A pool of connections `T`, kept under keys `K`. Clones are handles to the same pool.
 ///
@@ -40,11 +35,6 @@ pub struct Builder<K, T> {
     connection: PhantomData<fn() -> T>,
 }
 
-/// Closes the pool when it is dropped.
-pub(crate) struct LastHandle<K: Key, T: Reusable> {
-    shared: Arc<Shared<K, T>>,
-}
-
 impl<K: Key, T: Reusable> Pool<K, T> {
     /// A pool with this policy. Needs no runtime.
     pub fn new(policy: Policy) -> Self {
@@ -59,70 +49,6 @@ impl<K: Key, T: Reusable> Pool<K, T> {
             wall_clock: WallClock::System,
             connection: PhantomData,
         }
-    }
-
-    /// The fast path: the most recently used idle connection of this key, on this runtime, that
-    /// passes `check`. `check` gets the connection and how long it has idled; those that fail are
-    /// closed, and counted as [`Stale`](Retirement::Stale).
-    ///
-    /// Does not wait, does not allocate, and holds no lock during `check`. Gives `None` outside a
-    /// runtime, and once the pool has been shut down.
-    #[inline]
-    pub fn lease<Q>(
-        &self,
-        key: &Q,
-        now: Instant,
-        mut check: impl FnMut(&mut T, Duration) -> bool,
-    ) -> Option<Lease<K, T>>
-    where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq,
-    {
-        let runtime = Handle::try_current().ok()?.id();
-        let shared = &self.handle.shared;
-        let now = shared.now_at(now);
-        let key = shared.seek(key);
-        loop {
-            let taken =
-                shared.update(|ledger, after| ledger.take_idle(&key, runtime, now, after))?;
-            let mut lease = Lease::new(Arc::clone(shared), taken);
-            let idle_for = match lease.source() {
-                Source::Idle { idle_for } => idle_for,
-                Source::HandedOn | Source::Dialled => Duration::ZERO,
-            };
-            if check(&mut lease, idle_for) {
-                return Some(lease);
-            }
-            lease.close(Retirement::Stale);
-        }
-    }
-
-    /// The slow path: joins the key's line, first come, first served. If the line is longer than
-    /// the dials under way, and the limits allow it, a dial begins, as a task of the pool on this
-    /// runtime. Whichever comes first, a returned connection or a finished dial, serves the head
-    /// of the line.
-    ///
-    /// `dial` is called at most once, when its turn comes, and may then serve another waiter of
-    /// the same key: it should depend on nothing but the key. It must end by itself, within a
-    /// timeout of its own. If it fails, its waiter fails, and so do those who waited already when
-    /// it began, if there is no other dial and no lent connection that they could wait for.
-    ///
-    /// An idle connection that turned up since [`lease`](Self::lease) found none is given
-    /// unchecked; [`Lease::source`] tells. Whoever is given one that turns out to be closed says so
-    /// to [`Lease::refuse`], and keeps its place in the line.
-    pub fn wait<F, Fut>(&self, key: K, want: Want, dial: F) -> Wait<K, T>
-    where
-        F: FnOnce() -> Fut + Send + 'static,
-        Fut: Future<Output = Result<T, T::Error>> + Send + 'static,
-    {
-        let Ok(runtime) = Handle::try_current() else {
-            return Wait::failed(WaitError::NoRuntime);
-        };
-        let asking = self.asking(key, want, runtime, prepare(dial));
-        let shared = &self.handle.shared;
-        let now = shared.now();
-        let joined = shared.update(|ledger, after| ledger.join(asking, now, after));
-        Wait::new(self, joined)
     }
 
     /// How many connections of this key idle on this runtime: how many could be lent one after the
@@ -160,20 +86,6 @@ impl<K: Key, T: Reusable> Pool<K, T> {
         Some(Self { handle })
     }
 
-    pub(crate) fn asking(
-        &self,
-        key: K,
-        want: Want,
-        runtime: Handle,
-        dial: Dial<T>,
-    ) -> Asking<K, Tokio<T>> {
-        Asking {
-            address: self.address(key, runtime),
-            want,
-            dial,
-        }
-    }
-
     pub(crate) fn address(&self, key: K, runtime: Handle) -> Address<K, Tokio<T>> {
         let shared = &self.handle.shared;
         Address {
@@ -185,8 +97,8 @@ impl<K: Key, T: Reusable> Pool<K, T> {
         }
     }
 
-    pub(crate) fn shared(&self) -> Arc<Shared<K, T>> {
-        Arc::clone(&self.handle.shared)
+    pub(crate) fn shared(&self) -> &Arc<Shared<K, T>> {
+        &self.handle.shared
     }
 }
 
@@ -229,19 +141,6 @@ impl<K: Key, T: Reusable> Builder<K, T> {
             }
         });
         Pool { handle }
-    }
-}
-
-impl<K: Key, T: Reusable> Drop for LastHandle<K, T> {
-    fn drop(&mut self) {
-        let now = self.shared.moment();
-        let leaving = self.shared.update(|ledger, after| {
-            let idle = ledger.shut_down(now, after);
-            ledger.give_up(now, after);
-            Leaving::new(idle)
-        });
-        self.shared.closed.notify_waiters();
-        drop(leaving);
     }
 }
 

@@ -2,17 +2,17 @@
 
 use std::hash::{Hash, RandomState};
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::SystemTime;
+use std::task::Waker;
 
-use crate::dial::{Dial, Errand};
+use crate::clocks::{Clocks, WallClock};
+use crate::contain::contain;
+use crate::dial::{Dial, Errand, Made, Office};
 use crate::host::{Handle, Id, Instant, Mutex, Notify};
-use crate::ledger::{After, Deed, Host, Ledger, Moment, Now, Sought};
+use crate::leaving::Leaving;
+use crate::ledger::{After, Deed, DialEnd, DialId, DialState, Host, Ledger, Moment, Now, Sought};
 use crate::policy::KeyLimits;
-use crate::pool::LastHandle;
 use crate::reusable::{Key, Reusable};
-use crate::sweep::{Watch, sweep};
 
 /// What a pool's handles, leases, waits and tasks share.
 pub(crate) struct Shared<K: Key, T: Reusable> {
@@ -28,24 +28,14 @@ pub(crate) struct Shared<K: Key, T: Reusable> {
     pub(crate) drained: Notify,
 }
 
+/// Closes the pool when it is dropped.
+pub(crate) struct LastHandle<K: Key, T: Reusable> {
+    pub(crate) shared: Arc<Shared<K, T>>,
+}
+
 /// Ties the ledger to tokio.
 #[derive(Debug)]
 pub(crate) struct Tokio<T>(PhantomData<T>);
-
-/// The two clocks, and what they showed when the pool was made.
-struct Clocks {
-    start: Instant,
-    /// What `start` was by the system's clock, which nobody can stop.
-    system_start: std::time::Instant,
-    wall_start: SystemTime,
-    wall: WallClock,
-}
-
-/// Where the wall clock's time comes from.
-pub(crate) enum WallClock {
-    System,
-    Custom(Box<dyn Fn() -> SystemTime + Send + Sync>),
-}
 
 /// Where the limits of a key come from.
 pub(crate) enum Limits<K> {
@@ -125,88 +115,44 @@ impl<K: Key, T: Reusable> Shared<K, T> {
                 Deed::Wake(waker) => contain(|| waker.wake()),
                 Deed::Drop(debris) => contain(|| drop(debris)),
                 Deed::Dial(begin) => {
-                    let errand = Errand::new(Arc::clone(self), begin.id);
+                    let errand = Errand::new(Arc::<Self>::clone(self), begin.id);
                     (begin.dial)(errand, &begin.runtime);
                 }
-                Deed::Sweep(home, runtime) => {
-                    runtime.spawn(sweep(Watch::new(self, home)));
-                }
+                Deed::Sweep(home, runtime) => self.begin_to_sweep(home, &runtime),
                 Deed::TellDrained => self.drained.notify_waiters(),
             }
         }
     }
 }
 
-/// Lets foreign code panic without harm to the task that happens to run it, which has nothing to do
-/// with it and may hold what others wait for. The panic hook has told of it.
-pub(crate) fn contain(foreign: impl FnOnce()) {
-    drop(catch_unwind(AssertUnwindSafe(foreign)));
-}
-
-impl Clocks {
-    fn start(wall: WallClock) -> Self {
-        Self {
-            start: Instant::now(),
-            system_start: std::time::Instant::now(),
-            wall_start: wall.read(),
-            wall,
-        }
-    }
-
-    /// What both clocks show, for a caller who has read one of them.
-    #[inline]
-    fn now_at(&self, instant: Instant) -> Now {
-        let mono = self.moment_of(instant);
-        let lead = self.wall_moment().lead_over(mono);
-        match self.wall {
-            WallClock::System if !lead.is_slight() => self.look_again(),
-            _ => Now { mono, lead },
-        }
-    }
-
-    /// Where the clocks are not in step, the machine need not have slept: the caller may have read
-    /// his a while ago, or tokio's may be paused, as in tests.
-    #[cold]
-    fn look_again(&self) -> Now {
-        let system = Moment::after_start(self.system_start.elapsed());
-        Now {
-            mono: self.moment_of(Instant::now()),
-            lead: self.wall_moment().lead_over(system),
-        }
-    }
-
-    #[inline]
-    fn moment_of(&self, instant: Instant) -> Moment {
-        match instant.checked_duration_since(self.start) {
-            Some(after) => Moment::after_start(after),
-            None => Moment::before_start(self.start - instant),
-        }
-    }
-
-    fn wall_moment(&self) -> Moment {
-        match self.wall.read().duration_since(self.wall_start) {
-            Ok(after) => Moment::after_start(after),
-            Err(before) => Moment::before_start(before.duration()),
-        }
-    }
-
-    fn instant_of(&self, moment: Moment) -> Instant {
-        let (distance, is_before) = moment.distance_from_start();
-        let instant = if is_before {
-            self.start.checked_sub(distance)
-        } else {
-            self.start.checked_add(distance)
-        };
-        instant.unwrap_or(self.start)
+impl<K: Key, T: Reusable> Drop for LastHandle<K, T> {
+    fn drop(&mut self) {
+        let now = self.shared.moment();
+        let leaving = self.shared.update(|ledger, after| {
+            let idle = ledger.shut_down(now, after);
+            ledger.give_up(now, after);
+            Leaving::new(idle)
+        });
+        self.shared.closed.notify_waiters();
+        drop(leaving);
     }
 }
 
-impl WallClock {
-    fn read(&self) -> SystemTime {
-        match self {
-            Self::System => SystemTime::now(),
-            Self::Custom(read) => read(),
-        }
+impl<K: Key, T: Reusable> Office<T> for Shared<K, T> {
+    fn poll_dial(self: Arc<Self>, dial: DialId, waker: &Waker) -> DialState {
+        self.update(|ledger, after| ledger.poll_dial(dial, waker, after))
+    }
+
+    fn dialled(self: Arc<Self>, dial: DialId, (connection, idle_limit): Made<T>) {
+        let now = self.now();
+        tracing::debug!(target: "postrider::pool", "connection made");
+        self.update(|ledger, after| ledger.dialled(dial, connection, idle_limit, now, after));
+    }
+
+    fn dial_ended(self: Arc<Self>, dial: DialId, end: DialEnd<T::Error>) {
+        let now = self.moment();
+        tracing::debug!(target: "postrider::pool", outcome = end.name(), "dial ended");
+        self.update(|ledger, after| ledger.dial_ended(dial, end, now, after));
     }
 }
 

@@ -4,17 +4,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::host::{Instant, Notify, timeout_at};
+use crate::contain::contain;
+use crate::host::{Handle, Instant, Notify, timeout_at};
 use crate::ledger::{HomeIndex, Sight};
 use crate::reusable::{Key, Reusable};
-use crate::shared::{Shared, contain};
+use crate::shared::Shared;
 use crate::stats::Retirement;
+
+impl<K: Key, T: Reusable> Shared<K, T> {
+    pub(crate) fn begin_to_sweep(self: &Arc<Self>, home: HomeIndex, runtime: &Handle) {
+        runtime.spawn(sweep(Watch::new(self, home)));
+    }
+}
 
 /// Closes what has ended or expired among a runtime's idle connections, and cancels its surplus
 /// dials, until there are none of either.
 ///
 /// RFC 9112 §9.5 wants closes noticed: nothing idle stays in CLOSE_WAIT until the next request.
-pub(crate) async fn sweep<K: Key, T: Reusable>(mut watch: Watch<K, T>) {
+async fn sweep<K: Key, T: Reusable>(mut watch: Watch<K, T>) {
     let home = watch.home;
     let closed = Arc::clone(&watch.closed);
     let mut due = None;
@@ -38,7 +45,7 @@ pub(crate) async fn sweep<K: Key, T: Reusable>(mut watch: Watch<K, T>) {
 
 /// A sweeper's duty. It tells the ledger that a runtime has ended: that is what drops a sweeper
 /// before its time, or before it has ever been polled.
-pub(crate) struct Watch<K: Key, T: Reusable> {
+struct Watch<K: Key, T: Reusable> {
     shared: Weak<Shared<K, T>>,
     home: HomeIndex,
     closed: Arc<Notify>,
@@ -46,7 +53,7 @@ pub(crate) struct Watch<K: Key, T: Reusable> {
 }
 
 impl<K: Key, T: Reusable> Watch<K, T> {
-    pub(crate) fn new(shared: &Arc<Shared<K, T>>, home: HomeIndex) -> Self {
+    fn new(shared: &Arc<Shared<K, T>>, home: HomeIndex) -> Self {
         Self {
             shared: Arc::downgrade(shared),
             home,

@@ -2,8 +2,9 @@
 
 use std::task::Waker;
 
+use super::Host;
+use super::indices::{DialId, HomeIndex};
 use crate::error::WaitError;
-use crate::ledger::{DialId, HomeIndex, Host};
 use crate::reusable::Reusable;
 
 /// What the ledger asks its holder to do after unlocking: nothing in here may run under the lock,

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::entry::{EntryIndex, HomeIndex, LaneIndex};
+use super::indices::{EntryIndex, HomeIndex, LaneIndex, SlotIndex};
 use super::line::WaiterState;
-use super::slot::{SlotIndex, SlotState};
+use super::slot::SlotState;
 use super::{Host, Ledger, Sought};
 use crate::reusable::{Key, Reusable};
 use crate::stats::Counts;

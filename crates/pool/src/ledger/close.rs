@@ -1,9 +1,8 @@
 //! Closing on demand: idle connections, a runtime's, the whole pool.
 
 use super::after::Deed;
-use super::entry::{HomeIndex, LaneIndex};
-use super::line::Ticket;
-use super::slot::{SlotIndex, SlotState};
+use super::indices::{HomeIndex, LaneIndex, SlotIndex, Ticket};
+use super::slot::SlotState;
 use super::{After, Host, Ledger, Moment, Service, Sought};
 use crate::error::WaitError;
 use crate::reusable::{Key, Reusable};

@@ -5,14 +5,12 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::after::{Begin, Debris, Deed};
-use super::entry::{EntryIndex, LaneIndex};
-use super::line::{Ticket, WaiterIndex, WaiterState};
+use super::indices::{DialId, EntryIndex, LaneIndex, SlotIndex, Ticket, WaiterIndex};
+use super::line::{WaiterState, Want};
 use super::room::Room;
-use super::slot::{DialId, Dialling, Slot, SlotIndex, SlotState};
+use super::slot::{Dialling, Slot, SlotState, Source};
 use super::{After, Host, Ledger, Moment, Now};
-use crate::Want;
 use crate::error::WaitError;
-use crate::lease::Source;
 use crate::reusable::{Key, Reusable};
 use crate::stats::Retirement;
 

@@ -4,32 +4,16 @@ use std::collections::BTreeSet;
 
 use super::after::{Debris, Deed};
 use super::directory::{KeyHash, Listing, Sought};
-use super::line::{Line, Ticket};
+use super::indices::{EntryIndex, HomeIndex, LaneIndex, OfSlots, Ticket};
+use super::line::Line;
 use super::list::List;
 use super::moment::Moment;
-use super::slab::Index;
-use super::slot::{InHome, InLane, OfSlots};
+use super::slot::{InHome, InLane};
 use super::surplus::Surplus;
 use super::{After, Host, Ledger};
 use crate::policy::KeyLimits;
 use crate::reusable::{Key, Reusable};
 use crate::stats::Counts;
-
-pub(crate) type EntryIndex = Index<OfEntries>;
-pub(crate) type HomeIndex = Index<OfHomes>;
-pub(crate) type LaneIndex = Index<OfLanes>;
-
-/// Marks the slab of entries.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct OfEntries;
-
-/// Marks the slab of lanes.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct OfLanes;
-
-/// Marks the slab of homes.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct OfHomes;
 
 /// A key, as long as it has a slot or a waiter.
 #[derive(Debug)]

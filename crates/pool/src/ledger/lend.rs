@@ -4,21 +4,11 @@ use std::borrow::Borrow;
 use std::time::Duration;
 
 use super::after::Debris;
-use super::entry::LaneIndex;
-use super::line::Ticket;
-use super::slot::{Slot, SlotIndex, SlotState};
+use super::indices::{LaneIndex, SlotIndex, Ticket};
+use super::slot::{Slot, SlotState, Source, Taken};
 use super::{After, Host, Ledger, Moment, Now, Sought};
-use crate::lease::Source;
 use crate::reusable::{Key, Reusable};
 use crate::stats::Retirement;
-
-/// A connection that has been lent: from now on its holder answers for the slot.
-#[derive(Debug)]
-pub(crate) struct Taken<T> {
-    pub(crate) slot: SlotIndex,
-    pub(crate) connection: T,
-    pub(crate) source: Source,
-}
 
 /// What is known of a lent connection.
 #[derive(Debug)]

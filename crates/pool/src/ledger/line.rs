@@ -2,28 +2,17 @@
 
 use std::task::Waker;
 
-use super::entry::LaneIndex;
-use super::lend::Taken;
+use super::indices::{LaneIndex, OfWaiters, Ticket, WaiterIndex};
 use super::list::{Chained, Links, List};
 use super::moment::Moment;
-use super::slab::{Index, Slab};
-use crate::Want;
+use super::slab::Slab;
+use super::slot::Taken;
 use crate::error::WaitError;
 use crate::reusable::Reusable;
-
-pub(crate) type WaiterIndex = Index<OfWaiters>;
-
-/// Marks the slab of waiters.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct OfWaiters;
 
 /// The chain of a line.
 #[derive(Debug)]
 pub(crate) struct InLine;
-
-/// The order of coming, over all lines.
-#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Ticket(pub(crate) u64);
 
 pub(crate) struct Waiter<T: Reusable, D> {
     pub(crate) ticket: Ticket,
@@ -47,6 +36,15 @@ pub(crate) struct Waiting<D> {
     pub(crate) want: Want,
     /// Its own dial; `None` once that has begun.
     pub(crate) dial: Option<D>,
+}
+
+/// Which connections a request takes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Want {
+    /// Any.
+    Any,
+    /// Only one straight from its dial, as a retry does that must not meet another stale one.
+    Fresh,
 }
 
 /// The waiters of a lane, in two lists, so that finding the first who takes a used connection

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use super::after::Debris;
-use super::entry::{HomeIndex, LaneIndex};
-use super::slot::{SlotIndex, SlotState};
+use super::indices::{HomeIndex, LaneIndex, SlotIndex};
+use super::slot::{SlotState, Source};
 use super::{After, Host, Ledger, Moment, Now};
-use crate::lease::Source;
 use crate::reusable::{Key, Reusable};
 use crate::stats::Retirement;
 

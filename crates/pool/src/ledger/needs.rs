@@ -1,7 +1,6 @@
 //! Which lanes need a dial, in the order of coming, and which of them nothing else would serve.
 
-use super::entry::{EntryIndex, LaneIndex};
-use super::line::{Ticket, WaiterIndex};
+use super::indices::{EntryIndex, LaneIndex, Ticket, WaiterIndex};
 use super::{Host, Ledger};
 use crate::reusable::{Key, Reusable};
 

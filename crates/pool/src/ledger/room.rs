@@ -1,8 +1,8 @@
 //! Room under the limits: for one more connection, for one more idle one.
 
-use super::entry::{EntryIndex, HomeIndex, LaneIndex};
+use super::indices::{EntryIndex, HomeIndex, LaneIndex, OfSlots, SlotIndex};
 use super::list::{Chained, List};
-use super::slot::{OfSlots, Slot, SlotIndex, SlotState};
+use super::slot::{Slot, SlotState};
 use super::{After, Host, Ledger};
 use crate::reusable::{Key, Reusable};
 use crate::stats::Retirement;

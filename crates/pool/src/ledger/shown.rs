@@ -1,6 +1,6 @@
 //! For tests: what of the books a reference is compared with.
 
-use super::entry::LaneIndex;
+use super::indices::LaneIndex;
 use super::slot::SlotState;
 use super::{Host, Ledger};
 use crate::reusable::{Key, Reusable};

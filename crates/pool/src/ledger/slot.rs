@@ -1,27 +1,12 @@
 //! A slot: the right to have a connection, from the start of its dial to its close.
 
 use std::task::Waker;
+use std::time::Duration;
 
-use super::entry::LaneIndex;
-use super::line::{Ticket, WaiterIndex};
+use super::indices::{LaneIndex, OfSlots, SlotIndex, Ticket, WaiterIndex};
 use super::list::{Chained, Links};
 use super::moment::{Moment, Now};
-use super::slab::Index;
 use crate::stats::Retirement;
-
-pub(crate) type SlotIndex = Index<OfSlots>;
-
-/// A dial's slot, and the number that tells whether the slot is still that dial's: one that is given
-/// up for others loses it before it has ended.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct DialId {
-    pub(crate) slot: SlotIndex,
-    pub(crate) number: u64,
-}
-
-/// Marks the slab of slots.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct OfSlots;
 
 /// The chain of a lane's idle slots, of its dials, or of all cancelled dials.
 #[derive(Debug)]
@@ -74,6 +59,28 @@ pub(crate) struct Dialling {
     pub(crate) begun: Ticket,
     /// Wakes the dial to tell it that it has been cancelled.
     pub(crate) waker: Option<Waker>,
+}
+
+/// A connection that has been lent: from now on its holder answers for the slot.
+#[derive(Debug)]
+pub(crate) struct Taken<T> {
+    pub(crate) slot: SlotIndex,
+    pub(crate) connection: T,
+    pub(crate) source: Source,
+}
+
+/// Where a lent connection came from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Source {
+    /// From the idle set.
+    Idle {
+        /// How long it had idled: since it last served, or was made.
+        idle_for: Duration,
+    },
+    /// Straight from another request that had done with it.
+    HandedOn,
+    /// Straight from its dial.
+    Dialled,
 }
 
 impl<T> Slot<T> {
@@ -154,8 +161,6 @@ impl<T> Chained<InHome, OfSlots> for Slot<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::super::slab::Slab;
     use super::*;
 

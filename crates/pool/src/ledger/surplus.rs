@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::entry::{EntryIndex, HomeIndex, LaneIndex};
-use super::slot::{SlotIndex, SlotState};
+use super::indices::{EntryIndex, HomeIndex, LaneIndex, SlotIndex};
+use super::slot::SlotState;
 use super::{After, Host, Ledger, Moment};
 use crate::reusable::{Key, Reusable};
 

@@ -6,13 +6,13 @@
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use super::line::Want;
 use super::look::Sight;
 use super::{
     Address, After, Among, Asking, AskingAgain, Deed, DialEnd, DialId, DialState, Host, Joined,
     Ledger, Moment, Now, Sought, Taken,
 };
 use super::{HomeIndex, SlotIndex, WaiterIndex};
-use crate::Want;
 use crate::policy::{KeyLimits, Policy};
 use crate::reusable::Reusable;
 use crate::seeds::each_seed;

@@ -3,14 +3,12 @@
 use std::task::{Poll, Waker};
 
 use super::after::{Debris, Deed};
-use super::entry::{Address, LaneIndex};
-use super::lend::Taken;
-use super::line::{Ticket, Waiter, WaiterIndex, WaiterState, Waiting};
-use super::slot::{SlotIndex, SlotState};
+use super::entry::Address;
+use super::indices::{LaneIndex, SlotIndex, Ticket, WaiterIndex};
+use super::line::{Waiter, WaiterState, Waiting, Want};
+use super::slot::{SlotState, Source, Taken};
 use super::{After, Host, Ledger, Moment, Now, Service};
-use crate::Want;
 use crate::error::WaitError;
-use crate::lease::Source;
 use crate::reusable::{Key, Reusable};
 use crate::stats::Retirement;
 

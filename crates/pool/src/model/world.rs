@@ -139,7 +139,7 @@ impl World {
 
     pub(super) fn abandon(self) -> Remains {
         Remains {
-            shared: self.pool.shared(),
+            shared: Arc::clone(self.pool.shared()),
             stable: self.stable,
         }
     }

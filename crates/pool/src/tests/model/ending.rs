@@ -1,5 +1,6 @@
 //! The end of a run: everything is let go of, and nothing may be left.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::reference::A_QUARTER;
@@ -35,7 +36,7 @@ impl Run {
     /// In a pool whose last handle goes while connections are lent.
     fn abandon(mut self) {
         let Stage { pool, stable } = self.stage;
-        let shared = pool.shared();
+        let shared = Arc::clone(pool.shared());
         drop(pool);
         self.homes.run(&self.homes.alive());
         let lent = Counts {
