@@ -1,3 +1,5 @@
+//! What hickory says, in the words of `std::io::Error`.
+
 use std::error::Error;
 use std::fmt;
 use std::io;

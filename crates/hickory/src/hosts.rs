@@ -1,3 +1,5 @@
+//! The system's hosts file.
+
 use std::fs;
 use std::path::PathBuf;
 

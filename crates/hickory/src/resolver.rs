@@ -1,3 +1,5 @@
+//! The resolver, and a hickory resolver for each runtime that asks.
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;

@@ -1,3 +1,5 @@
+//! Which full names a short one may stand for, tried in step by both families.
+
 use std::io;
 use std::net::SocketAddr;
 

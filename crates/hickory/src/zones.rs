@@ -1,3 +1,5 @@
+//! Sockets that reach name servers with link-local addresses.
+
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::pin::Pin;

@@ -1,3 +1,5 @@
+//! Whom a request is for: the host and port of a URL, checked once.
+
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};

@@ -1,3 +1,5 @@
+//! What is wrong with an authority.
+
 use std::fmt;
 
 /// Why a text is no [`Authority`](crate::Authority).

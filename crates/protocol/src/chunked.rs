@@ -1,3 +1,5 @@
+//! The chunked coding of a response, taken off.
+
 use bytes::{Bytes, BytesMut};
 
 use crate::error::Error;

@@ -1,3 +1,5 @@
+//! Writing the head of a request, and the end of a chunked one.
+
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{HeaderMap, Uri};
 

@@ -1,3 +1,5 @@
+//! What the peer, or the network, did wrong.
+
 use std::fmt;
 
 use http::header::HeaderName;

@@ -1,3 +1,5 @@
+//! The machine itself: one request and its response.
+
 use bytes::{Bytes, BytesMut};
 use http::header::UPGRADE;
 use http::{HeaderMap, Method, StatusCode};

@@ -1,3 +1,5 @@
+//! From the lines of a head to a map of its fields.
+
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};

@@ -1,3 +1,6 @@
+//! How a response's body is delimited (RFC 9112 §6.3), and what its head says
+//! against using the connection again.
+
 use http::header::UPGRADE;
 use http::{HeaderMap, StatusCode, Version};
 

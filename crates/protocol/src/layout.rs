@@ -1,3 +1,5 @@
+//! The general parser: where the parts of a head lie in its bytes.
+
 use std::mem::MaybeUninit;
 use std::ops::Range;
 

@@ -89,6 +89,12 @@
 //! - A response: [`Event`], [`ResponseHead`], [`Remaining`].
 //! - The connection afterwards: [`Outcome`], [`CloseReason`], [`KeepAlive`].
 //!
+//! In the source, `exchange` is the machine, and `sending` and `receiving` hold
+//! its states. On the way out `plan` decides and `encode` writes. On the way in
+//! `response` reads a head: `shape` recognises it or `layout` parses it, `fields`
+//! makes the map, and `steering` notes what decides; then `framing` says how the
+//! body ends, and `chunked` and `trailers` read it.
+//!
 //! [`postrider`]: https://docs.rs/postrider
 
 mod authority;

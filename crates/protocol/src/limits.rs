@@ -1,3 +1,5 @@
+//! Limits and leniencies.
+
 /// How much a response may take, and which of its looks are put up with.
 ///
 /// Nothing a peer sends makes the engine hold more than these allow. Each

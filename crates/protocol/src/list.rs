@@ -1,3 +1,5 @@
+//! The small grammar of field values: lists, tokens, numbers, white space.
+
 use http::HeaderMap;
 use http::header::HeaderName;
 

@@ -1,3 +1,5 @@
+//! Whether the connection can be used again, and why not.
+
 use std::fmt;
 use std::time::Duration;
 

@@ -1,3 +1,6 @@
+//! Everything that is decided of a request, and may be wrong with it, before a
+//! byte is written.
+
 use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, TE, TRANSFER_ENCODING,
     UPGRADE,

@@ -1,3 +1,5 @@
+//! The states of the receiving half, and the bodies that it reads.
+
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 

@@ -1,3 +1,5 @@
+//! A request as the caller describes it.
+
 use std::fmt;
 
 use http::{HeaderMap, Method, Uri, Version};

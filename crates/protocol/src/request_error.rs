@@ -1,3 +1,5 @@
+//! What the caller did wrong.
+
 use std::fmt;
 
 use http::header::HeaderName;

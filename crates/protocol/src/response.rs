@@ -1,3 +1,5 @@
+//! Reading the head of a response, however its bytes come in.
+
 use std::mem::MaybeUninit;
 
 use bytes::{Buf, Bytes, BytesMut};

@@ -1,3 +1,5 @@
+//! The states of the sending half, and the framing of what it sends.
+
 use http::HeaderMap;
 use http::header::{self, HeaderName};
 

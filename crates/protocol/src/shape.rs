@@ -1,3 +1,5 @@
+//! The quick way through a head: names that came before are recognised.
+
 use std::cell::RefCell;
 
 use http::Version;

@@ -1,3 +1,5 @@
+//! The case of field names on the wire.
+
 use std::fmt;
 
 use http::header::{HeaderName, InvalidHeaderName};

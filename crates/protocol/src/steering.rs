@@ -1,3 +1,5 @@
+//! What a head's fields say of the body's end and of the connection.
+
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING};
 
 use crate::error::Error;

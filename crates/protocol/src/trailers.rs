@@ -1,3 +1,5 @@
+//! The trailer section of a chunked response.
+
 use bytes::BytesMut;
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};

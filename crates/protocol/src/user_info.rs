@@ -1,3 +1,5 @@
+//! User information: read, and never shown.
+
 use std::fmt;
 
 use crate::authority_error::AuthorityError;

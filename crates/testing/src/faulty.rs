@@ -1,5 +1,5 @@
-// A little over 400 lines: the settings, the state and both halves of one
-// stream, none of which is read without the others.
+//! A stream with faults. A little over 400 lines: the settings, the state and both halves of one
+//! stream, none of which is read without the others.
 
 use std::fmt;
 use std::future::Future;

@@ -1,3 +1,5 @@
+//! Certificates and who signs them.
+
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 

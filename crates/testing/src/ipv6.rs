@@ -1,3 +1,5 @@
+//! Whether there is IPv6 to test with.
+
 use std::net::{Ipv6Addr, TcpListener};
 
 /// Whether this machine has an IPv6 loopback address, which many containers lack.

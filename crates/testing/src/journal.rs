@@ -1,3 +1,5 @@
+//! What a server remembers of its connections.
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;

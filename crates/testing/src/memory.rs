@@ -1,3 +1,5 @@
+//! Connections in memory, which can be reset.
+
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! The counters of a faulty stream.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,3 +1,5 @@
+//! Who is at the other end of a server's connection.
+
 use std::net::SocketAddr;
 
 /// Who is at the other end of a server's connection: what the client showed of itself.

@@ -1,3 +1,5 @@
+//! Playing a script on a connection.
+
 use std::io;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! The steps of a script.
+
 use std::time::Duration;
 
 use bytes::Bytes;

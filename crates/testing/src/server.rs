@@ -1,3 +1,5 @@
+//! The server as tests hold it.
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! Ordering a script's steps with a test's own.
+
 use tokio::sync::watch;
 
 /// A gate between a [`Script`](crate::Script) and a test: one side waits, the other opens it.

@@ -1,3 +1,5 @@
+//! What a server's tasks share: its scripts, its listener, its journal.
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;

@@ -1,3 +1,5 @@
+//! How a server speaks TLS.
+
 use std::io;
 use std::sync::Arc;
 

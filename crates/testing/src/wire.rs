@@ -1,3 +1,5 @@
+//! A server's end of a connection: a socket or memory, plain or by TLS.
+
 use std::io::{self, IoSlice, Read};
 use std::net::SocketAddr;
 use std::pin::Pin;

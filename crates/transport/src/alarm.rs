@@ -1,3 +1,5 @@
+//! One timer for one deadline after another.
+
 use std::mem;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};

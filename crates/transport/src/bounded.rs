@@ -1,3 +1,5 @@
+//! Text of others, made fit for a log.
+
 use std::fmt::{self, Display, Write};
 
 /// Text that a peer or a user's code may have had a hand in, made fit for one line of a log:

@@ -1,3 +1,5 @@
+//! The settings of a connector, one setter beside the other.
+
 use std::collections::HashMap;
 use std::fmt;
 use std::io;

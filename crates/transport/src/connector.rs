@@ -1,3 +1,5 @@
+//! The staircase of a connect, each step within one deadline.
+
 use std::fmt;
 use std::io;
 use std::pin::pin;

@@ -1,3 +1,5 @@
+//! Where a connection leads.
+
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! Why no connection could be made, in one line and as a kind.
+
 use std::error::Error;
 use std::fmt;
 use std::io;

@@ -1,3 +1,5 @@
+//! What is known of a connection that was made.
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;

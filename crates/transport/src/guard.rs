@@ -1,3 +1,5 @@
+//! Code of the user's own: its panics become errors.
+
 use std::any::Any;
 use std::error::Error;
 use std::fmt;

@@ -1,3 +1,5 @@
+//! The error for a network interface that is not there.
+
 use std::error::Error;
 use std::fmt;
 use std::io;

@@ -1,3 +1,5 @@
+//! The road through the network: an address without a choice, or a race.
+
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};

@@ -1,3 +1,5 @@
+//! What is different for one endpoint.
+
 use std::net::IpAddr;
 
 use crate::tls::{ServerName, TlsSettings};

@@ -1,3 +1,5 @@
+//! A connect under way, seen from outside.
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;

@@ -1,3 +1,5 @@
+//! TCP sockets: how they are set up, and what is wrong with those that don't connect.
+
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};

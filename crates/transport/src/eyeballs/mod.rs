@@ -1,3 +1,5 @@
+//! Happy Eyeballs (RFC 8305): the order in which addresses are tried, and the race.
+
 mod order;
 mod race;
 

@@ -1,3 +1,5 @@
+//! Which address is tried next.
+
 use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
 

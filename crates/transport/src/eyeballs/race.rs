@@ -1,3 +1,5 @@
+//! Racing addresses, one attempt a little after the other.
+
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;

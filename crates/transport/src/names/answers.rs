@@ -1,3 +1,5 @@
+//! What a resolver answers, in one piece or in several.
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;

@@ -1,3 +1,5 @@
+//! The addresses that may not be tried, and how that is told where none is left.
+
 use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;

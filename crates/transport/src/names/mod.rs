@@ -1,3 +1,5 @@
+//! From a host to the addresses that may be tried.
+
 mod answers;
 mod left_out;
 mod reach;

@@ -1,3 +1,5 @@
+//! Which families of addresses can be reached.
+
 use std::fmt;
 use std::net::IpAddr;
 

@@ -1,3 +1,5 @@
+//! The ready-made filter: which addresses belong to the public internet.
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Whether an address belongs to the public internet.

@@ -1,3 +1,5 @@
+//! Which addresses of an answer may be tried.
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! One lookup for everybody who asks, and answers kept for a moment.
+
 mod heard;
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+//! The operating system's resolver.
+
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! A connected stream, whatever it goes over.
+
 mod probe;
 mod tls;
 

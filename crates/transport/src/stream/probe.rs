@@ -1,3 +1,5 @@
+//! Whether an idle stream is alive, told without waiting.
+
 use std::future::poll_fn;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;

@@ -1,3 +1,5 @@
+//! A TLS session over another stream.
+
 use std::io::{self, IoSlice, Read, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

@@ -1,3 +1,5 @@
+//! TLS that breaks after its handshake.
+
 use std::error::Error;
 use std::fmt;
 use std::io;

@@ -1,3 +1,5 @@
+//! What kind of failure of TLS it was, in words that help.
+
 use std::error::Error;
 use std::fmt;
 

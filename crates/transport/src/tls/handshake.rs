@@ -1,3 +1,5 @@
+//! Securing a connected stream.
+
 use std::error::Error;
 use std::fmt;
 use std::io;

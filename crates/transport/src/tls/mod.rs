@@ -1,3 +1,5 @@
+//! TLS by rustls. Its types leave the crate by one escape hatch only, `TlsSettings::from_rustls`.
+
 mod broken;
 mod error;
 mod handshake;

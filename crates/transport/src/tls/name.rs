@@ -1,3 +1,5 @@
+//! The name that a server must prove.
+
 use std::fmt;
 use std::net::IpAddr;
 

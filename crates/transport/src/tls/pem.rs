@@ -1,3 +1,5 @@
+//! Reading PEM wherever its sections begin.
+
 use rustls::pki_types::pem::PemObject;
 
 use super::settings_error::TlsSettingsError;

@@ -1,3 +1,5 @@
+//! The operating system as a judge of certificates.
+
 use std::sync::Arc;
 
 use rustls::RootCertStore;

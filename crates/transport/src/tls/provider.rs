@@ -1,3 +1,5 @@
+//! Which cryptography this build has.
+
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;

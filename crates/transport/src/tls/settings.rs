@@ -1,3 +1,5 @@
+//! How connections are secured, and the builder of that.
+
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! What is wrong with the settings of TLS.
+
 use std::error::Error;
 use std::fmt;
 

@@ -1,3 +1,5 @@
+//! Whom to believe: from the settings to a verifier.
+
 use std::sync::Arc;
 
 use rustls::client::danger::ServerCertVerifier;

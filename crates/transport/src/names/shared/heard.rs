@@ -1,3 +1,5 @@
+//! What a lookup under way has brought, and what its callers are told of it.
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
