@@ -1,3 +1,5 @@
+//! What many tests need.
+
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;

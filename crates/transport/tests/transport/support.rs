@@ -1,3 +1,5 @@
+//! What many tests need.
+
 use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::Duration;
