@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::alarm::{Elapsed, soon_or_until, until};
 use crate::endpoint::Endpoint;
 use crate::error::{Failure, Phase};
-use crate::eyeballs::{Race, RaceOptions, Supply};
+use crate::eyeballs::{Race, RaceOptions, Supply, Winner};
 use crate::facts::{Attempt, ConnectFacts, Connected};
 use crate::names::{Found, Lookup, Names, Reach, Screened, Source};
 use crate::progress::Progress;
@@ -202,14 +202,7 @@ async fn connect_by_race(
             Ok(Err(exhausted)) => return Err(explained_by(insecure, exhausted)),
             Err(_) => return Err(progress.expired()),
         };
-        let resolved = race.resolved_after();
-        let facts = ConnectFacts {
-            remote: Some(winner.addr),
-            local: winner.connection.local_addr(),
-            resolve: resolved.filter(|_| source.is_resolver()),
-            connect: resolved.map(|resolved| race.elapsed() - resolved),
-            ..ConnectFacts::default()
-        };
+        let facts = facts(race, &winner, source);
         let stream = winner.connection;
         let mut connected = match &handshake {
             None => Connected { stream, facts },
@@ -233,6 +226,21 @@ async fn connect_by_race(
         };
         connected.facts.attempts = told(progress.take_attempts());
         return Ok(connected);
+    }
+}
+
+fn facts(
+    race: &Race<'_, Stream, impl Supply>,
+    winner: &Winner<Stream>,
+    source: Source,
+) -> ConnectFacts {
+    let resolved = race.resolved_after();
+    ConnectFacts {
+        remote: Some(winner.addr),
+        local: winner.connection.local_addr(),
+        resolve: resolved.filter(|_| source.is_resolver()),
+        connect: resolved.map(|resolved| race.elapsed() - resolved),
+        ..ConnectFacts::default()
     }
 }
 

@@ -12,7 +12,8 @@ use crate::stats::Counts;
 impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     /// Panics unless every count, list and limit holds.
     pub(crate) fn audit(&self) {
-        self.audit_slots();
+        self.audit_counts();
+        self.audit_entries();
         self.audit_lanes();
         self.audit_limits();
         self.audit_needs();
@@ -32,7 +33,8 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         assert!(self.needs.is_empty() && self.stranded.is_empty());
     }
 
-    fn audit_slots(&self) {
+    /// What stands where, counted anew.
+    fn tallies(&self) -> HashMap<LaneIndex, Tally> {
         let mut lanes: HashMap<LaneIndex, Tally> = HashMap::new();
         for (_, slot) in self.slots.iter() {
             let tally = lanes.entry(slot.lane).or_default();
@@ -58,6 +60,11 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
                 tally.attempted += usize::from(waiting.dial.is_none());
             }
         }
+        lanes
+    }
+
+    fn audit_counts(&self) {
+        let mut lanes = self.tallies();
         let doomed: usize = lanes.values().map(|tally| tally.doomed).sum();
         assert_eq!(self.doomed, doomed, "doomed");
         let mut totals = Counts::default();
@@ -80,8 +87,13 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         }
         assert!(lanes.is_empty(), "slots or waiters of forgotten lanes");
         assert_eq!(self.totals, totals);
-        for (index, entry) in self.entries.iter() {
+        for (index, _) in self.entries.iter() {
             assert_eq!(Some(self.counts_in(index)), entries.remove(&index));
+        }
+    }
+
+    fn audit_entries(&self) {
+        for (index, entry) in self.entries.iter() {
             let sought = Sought::new(&entry.key, self.hashing());
             let place = self.keys.find(&sought).map(|it| (it.entry, it.first));
             assert_eq!(place, Some((index, entry.lanes[0])));

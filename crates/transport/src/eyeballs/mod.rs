@@ -5,7 +5,7 @@ mod race;
 
 use std::time::Duration;
 
-pub(crate) use self::race::{Batch, Race, Supply};
+pub(crate) use self::race::{Batch, Race, Supply, Winner};
 
 /// The constants of RFC 8305, by their own names.
 #[derive(Clone, Debug)]
