@@ -298,6 +298,25 @@ async fn an_idle_connection_is_closed_when_its_time_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_that_is_too_old_is_closed_however_lately_it_was_used() {
+    let server = Arc::new(Server::in_memory([Script::respond_always(ok("ok"))]));
+    let lifetime = Some(Duration::from_secs(100));
+    let client = builder_of(&server).pool_max_lifetime(lifetime);
+    let client = client.build().unwrap();
+    for seconds in (0..200).step_by(10) {
+        let response = get(&client, "http://a.test/").await;
+        // Give or take a fifth.
+        if seconds < 80 {
+            assert_eq!(server.connections(), 1);
+        }
+        assert!(response.connection().age() <= Duration::from_secs(120));
+        assert_eq!(response.text().await.unwrap(), "ok");
+        sleep(Duration::from_secs(10)).await;
+    }
+    assert!(client.stats().counters.closes.of(Retirement::Lifetime) > 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_servers_own_keep_alive_timeout_is_heeded_with_a_margin() {
     let answer = "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5\r\nContent-Length: 0\r\n\r\n";
     let server = Arc::new(Server::in_memory([Script::respond_always(answer)]));

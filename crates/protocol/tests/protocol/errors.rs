@@ -1,7 +1,7 @@
 //! What a user reads when a response is wrong. Those of limits and leniencies
 //! are read in `limits.rs`, those of truncation in `states.rs`.
 
-use postrider_protocol::{CloseReason, Leniency, Limits};
+use postrider_protocol::{CloseReason, Error, Leniency, Limits};
 
 use crate::scenario::Scenario;
 
@@ -157,4 +157,18 @@ fn each_close_reason_is_a_sentence() {
     for (reason, sentence) in table {
         assert_eq!(reason.to_string(), sentence);
     }
+}
+
+#[test]
+fn what_ended_too_early_is_told_from_what_was_wrong_or_too_large() {
+    for error in [
+        Error::Closed,
+        Error::HeadTruncated,
+        Error::BodyTruncated { missing: Some(1) },
+    ] {
+        assert!(error.is_truncation() && !error.is_limit(), "{error}");
+    }
+    let too_large = Error::HeadTooLarge { limit: 1 };
+    assert!(too_large.is_limit() && !too_large.is_truncation());
+    assert!(!Error::StatusLine.is_limit() && !Error::StatusLine.is_truncation());
 }

@@ -74,9 +74,10 @@ async fn a_connect_is_under_way_from_its_first_poll_until_it_ends_or_is_dropped(
     for given_up_after in [100 * MS, 400 * MS] {
         let progress = Progress::new();
         let connecting = connector.connect_watched(&endpoint, &progress);
-        assert!(!progress.is_under_way());
+        assert!(!progress.has_begun() && !progress.is_under_way());
         let watching = async {
             sleep(50 * MS).await;
+            assert!(progress.has_begun() && progress.is_under_way());
             let error = progress.timed_out(&endpoint).unwrap();
             assert_eq!(
                 error.to_string(),
@@ -85,7 +86,7 @@ async fn a_connect_is_under_way_from_its_first_poll_until_it_ends_or_is_dropped(
         };
         let connecting = tokio::time::timeout(given_up_after, connecting);
         let (_, ()) = tokio::join!(connecting, watching);
-        assert!(!progress.is_under_way());
+        assert!(progress.has_begun() && !progress.is_under_way());
     }
 }
 
