@@ -247,6 +247,9 @@ impl RequestBuilder {
 
     /// Connects from this address of the machine, and therefore to addresses of
     /// its family only. Connections of requests that differ in it are not shared.
+    /// There can be only so many: see [`ConnectorBuilder::local_address`].
+    ///
+    /// [`ConnectorBuilder::local_address`]: crate::ConnectorBuilder::local_address
     pub fn local_address(self, address: IpAddr) -> Self {
         self.with(|call| call.options().local_address = Some(address))
     }

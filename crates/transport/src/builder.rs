@@ -213,6 +213,11 @@ impl ConnectorBuilder {
     }
 
     /// Connects from this address, and therefore to addresses of its family only.
+    ///
+    /// Each connection then takes a port of that address for itself, whatever its peer, and mostly
+    /// keeps it for a minute after its end. Where so many are too few (Linux has 28,000 unless told
+    /// otherwise), set `IP_BIND_ADDRESS_NO_PORT` by a [`socket_hook`](Self::socket_hook):
+    /// connections to different peers then share ports.
     pub fn local_address(mut self, address: IpAddr) -> Self {
         self.sockets.local_address = Some(address);
         self
@@ -238,8 +243,9 @@ impl ConnectorBuilder {
         self
     }
 
-    /// Lets a function see each raw socket before it is connected to the address, to set what
-    /// these options do not know. Its failure is the attempt's, and so is its panic.
+    /// Lets a function see each raw socket before it is bound to a
+    /// [`local_address`](Self::local_address) and connected to the address, to set what these
+    /// options do not know. Its failure is the attempt's, and so is its panic.
     #[cfg(unix)]
     pub fn socket_hook<F>(mut self, hook: F) -> Self
     where

@@ -131,6 +131,8 @@ impl SocketOptions {
         if let Some(hook) = &self.hook {
             guarded_call(|| hook(&socket, addr))??;
         }
+        // After the hook: by then it is decided how the port is taken.
+        self.bind(&socket, own)?;
         Ok(socket)
     }
 
@@ -152,14 +154,18 @@ impl SocketOptions {
         if let Some(interface) = own_interface.or(self.interface.as_deref()) {
             bind_device(socket, interface)?;
         }
-        if let Some(ip) = self.local_address(own) {
-            // The system's words alone would seem to be about the address that is connected to.
-            socket.bind(SocketAddr::new(ip, 0)).map_err(|error| {
-                let words = format!("cannot connect from the local address {ip}: {error}");
-                io::Error::new(error.kind(), words)
-            })?;
-        }
         Ok(())
+    }
+
+    fn bind(&self, socket: &TcpSocket, own: Option<&ConnectOptions>) -> io::Result<()> {
+        let Some(ip) = self.local_address(own) else {
+            return Ok(());
+        };
+        // The system's words alone would seem to be about the address that is connected to.
+        socket.bind(SocketAddr::new(ip, 0)).map_err(|error| {
+            let words = format!("cannot connect from the local address {ip}: {error}");
+            io::Error::new(error.kind(), words)
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! How sockets are set up before they connect.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -89,6 +89,23 @@ async fn buffers_may_be_asked_to_be_of_any_size() {
         let outcome = connector.connect(&plain_at(addr)).await;
         assert!(outcome.is_ok(), "{bytes}: {outcome:?}");
     }
+}
+
+/// Only so can it say how the port is taken.
+#[tokio::test]
+async fn the_hook_sees_the_socket_before_it_is_bound() {
+    let (_listener, addr) = listen().await;
+    let ours = IpAddr::from([127, 0, 0, 1]);
+    let connector = Connector::builder()
+        .local_address(ours)
+        .socket_hook(|fd, _| {
+            let local = socket2::SockRef::from(&fd).local_addr()?.as_socket();
+            assert_eq!(local, Some(SocketAddr::from(([0, 0, 0, 0], 0))));
+            Ok(())
+        })
+        .build();
+    let connected = connector.connect(&plain_at(addr)).await.unwrap();
+    assert_eq!(connected.facts.local.unwrap().ip(), ours);
 }
 
 #[tokio::test]
