@@ -8,7 +8,6 @@
 mod report;
 mod servers;
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -16,7 +15,8 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use futures_util::stream;
 use postrider::{Body, Client, Response};
-use servers::Servers;
+
+use self::servers::Servers;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -42,22 +42,23 @@ async fn main() -> ExitCode {
 /// Fetches each URL and shows what came, and what took how long.
 async fn fetch_all(urls: &[String]) -> Result<(), BoxError> {
     let client = Client::builder().timeout(Duration::from_secs(30)).build()?;
-    let mut failed = None;
+    let mut failures = 0;
     for url in urls {
         // As people type it.
-        let url = match url.contains("://") {
-            true => url.clone(),
-            false => format!("http://{url}"),
+        let url = if url.contains("://") {
+            url.clone()
+        } else {
+            format!("http://{url}")
         };
-        match fetch(&client, &url).await {
-            Ok(()) => {}
-            Err(error) => {
-                report::failure(&error);
-                failed = Some(error);
-            }
+        if let Err(error) = fetch(&client, &url).await {
+            report::failure(&error);
+            failures += 1;
         }
     }
-    failed.map_or(Ok(()), |_| Err("not every URL could be fetched".into()))
+    match failures {
+        0 => Ok(()),
+        _ => Err(format!("{failures} of {} could not be fetched", urls.len()).into()),
+    }
 }
 
 async fn fetch(client: &Client, url: &str) -> Result<(), postrider::Error> {
@@ -86,10 +87,11 @@ async fn tour() -> Result<(), BoxError> {
         post_json(&client, origin).await?;
     }
     println!("== Bodies as streams\n");
-    download(&client, &servers.origins()[0]).await?;
-    upload(&client, &servers.origins()[0]).await?;
-    many(&client, &servers.origins()[0]).await?;
-    errors(&client, &servers.origins()[0]).await;
+    let plain = &servers.origins()[0];
+    download(&client, plain).await?;
+    upload(&client, plain).await?;
+    many(&client, plain).await?;
+    errors(&client, plain).await;
     report::pool(&client.stats());
     Ok(())
 }
@@ -192,6 +194,5 @@ async fn read_to_end(response: &mut Response) -> Result<u64, postrider::Error> {
     while let Some(piece) = response.chunk().await? {
         length += piece.len() as u64;
     }
-    std::io::stdout().flush().ok();
     Ok(length)
 }

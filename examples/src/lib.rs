@@ -1,1 +1,1 @@
-//! Examples live beside this package's manifest, one file each.
+//! Examples live beside this package's manifest, a folder each.

@@ -55,7 +55,9 @@ fn poll_rest(
     let mut budget = SMALL_REST;
     loop {
         match exchange.receive(&mut connection.buffer) {
-            Ok(Some(Event::End)) if settle(connection, exchange) => return Poll::Ready(Rest::Over),
+            Ok(Some(Event::End)) if make_ready(connection, exchange) => {
+                return Poll::Ready(Rest::Over);
+            }
             Ok(Some(Event::End)) | Err(_) => return Poll::Ready(Rest::Lost),
             Ok(Some(_)) => continue,
             Ok(None) => {}
@@ -78,7 +80,7 @@ fn poll_rest(
 }
 
 /// Whether the connection can carry another request; makes it ready to idle.
-pub(super) fn settle(connection: &mut Connection, exchange: &Exchange) -> bool {
+pub(super) fn make_ready(connection: &mut Connection, exchange: &Exchange) -> bool {
     if exchange.outcome(&connection.buffer) != Outcome::Reusable
         || connection.stream.has_unsent()
         || !connection.stream.is_quiet()

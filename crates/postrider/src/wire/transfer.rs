@@ -7,7 +7,7 @@ use pool::Lease;
 use protocol::{Event, Exchange, Remaining, ResponseHead};
 use tokio::time::Instant;
 
-use super::drain::{self, settle};
+use super::drain::{self, make_ready};
 use super::fill::{expected, poll_fill};
 use super::upload::Upload;
 use crate::connection::Connection;
@@ -242,7 +242,7 @@ impl Transfer {
             self.sent_at = self.upload.is_sent().then_some(now);
         }
         let sent_at = self.sent_at;
-        if self.upload.is_sent() && settle(&mut self.lease, &self.exchange) {
+        if self.upload.is_sent() && make_ready(&mut self.lease, &self.exchange) {
             self.lease.release_at(now);
         }
         sent_at

@@ -42,7 +42,7 @@ pub(crate) struct Race<'a, C, S> {
     pace: Pace,
     timer: Pin<Box<Sleep>>,
     dial: Dial<C>,
-    under_way: Vec<UnderWay<C>>,
+    under_way: Vec<Runner<C>>,
 }
 
 type Dial<C> = Box<dyn Fn(SocketAddr) -> BoxFuture<io::Result<C>> + Send>;
@@ -63,7 +63,8 @@ enum Pace {
 /// is just as old when it stands in the way.
 const LEAST_CHANCE: Duration = Duration::from_millis(1500);
 
-struct UnderWay<C> {
+/// An attempt under way.
+struct Runner<C> {
     addr: SocketAddr,
     since: Instant,
     connecting: BoxFuture<io::Result<C>>,
@@ -253,7 +254,7 @@ impl<'a, C, S: Supply> Race<'a, C, S> {
     /// The oldest attempt, where there may be no more of them.
     ///
     /// The pace is then never `AtOnce`: what sets that ends an attempt as well.
-    fn in_the_way(&self) -> Option<&UnderWay<C>> {
+    fn in_the_way(&self) -> Option<&Runner<C>> {
         let is_full = self.under_way.len() >= self.options.most_at_once;
         self.under_way.first().filter(|_| is_full)
     }
@@ -268,7 +269,7 @@ impl<'a, C, S: Supply> Race<'a, C, S> {
         let now = Instant::now();
         tracing::debug!(%addr, "attempt starts");
         self.progress.start(addr, now);
-        self.under_way.push(UnderWay {
+        self.under_way.push(Runner {
             addr,
             since: now,
             connecting: (self.dial)(addr),

@@ -73,27 +73,32 @@ const PATIENCE_WITH_STALE: Duration = Duration::from_secs(2);
 
 #[derive(Default)]
 struct Name {
-    under_way: Vec<UnderWay>,
+    under_way: Vec<OpenLookup>,
     good: Option<Good>,
 }
 
 impl Name {
-    /// When it was last found, if nobody asks about it now. `Some(None)` is left of a lookup whose
-    /// runtime was shut down before it found anything.
-    fn rests_since(&self) -> Option<Option<Instant>> {
-        let is_asked = self.under_way.iter().any(UnderWay::is_alive);
-        (!is_asked).then(|| self.good.as_ref().map(|good| good.at))
+    /// Whether it is being looked up now.
+    fn is_asked(&self) -> bool {
+        self.under_way.iter().any(OpenLookup::is_alive)
+    }
+
+    /// When it was last found; never, where a lookup's runtime was shut down before it found
+    /// anything.
+    fn found_at(&self) -> Option<Instant> {
+        self.good.as_ref().map(|good| good.at)
     }
 }
 
-struct UnderWay {
+/// A lookup under way, or one whose runtime was shut down under it.
+struct OpenLookup {
     number: u64,
     runtime: Id,
     since: Instant,
     report: watch::Receiver<Report>,
 }
 
-impl UnderWay {
+impl OpenLookup {
     /// A lookup whose task is gone can no longer answer; its runtime was shut down.
     fn is_alive(&self) -> bool {
         self.report.has_changed().is_ok()
@@ -154,8 +159,8 @@ impl SharedResolver {
         let runtime = Handle::current();
         make_room(&mut names, name);
         let known = names.entry(name.into()).or_default();
-        known.under_way.retain(UnderWay::is_alive);
-        let is_joinable = |lookup: &&UnderWay| {
+        known.under_way.retain(OpenLookup::is_alive);
+        let is_joinable = |lookup: &&OpenLookup| {
             lookup.runtime == runtime.id() && lookup.since.elapsed() < JOINED_FOR
         };
         if let Some(lookup) = known.under_way.iter().find(is_joinable) {
@@ -163,7 +168,7 @@ impl SharedResolver {
         }
         let (sender, report) = watch::channel(Report::default());
         let number = self.inner.started.fetch_add(1, Ordering::Relaxed);
-        known.under_way.push(UnderWay {
+        known.under_way.push(OpenLookup {
             number,
             runtime: runtime.id(),
             since: Instant::now(),
@@ -285,15 +290,15 @@ fn make_room(names: &mut HashMap<Box<str>, Name>, newcomer: &str) {
         return;
     }
     let mut excess = names.len() + 1 - MOST_NAMES;
-    let mut ages: Vec<_> = names.values().filter_map(Name::rests_since).collect();
+    let resting = names.values().filter(|known| !known.is_asked());
+    let mut ages: Vec<_> = resting.map(Name::found_at).collect();
     ages.sort_unstable();
     ages.truncate(excess);
     let Some(youngest_to_go) = ages.last().copied() else {
         return;
     };
     names.retain(|_, known| {
-        let is_old = |since| since <= youngest_to_go;
-        let goes = excess > 0 && known.rests_since().is_some_and(is_old);
+        let goes = excess > 0 && !known.is_asked() && known.found_at() <= youngest_to_go;
         excess -= usize::from(goes);
         !goes
     });
