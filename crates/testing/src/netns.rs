@@ -106,9 +106,9 @@ pub const IPV6_WITHOUT_NEIGHBOUR: &str = "[2001:db8::50]:80";
 pub const IPV4_WITHOUT_ROUTE: &str = "198.51.100.1:80";
 /// The kernel knows that it can't be reached.
 pub const IPV6_WITHOUT_ROUTE: &str = "[2001:db8:1::1]:80";
-/// By a route into a black hole, which the kernel knows and swallows nothing by.
+/// Behind a blackhole route: the kernel knows of that, and refuses at once.
 pub const IPV4_BLACKHOLE_ROUTE: &str = "203.0.113.1:80";
-/// By a route into a black hole, which the kernel knows and swallows nothing by.
+/// Behind a blackhole route: the kernel knows of that, and refuses at once.
 pub const IPV6_BLACKHOLE_ROUTE: &str = "[2001:db8:2::1]:80";
 
 /// The peer at the other end of a cable of its own, on a network of its own, which can vanish. It
