@@ -73,6 +73,22 @@ async fn the_youngest_surplus_dial_is_cancelled_after_its_grace() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_grace_of_a_surplus_dial_can_be_set_also_to_none() {
+    for grace in [seconds(0), seconds(20)] {
+        let stage = Stage::with(Policy::default().with_surplus_grace(grace));
+        let ask = stage.ask("a");
+        settled().await;
+        let dials = stage.dials();
+        drop(ask);
+        pass(grace.saturating_sub(seconds(1))).await;
+        assert_eq!(stage.dials(), dials, "{grace:?}");
+        pass(seconds(2)).await;
+        assert!(stage.dials().is_empty(), "{grace:?}");
+        stage.audit();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dial_that_is_wanted_again_loses_its_date() {
     let stage = Stage::with(Policy::default());
     let ask = stage.ask("a");
