@@ -1,5 +1,6 @@
 //! A connected stream, whatever it goes over.
 
+mod ciphertext;
 mod probe;
 mod tls;
 
@@ -12,6 +13,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+pub(crate) use self::ciphertext::Ciphertext;
 pub use self::probe::Probe;
 use self::tls::TlsSession;
 
@@ -62,7 +64,7 @@ impl Stream {
         }
     }
 
-    pub(crate) fn tls(session: tokio_rustls::client::TlsStream<Self>) -> Self {
+    pub(crate) fn tls(session: tokio_rustls::client::TlsStream<Ciphertext>) -> Self {
         Self {
             kind: Kind::Tls(Box::new(TlsSession::new(session))),
         }

@@ -30,7 +30,8 @@ impl Stream {
     ///
     /// The end of the stream, an error, and any byte of data make it unfit: data on an idle
     /// connection answers no request of ours. TLS messages that are not data (session tickets,
-    /// key updates) are taken in and do not count. For a stream of the user's own both probes are
+    /// key updates) are taken in and do not count, unless one has come in part: nobody knows what
+    /// it will be. For a stream of the user's own both probes are
     /// a read that must find nothing.
     ///
     /// A stream found dead must be dropped: the probe may have eaten bytes.

@@ -8,7 +8,7 @@ use rustls::ClientConnection;
 use tokio::io::{AsyncBufRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
-use super::{Probe, Stream};
+use super::{Ciphertext, Probe, Stream};
 use crate::guard::guarded_call;
 use crate::tls::in_words;
 
@@ -21,15 +21,15 @@ const FULL_RECORD: usize = 1 << 14;
 
 /// A TLS session over a stream, which says close_notify when it goes.
 pub(super) struct TlsSession {
-    stream: TlsStream<Stream>,
+    stream: TlsStream<Ciphertext>,
     /// Met by a read that had data to tell of first.
     failure: Option<io::Error>,
 }
 
 impl TlsSession {
     /// The handshake's last look for more must not keep its task, which ends with it.
-    pub(super) fn new(stream: TlsStream<Stream>) -> Self {
-        stream.get_ref().0.forget_reader();
+    pub(super) fn new(stream: TlsStream<Ciphertext>) -> Self {
+        stream.get_ref().0.stream.forget_reader();
         Self {
             stream,
             failure: None,
@@ -161,8 +161,8 @@ impl TlsSession {
         if self.failure.is_some() || !has_only_messages(session) {
             return false;
         }
-        if !below.may_be_readable(care) {
-            return true;
+        if !below.stream.may_be_readable(care) {
+            return below.is_between_records();
         }
         let mut fed = 0;
         while fed < MOST_FED {
@@ -171,7 +171,7 @@ impl TlsSession {
                 Ok(taken) => fed += taken,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     offer(session, below);
-                    return true;
+                    return below.is_between_records();
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return false,
@@ -185,7 +185,7 @@ impl TlsSession {
 
     /// The side of the ciphertext.
     pub(super) fn below(&self) -> &Stream {
-        self.stream.get_ref().0
+        &self.stream.get_ref().0.stream
     }
 
     pub(super) fn has_ciphertext(&self) -> bool {
@@ -209,7 +209,7 @@ impl Drop for TlsSession {
 
 /// Offers what the session has to say of itself to the stream below, once: close_notify, or that
 /// it will not renegotiate (TLS 1.2). A failure will show in whatever comes next, if anything does.
-fn offer(session: &mut ClientConnection, below: &mut Stream) {
+fn offer(session: &mut ClientConnection, below: &mut Ciphertext) {
     if session.wants_write() {
         let _ = session.write_tls(&mut Now(below));
     }
@@ -223,7 +223,7 @@ fn has_only_messages(session: &mut ClientConnection) -> bool {
 }
 
 /// A stream as rustls wants it: reads and writes that do not wait.
-struct Now<'a>(&'a mut Stream);
+struct Now<'a>(&'a mut Ciphertext);
 
 impl Read for Now<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
@@ -233,7 +233,7 @@ impl Read for Now<'_> {
 
 impl Write for Now<'_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.0.write_now(buf)
+        self.0.stream.write_now(buf)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -20,7 +20,7 @@ use crate::error::{ConnectErrorKind, Failure, Phase};
 use crate::facts::{ConnectFacts, Connected, TlsFacts, TlsVersion};
 use crate::guard::{guarded_call, is_panic, poll_guarded};
 use crate::progress::handshake_timed_out;
-use crate::stream::Stream;
+use crate::stream::{Ciphertext, Stream};
 
 /// What it takes to secure a stream to a host.
 pub(crate) struct Handshake<'a> {
@@ -54,8 +54,8 @@ impl Handshake<'_> {
         let name = self.name.clone().into_rustls();
         let connector = TlsConnector::from(Arc::clone(self.settings.config()));
         // A configuration of the user's own brings its own code along: verifiers, stores, logs.
-        let connecting =
-            guarded_call(|| connector.connect(name, stream)).map_err(HandshakeError::from_io)?;
+        let connecting = guarded_call(|| connector.connect(name, Ciphertext::new(stream)))
+            .map_err(HandshakeError::from_io)?;
         let mut connecting = pin!(connecting);
         let shaking = std::future::poll_fn(|cx| poll_guarded(connecting.as_mut(), cx));
         let deadline = deadline.min(began + self.timeout);

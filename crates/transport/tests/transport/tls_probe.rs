@@ -1,6 +1,7 @@
 //! Whether an idle TLS connection is alive, what it took, and how it says goodbye. A little over
 //! 400 lines: all that can befall an idle session, side by side.
 
+use std::io::Write;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -158,6 +159,43 @@ async fn stray_data_is_death() {
         assert!(!stream.is_quiet());
         assert!(!stream.is_alive(Probe::Flag));
     }
+}
+
+/// What it will be is not known yet, and it must not answer the next request.
+#[tokio::test]
+async fn a_record_that_has_come_in_part_is_death() {
+    for version in VERSIONS {
+        let server = Server::with_versions(&[version]).await;
+        for part in [1, 5, 20] {
+            // By itself, and behind an answer that was read.
+            let (mut stream, mut far) = server.pair().await;
+            let record = record_of(&mut far, b"an answer to nothing");
+            far.get_mut().0.write_all(&record[..part]).await.unwrap();
+            assert!(!stream.is_alive(Probe::Kernel), "{part}");
+
+            let (mut stream, mut far) = server.pair().await;
+            let mut answer = record_of(&mut far, b"pong");
+            let record = record_of(&mut far, b"an answer to nothing");
+            answer.extend_from_slice(&record[..part]);
+            far.get_mut().0.write_all(&answer).await.unwrap();
+            stream.read_exact(&mut [0; 4]).await.unwrap();
+            assert!(!stream.is_alive(Probe::Kernel), "{part}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_update_that_has_come_in_part_is_no_harm_when_it_is_whole() {
+    let server = Server::with_versions(&[&TLS13]).await;
+    let (mut stream, mut far) = server.pair().await;
+    far.get_mut().1.refresh_traffic_keys().unwrap();
+    let update = record_of(&mut far, b"");
+    let (begin, end) = update.split_at(3);
+    far.get_mut().0.write_all(begin).await.unwrap();
+    assert!(!stream.is_alive(Probe::Kernel));
+    far.get_mut().0.write_all(end).await.unwrap();
+    assert!(stream.is_alive(Probe::Kernel));
+    exchange(&mut stream, &mut far).await;
 }
 
 #[tokio::test]
@@ -409,6 +447,17 @@ where
             far
         }
     )
+}
+
+/// What a server's session sends for `data`, with whatever else it has to say.
+fn record_of<S>(far: &mut TlsStream<S>, data: &[u8]) -> Vec<u8> {
+    let session = far.get_mut().1;
+    let mut record = Vec::new();
+    session.writer().write_all(data).unwrap();
+    while session.wants_write() {
+        session.write_tls(&mut record).unwrap();
+    }
+    record
 }
 
 async fn exchange(stream: &mut Stream, far: &mut (impl AsyncRead + AsyncWriteExt + Unpin)) {
