@@ -51,18 +51,23 @@ impl Position {
 
     /// Goes on behind these bytes.
     fn pass(&mut self, mut bytes: &[u8]) {
-        while let [byte, rest @ ..] = bytes {
-            (*self, bytes) = match *self {
-                Self::Header { come: 4, last } => (Self::before_end(last, *byte), rest),
-                Self::Header { come, .. } => {
-                    let (come, last) = (come + 1, *byte);
+        loop {
+            (*self, bytes) = match (*self, bytes) {
+                (_, []) => return,
+                (Self::BETWEEN, [_, _, _, high, low, rest @ ..]) => {
+                    (Self::before_end(*high, *low), rest)
+                }
+                (Self::Header { come: 4, last }, [low, rest @ ..]) => {
+                    (Self::before_end(last, *low), rest)
+                }
+                (Self::Header { come, .. }, [last, rest @ ..]) => {
+                    let (come, last) = (come + 1, *last);
                     (Self::Header { come, last }, rest)
                 }
-                Self::Fragment { left } => {
+                (Self::Fragment { left }, bytes) => {
                     let length = bytes.len().min(left.into());
                     // Not more than `left`, which fits.
-                    let left = left - length as u16;
-                    (Self::before(left), &bytes[length..])
+                    (Self::before(left - length as u16), &bytes[length..])
                 }
             };
         }
