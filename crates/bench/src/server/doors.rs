@@ -74,7 +74,7 @@ pub(crate) fn run(rest: Rest) -> Result<(), Failure> {
 
 async fn open(rest: Rest) -> Result<(), Failure> {
     let identity = Identity::new()?;
-    let plain = listen(Ipv4Addr::LOCALHOST)?;
+    let [plain, beside @ ..] = listen_for_crowds()?;
     let everywhere = listen(Ipv4Addr::UNSPECIFIED)?;
     let tls = listen(Ipv4Addr::LOCALHOST)?;
     let forgetful = listen(Ipv4Addr::LOCALHOST)?;
@@ -97,6 +97,9 @@ async fn open(rest: Rest) -> Result<(), Failure> {
         Arc::clone(&answers),
     ));
     tokio::spawn(keep_plain(everywhere, Arc::clone(&answers)));
+    for listener in beside {
+        tokio::spawn(keep_plain(listener, Arc::clone(&answers)));
+    }
     Ok(keep_plain(plain, answers).await?)
 }
 
@@ -104,6 +107,20 @@ fn listen(ip: Ipv4Addr) -> Result<TcpListener, Failure> {
     let socket = TcpSocket::new_v4()?;
     socket.bind((ip, 0).into())?;
     Ok(socket.listen(BACKLOG)?)
+}
+
+/// Several at one port, as a crowd comes faster than it is accepted, and Linux lets no more than
+/// 4,096 wait at each: those beyond are refused in the end.
+fn listen_for_crowds() -> Result<[TcpListener; 4], Failure> {
+    let at = |port| -> Result<TcpListener, Failure> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseport(true)?;
+        socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+        Ok(socket.listen(BACKLOG)?)
+    };
+    let first = at(0)?;
+    let port = first.local_addr()?.port();
+    Ok([first, at(port)?, at(port)?, at(port)?])
 }
 
 async fn accept(listener: &TcpListener, answers: &Answers) -> std::io::Result<TcpStream> {
