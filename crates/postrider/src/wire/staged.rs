@@ -21,8 +21,9 @@ use crate::error::Cause;
 const COPIED: usize = 16 * 1024;
 
 /// So much of a body is gathered for one write, and so many pieces of memory:
-/// each write costs the kernel, and the peer, as much as copying 100 KiB.
-const GATHERED: usize = 1024 * 1024;
+/// each write costs the kernel, and the peer, as much as copying 100 KiB, and
+/// more than this in one write took longer again.
+const GATHERED: usize = 320 * 1024;
 const SLICES: usize = 64;
 
 thread_local! {
@@ -330,7 +331,7 @@ mod tests {
             let mut stream = Taking::most(&[usize::MAX]);
             upload(&[65_536; 64], length, &mut stream);
             // The head goes alone.
-            assert!(stream.took.len() <= 1 + 5, "{:?}", stream.took);
+            assert!(stream.took.len() <= 1 + 64 / 4, "{:?}", stream.took);
             assert!(stream.took.iter().all(|took| *took < 2 * GATHERED));
         }
     }
