@@ -10,8 +10,9 @@ use std::time::Duration;
 /// followed.
 ///
 /// What idles longer than it may is closed by the sweeper, which looks at up to 1,024 idle
-/// connections a second and runtime: of 10,000 each has its turn once in ten seconds. Lending looks
-/// for itself, so that none is lent whose time is over.
+/// connections a second and runtime: of 10,000 each has its turn once in ten seconds, however many
+/// of the others are lent and returned meanwhile. Lending looks for itself, so that none is lent
+/// whose time is over.
 ///
 /// ```
 /// use std::time::Duration;

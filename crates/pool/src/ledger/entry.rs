@@ -78,6 +78,8 @@ pub(crate) struct Home<H: Host> {
     pub(crate) runtime: H::Runtime,
     pub(crate) lanes: usize,
     pub(crate) idle: List<InHome, OfSlots>,
+    /// How many of the idle ones the sweeper's round still goes through.
+    pub(crate) ahead: u32,
     pub(crate) is_swept: bool,
     /// Its lanes with surplus dials, by when the first of these became surplus.
     pub(crate) surplus: BTreeSet<(Moment, LaneIndex)>,
@@ -262,6 +264,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             runtime,
             lanes: 0,
             idle: List::new(),
+            ahead: 0,
             is_swept: false,
             surplus: BTreeSet::new(),
         })

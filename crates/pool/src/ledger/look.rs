@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::after::Debris;
-use super::indices::{HomeIndex, LaneIndex, SlotIndex};
-use super::slot::{SlotState, Source};
+use super::entry::Home;
+use super::indices::{HomeIndex, LaneIndex, OfSlots, SlotIndex};
+use super::slab::Slab;
+use super::slot::{Slot, SlotState, Source};
 use super::{After, Host, Ledger, Moment, Now};
 use crate::reusable::{Key, Reusable};
 use crate::stats::Retirement;
@@ -33,11 +35,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         after: &mut After<K, T, H>,
     ) -> usize {
         for step in 0..steps {
-            let idle = &mut self.homes[home].idle;
-            if idle.mark().is_none() {
-                idle.rewind();
-            }
-            let Some(slot) = idle.pass(&self.slots) else {
+            let Some(slot) = self.homes[home].next_to_look_at(&self.slots) else {
                 return step;
             };
             let SlotState::Idle { until, .. } = self.slots[slot].state else {
@@ -239,5 +237,21 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             idle_for: now.since(slot.served),
             uses: slot.uses.into(),
         })
+    }
+}
+
+impl<H: Host> Home<H> {
+    /// The next of a round. A round is as long as there were idle ones at its beginning: if it went
+    /// on to the newest end, where all that are lent and returned stand anew, it would not come
+    /// back to the quiet ones while there is much to do.
+    fn next_to_look_at<T>(&mut self, slots: &Slab<OfSlots, Slot<T>>) -> Option<SlotIndex> {
+        self.ahead = self.ahead.min(self.idle.len());
+        if self.ahead == 0 || self.idle.mark().is_none() {
+            self.idle.rewind();
+            self.ahead = self.idle.len();
+        }
+        let slot = self.idle.pass(slots)?;
+        self.ahead -= 1;
+        Some(slot)
     }
 }

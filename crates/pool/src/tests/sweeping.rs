@@ -76,26 +76,7 @@ async fn the_sweeper_comes_with_the_first_idle_connection_and_goes_with_the_last
 
 #[tokio::test(start_paused = true)]
 async fn a_tick_looks_at_a_bounded_number_and_each_has_its_turn() {
-    let policy = Policy::default()
-        .with_max_idle(usize::MAX)
-        .with_per_key(KeyLimits::default().with_max_idle(usize::MAX));
-    let stage = Stage::with(policy);
-    let leases: Vec<_> = {
-        let mut asks: Vec<_> = (0..3_000).map(|_| stage.ask("a")).collect();
-        // A runtime polls only so many tasks at a time.
-        for _ in 0..100 {
-            settled().await;
-        }
-        for dial in stage.dials() {
-            let sender = stage.stable.records().dials.remove(&dial);
-            sender.map(|it| it.send(super::stage::Outcome::Arrive));
-        }
-        for _ in 0..100 {
-            settled().await;
-        }
-        asks.iter_mut().map(|ask| ask.lease()).collect()
-    };
-    leases.into_iter().for_each(|lease| lease.release());
+    let stage = crowd(3_000).await;
     stage.stable.records().looks = 0;
     pass(std::time::Duration::from_millis(1_250)).await;
     assert_eq!(stage.stable.records().looks, 1_024);
@@ -103,6 +84,47 @@ async fn a_tick_looks_at_a_bounded_number_and_each_has_its_turn() {
     stage.stable.records().ended.extend(everyone);
     pass(seconds(3)).await;
     assert_eq!(stage.counts(), [0, 0, 0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_connection_has_its_turn_however_many_others_are_busy() {
+    let stage = crowd(3_000).await;
+    for second in 0..10 {
+        if second == 6 {
+            // The round has long passed the quiet ones, which are the oldest.
+            stage.stable.records().ended.extend([1, 1_000]);
+        }
+        let busy: Vec<_> = (0..2_000).filter_map(|_| stage.lease("a")).collect();
+        assert_eq!(busy.len(), 2_000);
+        busy.into_iter().for_each(Lease::release);
+        pass(seconds(1)).await;
+    }
+    let mut closed = stage.closed();
+    closed.sort_unstable();
+    assert_eq!(closed, [1, 1_000]);
+}
+
+/// Many idle connections of one key, more than a tick looks at.
+async fn crowd(count: u32) -> Stage {
+    let policy = Policy::default()
+        .with_max_idle(usize::MAX)
+        .with_per_key(KeyLimits::default().with_max_idle(usize::MAX));
+    let stage = Stage::with(policy);
+    let mut asks: Vec<_> = (0..count).map(|_| stage.ask("a")).collect();
+    // A runtime polls only so many tasks at a time.
+    for _ in 0..100 {
+        settled().await;
+    }
+    for dial in stage.dials() {
+        let sender = stage.stable.records().dials.remove(&dial);
+        sender.map(|it| it.send(super::stage::Outcome::Arrive));
+    }
+    for _ in 0..100 {
+        settled().await;
+    }
+    let leases: Vec<_> = asks.iter_mut().map(|ask| ask.lease()).collect();
+    leases.into_iter().for_each(Lease::release);
+    stage
 }
 
 #[tokio::test(start_paused = true)]
