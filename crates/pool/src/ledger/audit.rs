@@ -57,7 +57,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             if let WaiterState::Waiting(waiting) = &waiter.state {
                 let tally = lanes.entry(waiting.lane).or_default();
                 tally.waiting += 1;
-                tally.attempted += usize::from(waiting.dial.is_none());
+                tally.attempted += usize::from(waiting.dial.begun().is_some());
             }
         }
         lanes

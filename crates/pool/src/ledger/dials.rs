@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::after::{Begin, Debris, Deed};
 use super::indices::{DialId, EntryIndex, LaneIndex, SlotIndex, Ticket, WaiterIndex};
-use super::line::{WaiterState, Want};
+use super::line::{OwnDial, WaiterState, Want};
 use super::room::Room;
 use super::slot::{Dialling, Slot, SlotState, Source};
 use super::{After, Host, Ledger, Moment, Now};
@@ -109,7 +109,8 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         }
         let slot = dial.slot;
         let lane = self.slots[slot].lane;
-        let owner = self.unlink_dial(slot).and_then(|dialling| dialling.owner);
+        let dialling = self.unlink_dial(slot);
+        let owner = dialling.and_then(|dialling| self.owner_in_line(dial, &dialling));
         let chance = self.next_chance();
         let lifetime = self.policy.lifetime_by(chance);
         let made = &mut self.slots[slot];
@@ -117,7 +118,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         made.served = now.mono;
         made.retires = lifetime.map_or(Moment::NEVER, |lifetime| now.mono.plus(lifetime));
         let recipient = owner
-            .filter(|owner| self.still_waits(*owner) == Some(Want::Fresh))
+            .filter(|(_, want)| *want == Want::Fresh)
             .map(|(waiter, _)| waiter)
             .or_else(|| self.lanes[lane].line.oldest(&self.waiters));
         self.totals.dialling -= 1;
@@ -151,6 +152,10 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let slot = dial.slot;
         let lane = self.slots[slot].lane;
         let dialling = self.unlink_dial(slot);
+        let owner = dialling
+            .as_deref()
+            .and_then(|dialling| self.owner_in_line(dial, dialling))
+            .map(|(waiter, _)| waiter);
         self.totals.dialling -= 1;
         self.strike(slot);
         match end {
@@ -161,12 +166,12 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             }
             DialEnd::Panicked => {
                 self.counters.dial_failures += 1;
-                self.fail_uncovered(lane, dialling.as_deref(), WaitError::DialPanicked, after);
+                self.fail_uncovered(lane, owner, WaitError::DialPanicked, after);
             }
             DialEnd::Failed(cause) => {
                 self.counters.dial_failures += 1;
                 let error = WaitError::Dial(cause);
-                self.fail_uncovered(lane, dialling.as_deref(), error.clone(), after);
+                self.fail_uncovered(lane, owner, error.clone(), after);
                 if let Some(dialling) = dialling
                     && !self.has_prospects(lane)
                 {
@@ -208,7 +213,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     }
 
     /// Whether a dial has its slot still.
-    fn is_under_way(&self, dial: DialId) -> bool {
+    pub(super) fn is_under_way(&self, dial: DialId) -> bool {
         let slot = self.slots.get(dial.slot);
         slot.is_some_and(|slot| slot.is_of_dial(dial.number))
     }
@@ -231,32 +236,28 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let Some(waiter) = lane.line.pass(&self.waiters) else {
             return;
         };
-        let owner = Some((waiter, self.waiters[waiter].ticket));
         let WaiterState::Waiting(waiting) = &mut self.waiters[waiter].state else {
-            return;
-        };
-        let Some(dial) = waiting.dial.take() else {
             return;
         };
         self.counters.dials += 1;
         let number = self.counters.dials;
         let dialling = Dialling {
             number,
-            owner,
+            owner: waiter,
             begun: Ticket(self.next_ticket + 1),
             waker: None,
         };
         let slot = self.slots.insert(Slot::dialling(index, dialling));
+        let id = DialId { slot, number };
+        let OwnDial::Ahead(dial) = std::mem::replace(&mut waiting.dial, OwnDial::Begun(id)) else {
+            return;
+        };
         lane.slots += 1;
         lane.dials.push(&mut self.slots, slot);
         let runtime = self.homes[lane.home].runtime.clone();
         self.note_whether_stranded(index);
         self.totals.dialling += 1;
-        after.push(Deed::Dial(Begin {
-            id: DialId { slot, number },
-            runtime,
-            dial,
-        }));
+        after.push(Deed::Dial(Begin { id, runtime, dial }));
     }
 
     /// Takes a dial's slot out of its lane's dials, or out of the cancelled ones: `None` then.
@@ -281,7 +282,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
     fn fail_uncovered(
         &mut self,
         lane: LaneIndex,
-        dialling: Option<&Dialling>,
+        owner: Option<WaiterIndex>,
         error: WaitError<T::Error>,
         after: &mut After<K, T, H>,
     ) {
@@ -289,21 +290,18 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         if line.attempted() <= self.lanes[lane].dials.len() {
             return;
         }
-        let owner = dialling
-            .and_then(|dialling| dialling.owner)
-            .filter(|owner| self.still_waits(*owner).is_some())
-            .map(|(waiter, _)| waiter);
         // Those who have dialled are the first of the line.
         if let Some(waiter) = owner.or_else(|| line.oldest(&self.waiters)) {
             self.fail(waiter, error, after);
         }
     }
 
-    /// What a waiter wants, if it is still the one that held the ticket and still waits.
-    fn still_waits(&self, (waiter, ticket): (WaiterIndex, Ticket)) -> Option<Want> {
-        let waiter = self.waiters.get(waiter)?;
-        match &waiter.state {
-            WaiterState::Waiting(waiting) if waiter.ticket == ticket => Some(waiting.want),
+    /// Whose dial it is, and what that one wants, if it waits still.
+    fn owner_in_line(&self, dial: DialId, dialling: &Dialling) -> Option<(WaiterIndex, Want)> {
+        match &self.waiters.get(dialling.owner)?.state {
+            WaiterState::Waiting(waiting) if waiting.dial.begun() == Some(dial) => {
+                Some((dialling.owner, waiting.want))
+            }
             _ => None,
         }
     }

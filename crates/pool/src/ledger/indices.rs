@@ -14,7 +14,7 @@ pub(crate) struct Ticket(pub(crate) u64);
 
 /// A dial's slot, and the number that tells whether the slot is still that dial's: one that is given
 /// up for others loses it before it has ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct DialId {
     pub(crate) slot: SlotIndex,
     pub(crate) number: u64,

@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use super::indices::{LaneIndex, OfWaiters, Ticket, WaiterIndex};
+use super::indices::{DialId, LaneIndex, OfWaiters, Ticket, WaiterIndex};
 use super::list::{Chained, Links, List};
 use super::moment::Moment;
 use super::slab::Slab;
@@ -34,8 +34,14 @@ pub(crate) enum WaiterState<T: Reusable, D> {
 pub(crate) struct Waiting<D> {
     pub(crate) lane: LaneIndex,
     pub(crate) want: Want,
-    /// Its own dial; `None` once that has begun.
-    pub(crate) dial: Option<D>,
+    pub(crate) dial: OwnDial<D>,
+}
+
+/// The dial of a waiter.
+pub(crate) enum OwnDial<D> {
+    Ahead(D),
+    /// And perhaps ended: what came of it went to another then.
+    Begun(DialId),
 }
 
 /// Which connections a request takes.
@@ -85,11 +91,7 @@ impl Line {
         let is_later = |it: &WaiterIndex| waiters[*it].ticket > ticket;
         let ousted = self.last_attempted(waiters).filter(|(it, _)| is_later(it));
         let list = self.list_mut(want);
-        // Nearly everybody comes last; who comes back has an early ticket.
-        let newer = list
-            .newest()
-            .filter(is_later)
-            .and_then(|_| list.oldest_first(waiters).find(is_later));
+        let newer = first_later(list, waiters, ticket);
         let is_next = list.mark() == newer;
         list.insert(waiters, index, newer);
         let Some((ousted, want)) = ousted else {
@@ -107,9 +109,11 @@ impl Line {
         &mut self,
         waiters: &mut Slab<OfWaiters, Waiter<T, D>>,
         index: WaiterIndex,
-        waiting: &Waiting<D>,
     ) {
-        self.attempted -= u32::from(waiting.dial.is_none());
+        let WaiterState::Waiting(waiting) = &waiters[index].state else {
+            return;
+        };
+        self.attempted -= u32::from(waiting.dial.begun().is_some());
         self.list_mut(waiting.want).unlink(waiters, index);
     }
 
@@ -203,6 +207,38 @@ impl Line {
         match want {
             Want::Any => &mut self.any,
             Want::Fresh => &mut self.fresh,
+        }
+    }
+}
+
+/// The first in a list with a later ticket. Nearly everybody comes last; those who come back have
+/// early tickets, and do so more or less in the order of coming, or from the last to the first, many
+/// at a time where a server restarts. So it is looked for from both ends at once.
+fn first_later<T: Reusable, D>(
+    list: &List<InLine, OfWaiters>,
+    waiters: &Slab<OfWaiters, Waiter<T, D>>,
+    ticket: Ticket,
+) -> Option<WaiterIndex> {
+    let is_later = |it: WaiterIndex| waiters[it].ticket > ticket;
+    let mut later = None;
+    let from_newest = list.newest_first(waiters);
+    for (new, old) in from_newest.zip(list.oldest_first(waiters)) {
+        if !is_later(new) {
+            return later;
+        }
+        if is_later(old) {
+            return Some(old);
+        }
+        later = Some(new);
+    }
+    later
+}
+
+impl<D> OwnDial<D> {
+    pub(crate) fn begun(&self) -> Option<DialId> {
+        match self {
+            Self::Ahead(_) => None,
+            Self::Begun(dial) => Some(*dial),
         }
     }
 }

@@ -52,9 +52,9 @@ pub(crate) enum SlotState<T> {
 pub(crate) struct Dialling {
     /// In the order of their beginning, over all lanes.
     pub(crate) number: u64,
-    /// Whose dial it is, and the ticket that tells whether that waiter is still the same. `None` if
-    /// the owner has been served and has come back since.
-    pub(crate) owner: Option<(WaiterIndex, Ticket)>,
+    /// Whose dial it is, if that waiter has it for its own. Else the owner has been served by
+    /// another, and whoever stands there now has come since, or has come back.
+    pub(crate) owner: WaiterIndex,
     /// Waiters with an earlier ticket were there when it began.
     pub(crate) begun: Ticket,
     /// Wakes the dial to tell it that it has been cancelled.
@@ -177,9 +177,10 @@ mod tests {
             .lead_over(second(mono)),
         };
         let mut lanes: Slab<_, ()> = Slab::new();
+        let mut waiters: Slab<_, ()> = Slab::new();
         let dialling = Dialling {
             number: 1,
-            owner: None,
+            owner: waiters.insert(()),
             begun: Ticket::default(),
             waker: None,
         };

@@ -5,7 +5,7 @@ use std::task::{Poll, Waker};
 use super::after::{Debris, Deed};
 use super::entry::Address;
 use super::indices::{LaneIndex, SlotIndex, Ticket, WaiterIndex};
-use super::line::{Waiter, WaiterState, Waiting, Want};
+use super::line::{OwnDial, Waiter, WaiterState, Waiting, Want};
 use super::slot::{SlotState, Source, Taken};
 use super::{After, Host, Ledger, Moment, Now, Service};
 use crate::error::WaitError;
@@ -55,8 +55,11 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         {
             let limit = limits.max_waiting;
             self.counters.waits_refused += 1;
-            self.step_out(waiter, after);
-            self.waiters.remove(waiter);
+            self.step_out(waiter);
+            let refused = self.waiters.remove(waiter);
+            if let Some(WaiterState::Waiting(waiting)) = refused.map(|it| it.state) {
+                waiting.dial.discard(after);
+            }
             self.settle(lane, now.mono, after);
             return Joined::Refused(WaitError::LineFull { limit });
         }
@@ -79,8 +82,6 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
             _ => self.next_ticket(),
         };
         self.retire(slot, asking.reason);
-        // It counts as anybody's by now: who comes back does so with a dial of its own.
-        self.change_owner(lane, ticket, None);
         if self.service == Service::Nobody {
             after.discard(Debris::Dial(asking.dial));
             self.settle(lane, now.mono, after);
@@ -116,7 +117,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
 
     /// Whether somebody waits for whom no dial has begun.
     pub(crate) fn is_held_back(&self, index: WaiterIndex) -> bool {
-        matches!(&self.waiters[index].state, WaiterState::Waiting(waiting) if waiting.dial.is_some())
+        matches!(&self.waiters[index].state, WaiterState::Waiting(waiting) if waiting.dial.begun().is_none())
     }
 
     /// Forgets a waiter. A connection that it has been given but has not fetched is returned here,
@@ -127,7 +128,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         now: Moment,
         after: &mut After<K, T, H>,
     ) -> Option<Taken<T>> {
-        let lane = self.step_out(index, after);
+        let lane = self.step_out(index);
         let waiter = self.waiters.remove(index)?;
         if let Some(waker) = waiter.waker {
             after.discard(Debris::Waker(waker));
@@ -143,9 +144,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
                 None
             }
             WaiterState::Waiting(waiting) => {
-                if let Some(dial) = waiting.dial {
-                    after.discard(Debris::Dial(dial));
-                }
+                waiting.dial.discard(after);
                 None
             }
         }
@@ -188,30 +187,24 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         answer: WaiterState<T, H::Dial>,
         after: &mut After<K, T, H>,
     ) {
-        self.step_out(index, after);
+        self.step_out(index);
         let waiter = &mut self.waiters[index];
         if let Some(waker) = waiter.waker.take() {
             after.push(Deed::Wake(waker));
         }
-        waiter.state = answer;
+        if let WaiterState::Waiting(waiting) = std::mem::replace(&mut waiter.state, answer) {
+            waiting.dial.discard(after);
+        }
     }
 
-    /// Takes a waiter out of its line, if it stands in one; its unused dial goes.
-    fn step_out(&mut self, index: WaiterIndex, after: &mut After<K, T, H>) -> Option<LaneIndex> {
-        let WaiterState::Waiting(waiting) = &mut self.waiters[index].state else {
+    /// Takes a waiter out of its line, if it stands in one.
+    fn step_out(&mut self, index: WaiterIndex) -> Option<LaneIndex> {
+        let WaiterState::Waiting(waiting) = &self.waiters[index].state else {
             return None;
         };
         let lane = waiting.lane;
-        let waiting = Waiting {
-            dial: waiting.dial.take(),
-            ..*waiting
-        };
-        let line = &mut self.lanes[lane].line;
-        line.unlink(&mut self.waiters, index, &waiting);
+        self.lanes[lane].line.unlink(&mut self.waiters, index);
         self.totals.waiting -= 1;
-        if let Some(dial) = waiting.dial {
-            after.discard(Debris::Dial(dial));
-        }
         Some(lane)
     }
 
@@ -238,7 +231,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
                 let waiting = Waiting {
                     lane,
                     want,
-                    dial: Some(dial),
+                    dial: OwnDial::Ahead(dial),
                 };
                 Joined::Waiting(self.line_up(waiting, ticket, now.mono))
             }
@@ -253,39 +246,31 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let ousted = self.lanes[lane].line.add(&mut self.waiters, waiter, want);
         self.totals.waiting += 1;
         if let Some(ousted) = ousted {
-            self.exchange_dials(lane, waiter, ousted);
+            self.exchange_dials(waiter, ousted);
         }
         waiter
     }
 
     /// Gives the dial that has begun for one waiter to another, and that one's, which has not, to
     /// the first. A dial makes the same connection, whoever's it is.
-    fn exchange_dials(&mut self, lane: LaneIndex, heir: WaiterIndex, former: WaiterIndex) {
-        let dial = match &mut self.waiters[heir].state {
-            WaiterState::Waiting(waiting) => waiting.dial.take(),
-            WaiterState::Delivered(_) | WaiterState::Failed(_) => None,
+    fn exchange_dials(&mut self, heir: WaiterIndex, former: WaiterIndex) {
+        let WaiterState::Waiting(waiting) = &self.waiters[former].state else {
+            return;
         };
+        let Some(begun) = waiting.dial.begun() else {
+            return;
+        };
+        let WaiterState::Waiting(waiting) = &mut self.waiters[heir].state else {
+            return;
+        };
+        let ahead = std::mem::replace(&mut waiting.dial, OwnDial::Begun(begun));
         if let WaiterState::Waiting(waiting) = &mut self.waiters[former].state {
-            waiting.dial = dial;
+            waiting.dial = ahead;
         }
-        let [new, old] = [heir, former].map(|it| self.waiters[it].ticket);
-        self.change_owner(lane, old, Some((heir, new)));
-    }
-
-    /// Gives the dial that was begun for the holder of a ticket, if it is under way, to another.
-    fn change_owner(&mut self, lane: LaneIndex, old: Ticket, new: Option<(WaiterIndex, Ticket)>) {
-        let is_his = |slot: &SlotIndex| match &self.slots[*slot].state {
-            SlotState::Dialling(dialling) => {
-                dialling.owner.is_some_and(|(_, ticket)| ticket == old)
-            }
-            _ => false,
-        };
-        let dials = &self.lanes[lane].dials;
-        let begun = dials.newest_first(&self.slots).find(is_his);
-        if let Some(slot) = begun
-            && let SlotState::Dialling(dialling) = &mut self.slots[slot].state
+        if self.is_under_way(begun)
+            && let SlotState::Dialling(dialling) = &mut self.slots[begun.slot].state
         {
-            dialling.owner = new;
+            dialling.owner = heir;
         }
     }
 
@@ -301,11 +286,20 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let lanes = self.entries[entry].lanes.iter();
         let returning: usize = lanes.map(|lane| self.returning(*lane) as usize).sum();
         let held_back = counts.waiting.saturating_sub(counts.dialling + returning);
-        waiting.dial.is_some() && held_back > self.entries[entry].limits.max_waiting
+        waiting.dial.begun().is_none() && held_back > self.entries[entry].limits.max_waiting
     }
 
     pub(super) fn next_ticket(&mut self) -> Ticket {
         self.next_ticket += 1;
         Ticket(self.next_ticket)
+    }
+}
+
+impl<D> OwnDial<D> {
+    /// Leaves a dial that has not begun to be dropped outside the lock.
+    fn discard<K, T: Reusable, H: Host<Dial = D>>(self, after: &mut After<K, T, H>) {
+        if let Self::Ahead(dial) = self {
+            after.discard(Debris::Dial(dial));
+        }
     }
 }
