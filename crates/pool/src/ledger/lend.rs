@@ -304,7 +304,7 @@ impl<K: Key, T: Reusable, H: Host> Ledger<K, T, H> {
         let max_uses = self.policy.max_uses;
         if slot.is_too_old(now) {
             Some(Retirement::Lifetime)
-        } else if max_uses.is_some_and(|max| u64::from(slot.uses) >= max) {
+        } else if max_uses.is_some_and(|max| u64::from(slot.uses) >= max.max(1)) {
             Some(Retirement::MaxUses)
         } else if idle_limit.is_some_and(|limit| slot.served.plus(limit) <= now) {
             Some(Retirement::IdleTimeout)

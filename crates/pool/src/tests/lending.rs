@@ -188,6 +188,17 @@ async fn a_connection_is_lent_as_often_as_it_may_and_then_closed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_that_may_not_be_lent_at_all_may_be_once() {
+    let stage = Stage::with(Policy::default().with_max_uses(Some(0)));
+    stage.fresh("a").await.release_unused();
+    assert_eq!(stage.counts(), [1, 0, 0, 0]);
+    stage.lease("a").expect("never used").release();
+    assert_eq!(stage.counts(), [0, 0, 0, 0]);
+    let closes = stage.pool.stats().counters.closes;
+    assert_eq!(closes.of(Retirement::MaxUses), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_from_before_a_suspend_is_not_lent() {
     let wall = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(1_000));
     let read = std::sync::Arc::clone(&wall);

@@ -71,7 +71,7 @@ impl Run {
             max_idle: chance.below(10),
             idle_timeout: 1_000 * chance.below(21) as u64,
             lifetime: 1_000 * (2 + chance.below(40) as u64),
-            max_uses: 1 + chance.below(20) as u64,
+            max_uses: chance.below(20) as u64,
         };
         let limits = KEYS.map(|key| (key, chance.key_rules()));
         let outside = Arc::new(Outside {

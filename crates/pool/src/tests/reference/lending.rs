@@ -111,7 +111,7 @@ impl Reference {
         let has_limit = |limit| conn.since + limit <= self.now;
         if self.is_too_old(conn) {
             Some(Retirement::Lifetime)
-        } else if conn.uses >= self.rules.max_uses {
+        } else if conn.uses >= self.rules.max_uses.max(1) {
             Some(Retirement::MaxUses)
         } else {
             let is_over = self.idle_limit.is_some_and(has_limit);
