@@ -49,8 +49,9 @@ pub trait Reusable: Send + 'static {
 /// What connections are kept under: everything that must be equal for two requests to share one.
 ///
 /// Every type that can be one is one. The pool clones a key when it first meets it and for
-/// [`Pool::stats`](crate::Pool::stats), so a clone should be cheap. Its `Clone` and its `Eq` run
-/// while the pool is locked, so they must not call the pool; its `Hash` and its `Drop` may.
+/// [`Pool::stats`](crate::Pool::stats), so a clone should be cheap. Its `Clone`, its `Eq` and its
+/// `Borrow` run while the pool is locked, so they must not call the pool; its `Hash` and its `Drop`
+/// may.
 pub trait Key: Clone + Eq + Hash + Send + 'static {}
 
 impl<K: Clone + Eq + Hash + Send + 'static> Key for K {}

@@ -69,8 +69,8 @@ impl<K: Key, T: Reusable> Shared<K, T> {
     ) -> R {
         let mut after = After::new();
         let result = {
-            // No foreign code runs under the lock but `Eq` and `Clone` of keys, and these run
-            // before anything is changed.
+            // No foreign code runs under the lock but `Eq`, `Borrow` and `Clone` of keys and
+            // `Clone` of wakers, and these run before anything is changed.
             let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
             change(&mut ledger, &mut after)
         };
