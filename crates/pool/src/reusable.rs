@@ -32,8 +32,9 @@ pub trait Reusable: Send + 'static {
     /// How long the peer said it keeps an idle connection, any margin already taken off; `None` if
     /// it said nothing.
     ///
-    /// Asked when the connection is returned. With zero it is closed instead of being kept or
-    /// handed on.
+    /// Asked when the connection has been made, and whenever it is returned. With zero, one that
+    /// is returned is closed instead of being kept or handed on; one that has been made still
+    /// serves who waits for it, and is closed if nobody does.
     fn idle_limit(&self) -> Option<Duration>;
 
     /// Says goodbye to the peer before the connection is dropped, for
