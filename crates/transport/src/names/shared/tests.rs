@@ -1,5 +1,7 @@
-//! Sharing, keeping and outliving answers, told on virtual time by one fake resolver.
-//! A little over 400 lines for that.
+//! Lookups that are shared and answers that are kept, told on virtual time by one fake resolver.
+
+mod forgetting;
+mod outliving;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -61,6 +63,17 @@ async fn all(mut answers: Answers) -> Result<Vec<SocketAddr>, io::ErrorKind> {
     Ok(all)
 }
 
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap()
+}
+
+fn silent() -> Answers {
+    Answers::from_lookup(std::future::pending())
+}
+
 #[tokio::test(start_paused = true)]
 async fn lookups_of_one_name_under_way_are_shared() {
     let (resolver, asked) = shared(|_| slow(1));
@@ -104,36 +117,6 @@ async fn an_answer_is_used_again_while_fresh_and_no_longer() {
     advance(Duration::from_millis(1)).await;
     assert_eq!(all(resolver.resolve("a.test")).await, Ok(vec![addr(1)]));
     assert_eq!(asked.load(Ordering::SeqCst), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_last_good_answer_stands_in_for_a_failure_for_a_while() {
-    let (resolver, asked) = shared(|n| match n {
-        0 => Answers::ready([addr(0)]),
-        _ => failed(),
-    });
-    all(resolver.resolve("a.test")).await.unwrap();
-    advance(Duration::from_secs(59)).await;
-    assert_eq!(all(resolver.resolve("a.test")).await, Ok(vec![addr(0)]));
-    advance(Duration::from_secs(1)).await;
-    let late = all(resolver.resolve("a.test")).await;
-    assert_eq!(late, Err(io::ErrorKind::Other));
-    assert_eq!(asked.load(Ordering::SeqCst), 3);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_name_that_is_gone_is_gone_at_once() {
-    let (resolver, _) = shared(|n| match n {
-        0 => Answers::ready([addr(0)]),
-        1 => unknown(),
-        _ => failed(),
-    });
-    all(resolver.resolve("a.test")).await.unwrap();
-    advance(Duration::from_secs(2)).await;
-    let gone = all(resolver.resolve("a.test")).await;
-    assert_eq!(gone, Err(io::ErrorKind::NotFound));
-    let failed = all(resolver.resolve("a.test")).await;
-    assert_eq!(failed, Err(io::ErrorKind::Other));
 }
 
 #[tokio::test(start_paused = true)]
@@ -236,13 +219,6 @@ fn a_lookup_of_a_runtime_that_ended_is_started_again() {
     assert!(asked.load(Ordering::SeqCst) >= 2);
 }
 
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap()
-}
-
 #[test]
 fn a_lookup_is_started_again_only_once() {
     let (resolver, asked) = shared(|_| silent());
@@ -291,92 +267,6 @@ async fn a_lookup_that_panics_when_it_is_dropped_has_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_oldest_names_are_forgotten() {
-    let (resolver, _) = shared(|_| Answers::ready([addr(1)]));
-    for n in 0..MOST_NAMES + 10 {
-        all(resolver.resolve(&format!("{n}.test"))).await.unwrap();
-        advance(Duration::from_micros(1)).await;
-    }
-    let names = resolver.inner.names();
-    assert_eq!(names.len(), MOST_NAMES);
-    assert!(!names.contains_key("9.test"));
-    assert!(names.contains_key("10.test"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn after_a_peak_only_so_many_names_are_remembered() {
-    let (resolver, _) = shared(|_| slow(1));
-    let peak: Vec<_> = (0..4 * MOST_NAMES)
-        .map(|n| tokio::spawn(all(resolver.resolve(&format!("{n}.test")))))
-        .collect();
-    for asker in peak {
-        asker.await.unwrap().unwrap();
-    }
-    assert_eq!(resolver.inner.names().len(), 4 * MOST_NAMES);
-    all(resolver.resolve("new.test")).await.unwrap();
-    let names = resolver.inner.names();
-    assert_eq!(names.len(), MOST_NAMES);
-    assert!(names.contains_key("new.test"));
-    assert!(names.capacity() < 4 * MOST_NAMES);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_name_without_an_answer_is_not_remembered() {
-    let (resolver, _) = shared(|n| if n % 2 == 0 { failed() } else { unknown() });
-    for n in 0..4 {
-        all(resolver.resolve(&format!("{n}.test")))
-            .await
-            .unwrap_err();
-    }
-    assert!(resolver.inner.names().is_empty());
-}
-
-#[test]
-fn a_name_whose_lookup_ended_with_its_runtime_can_be_forgotten() {
-    let (resolver, _) = shared(|_| silent());
-    let first = runtime();
-    first.block_on(async { drop(resolver.resolve("a.test")) });
-    drop(first);
-    for known in resolver.inner.names().values() {
-        assert!(!known.is_asked() && known.found_at().is_none());
-    }
-    assert_eq!(resolver.inner.names().len(), 1);
-}
-
-#[test]
-fn a_lookup_that_ended_with_its_runtime_is_forgotten_with_the_next() {
-    let (resolver, _) = shared(|_| unknown());
-    let first = runtime();
-    first.block_on(async { drop(resolver.resolve("a.test")) });
-    drop(first);
-    let answer = runtime().block_on(async { all(resolver.resolve("a.test")).await });
-    assert_eq!(answer, Err(io::ErrorKind::NotFound));
-    assert!(resolver.inner.names().is_empty());
-}
-
-fn silent() -> Answers {
-    Answers::from_lookup(std::future::pending())
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_lookup_that_hangs_is_joined_no_longer_than_five_seconds() {
-    let (resolver, asked) = shared(|n| match n {
-        0 => silent(),
-        _ => Answers::ready([addr(1)]),
-    });
-    let hanging = tokio::spawn(all(resolver.resolve("a.test")));
-    sleep(Duration::from_millis(4999)).await;
-    let joined = tokio::spawn(all(resolver.resolve("a.test")));
-    sleep(Duration::from_millis(1)).await;
-    assert_eq!(all(resolver.resolve("a.test")).await, Ok(vec![addr(1)]));
-    assert_eq!(asked.load(Ordering::SeqCst), 2);
-    for caller in [hanging, joined] {
-        // What another lookup found in the meantime stands in.
-        assert_eq!(caller.await.unwrap(), Ok(vec![addr(1)]));
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_lookup_that_hangs_ends_after_thirty_seconds() {
     let (resolver, _) = shared(|_| silent());
     let began = Instant::now();
@@ -384,55 +274,6 @@ async fn a_lookup_that_hangs_ends_after_thirty_seconds() {
     assert_eq!(outcome, Err(io::ErrorKind::TimedOut));
     assert_eq!(began.elapsed().as_secs(), 30);
     assert!(resolver.inner.names().is_empty());
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_last_good_answer_stands_in_for_a_lookup_that_hangs() {
-    let (resolver, _) = shared(|n| match n {
-        0 => Answers::ready([addr(0)]),
-        _ => silent(),
-    });
-    all(resolver.resolve("a.test")).await.unwrap();
-    advance(Duration::from_secs(30)).await;
-    let began = Instant::now();
-    assert_eq!(all(resolver.resolve("a.test")).await, Ok(vec![addr(0)]));
-    assert_eq!(began.elapsed().as_secs(), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_answer_that_is_too_old_stands_in_for_no_lookup_that_hangs() {
-    let (resolver, _) = shared(|n| match n {
-        0 => Answers::ready([addr(0)]),
-        _ => silent(),
-    });
-    all(resolver.resolve("a.test")).await.unwrap();
-    advance(Duration::from_secs(59)).await;
-    // It becomes so while the lookup goes on.
-    let outcome = all(resolver.resolve("a.test")).await;
-    assert_eq!(outcome, Err(io::ErrorKind::TimedOut));
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_a_slow_lookup_brings_after_the_stale_answer_is_kept() {
-    let (resolver, asked) = shared(|n| match n {
-        0 => Answers::ready([addr(0)]),
-        _ => Answers::from_lookup(async {
-            sleep(Duration::from_secs(3)).await;
-            Ok(vec![addr(1)])
-        }),
-    });
-    all(resolver.resolve("a.test")).await.unwrap();
-    advance(Duration::from_secs(30)).await;
-    let began = Instant::now();
-    let asker = tokio::spawn(all(resolver.resolve("a.test")));
-    assert_eq!(asker.await.unwrap(), Ok(vec![addr(0)]));
-    assert_eq!(began.elapsed().as_secs(), 2);
-    // Who asks while it goes on need not wait as long again.
-    assert_eq!(all(resolver.resolve("a.test")).await, Ok(vec![addr(0)]));
-    assert_eq!(began.elapsed().as_secs(), 2);
-    sleep(Duration::from_millis(1001)).await;
-    assert_eq!(all(resolver.resolve("a.test")).await, Ok(vec![addr(1)]));
-    assert_eq!(asked.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test(start_paused = true)]

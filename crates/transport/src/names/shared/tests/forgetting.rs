@@ -1,0 +1,67 @@
+//! Which names are remembered, and how many.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn the_oldest_names_are_forgotten() {
+    let (resolver, _) = shared(|_| Answers::ready([addr(1)]));
+    for n in 0..MOST_NAMES + 10 {
+        all(resolver.resolve(&format!("{n}.test"))).await.unwrap();
+        advance(Duration::from_micros(1)).await;
+    }
+    let names = resolver.inner.names();
+    assert_eq!(names.len(), MOST_NAMES);
+    assert!(!names.contains_key("9.test"));
+    assert!(names.contains_key("10.test"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_peak_only_so_many_names_are_remembered() {
+    let (resolver, _) = shared(|_| slow(1));
+    let peak: Vec<_> = (0..4 * MOST_NAMES)
+        .map(|n| tokio::spawn(all(resolver.resolve(&format!("{n}.test")))))
+        .collect();
+    for asker in peak {
+        asker.await.unwrap().unwrap();
+    }
+    assert_eq!(resolver.inner.names().len(), 4 * MOST_NAMES);
+    all(resolver.resolve("new.test")).await.unwrap();
+    let names = resolver.inner.names();
+    assert_eq!(names.len(), MOST_NAMES);
+    assert!(names.contains_key("new.test"));
+    assert!(names.capacity() < 4 * MOST_NAMES);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_without_an_answer_is_not_remembered() {
+    let (resolver, _) = shared(|n| if n % 2 == 0 { failed() } else { unknown() });
+    for n in 0..4 {
+        all(resolver.resolve(&format!("{n}.test")))
+            .await
+            .unwrap_err();
+    }
+    assert!(resolver.inner.names().is_empty());
+}
+
+#[test]
+fn a_name_whose_lookup_ended_with_its_runtime_can_be_forgotten() {
+    let (resolver, _) = shared(|_| silent());
+    let first = runtime();
+    first.block_on(async { drop(resolver.resolve("a.test")) });
+    drop(first);
+    for known in resolver.inner.names().values() {
+        assert!(!known.is_asked() && known.found_at().is_none());
+    }
+    assert_eq!(resolver.inner.names().len(), 1);
+}
+
+#[test]
+fn a_lookup_that_ended_with_its_runtime_is_forgotten_with_the_next() {
+    let (resolver, _) = shared(|_| unknown());
+    let first = runtime();
+    first.block_on(async { drop(resolver.resolve("a.test")) });
+    drop(first);
+    let answer = runtime().block_on(async { all(resolver.resolve("a.test")).await });
+    assert_eq!(answer, Err(io::ErrorKind::NotFound));
+    assert!(resolver.inner.names().is_empty());
+}
