@@ -124,8 +124,9 @@ impl ConnectorBuilder {
     }
 
     /// For how long the last good answer stands in when the resolver fails, or takes longer than
-    /// two seconds. 60 s unless set; zero never. A resolver that says that the name does not exist
-    /// has not failed.
+    /// two seconds. 60 s unless set; zero never. A resolver that asks for the families apart may
+    /// fail with one of them: then the last good addresses of that one stand in. A resolver that
+    /// says that the name does not exist has not failed.
     pub fn resolve_stale(mut self, stale_for: Duration) -> Self {
         self.cache.stale_for = stale_for;
         self

@@ -58,7 +58,7 @@ impl fmt::Display for Reach {
 }
 
 impl Families {
-    fn admit(self, ip: IpAddr) -> bool {
+    pub(super) fn admit(self, ip: IpAddr) -> bool {
         match self {
             Self::Both => true,
             Self::OnlyIpv4 => ip.is_ipv4(),

@@ -1,19 +1,22 @@
 //! One lookup for everybody who asks, and answers kept for a moment.
 
 mod heard;
+mod last_good;
+mod memory;
 
-use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::runtime::{Handle, Id};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use self::heard::{Heard, Part, Report};
+use self::last_good::{Outcome, StandIn};
+use self::memory::{Memory, OpenLookup};
 use super::{Answers, Families, Resolve};
 use crate::bounded::Bounded;
 use crate::guard::guarded_call;
@@ -52,12 +55,9 @@ struct Inner {
     resolver: Box<dyn Resolve>,
     families: Families,
     options: CacheOptions,
-    names: Mutex<HashMap<Box<str>, Name>>,
+    memory: Mutex<Memory>,
     started: AtomicU64,
 }
-
-/// How many names are remembered.
-const MOST_NAMES: usize = 1024;
 
 /// For how long a lookup is joined. One that takes longer may never end, and a name must not be
 /// lost with it.
@@ -71,48 +71,6 @@ const MOST_PATIENCE: Duration = Duration::from_secs(30);
 /// RFC 8767 §5 advises.
 const PATIENCE_WITH_STALE: Duration = Duration::from_secs(2);
 
-#[derive(Default)]
-struct Name {
-    under_way: Vec<OpenLookup>,
-    good: Option<Good>,
-}
-
-impl Name {
-    /// Whether it is being looked up now.
-    fn is_asked(&self) -> bool {
-        self.under_way.iter().any(OpenLookup::is_alive)
-    }
-
-    /// When it was last found; never, where a lookup's runtime was shut down before it found
-    /// anything.
-    fn found_at(&self) -> Option<Instant> {
-        self.good.as_ref().map(|good| good.at)
-    }
-}
-
-/// A lookup under way, or one whose runtime was shut down under it.
-struct OpenLookup {
-    number: u64,
-    runtime: Id,
-    since: Instant,
-    report: watch::Receiver<Report>,
-}
-
-impl OpenLookup {
-    /// A lookup whose task is gone can no longer answer; its runtime was shut down.
-    fn is_alive(&self) -> bool {
-        self.report.has_changed().is_ok()
-    }
-}
-
-/// The last good answer.
-struct Good {
-    addrs: Vec<SocketAddr>,
-    at: Instant,
-    /// Whether no part of the answer is missing because the resolver failed.
-    is_whole: bool,
-}
-
 impl SharedResolver {
     pub(crate) fn new(
         resolver: Box<dyn Resolve>,
@@ -124,7 +82,7 @@ impl SharedResolver {
                 resolver,
                 families,
                 options,
-                names: Mutex::new(HashMap::new()),
+                memory: Mutex::default(),
                 started: AtomicU64::new(0),
             }),
         }
@@ -133,14 +91,14 @@ impl SharedResolver {
     /// Answers from memory, or joins a lookup, or starts one on the current runtime.
     pub(crate) fn resolve(&self, name: &str) -> Answers {
         let name: Box<str> = name.to_ascii_lowercase().into();
-        let names = self.inner.names();
-        if let Some(good) = names.get(&name).and_then(|known| known.good.as_ref())
-            && good.is_whole
-            && good.at.elapsed() < self.inner.options.fresh_for
+        let memory = self.inner.memory();
+        let fresh_for = self.inner.options.fresh_for;
+        if let Some(known) = memory.get(&name)
+            && let Some(addrs) = known.last_good.fresh(fresh_for)
         {
-            return Answers::ready(good.addrs.iter().copied());
+            return Answers::ready(addrs);
         }
-        let report = self.join(names, &name);
+        let report = self.join(memory, &name);
         Answers::shared(Subscription {
             resolver: self.clone(),
             name,
@@ -151,38 +109,37 @@ impl SharedResolver {
     }
 
     /// Joins a lookup, or starts one on the current runtime.
-    fn join(
-        &self,
-        mut names: MutexGuard<'_, HashMap<Box<str>, Name>>,
-        name: &str,
-    ) -> watch::Receiver<Report> {
+    fn join(&self, mut memory: MutexGuard<'_, Memory>, name: &str) -> watch::Receiver<Report> {
         let runtime = Handle::current();
-        make_room(&mut names, name);
-        let known = names.entry(name.into()).or_default();
+        let known = memory.enter(name);
         known.under_way.retain(OpenLookup::is_alive);
         let is_joinable = |lookup: &&OpenLookup| {
             lookup.runtime == runtime.id() && lookup.since.elapsed() < JOINED_FOR
         };
-        if let Some(lookup) = known.under_way.iter().find(is_joinable) {
-            return lookup.report.clone();
+        let joinable = known.under_way.iter().find(is_joinable);
+        if let Some(report) = joinable.and_then(|lookup| lookup.report.upgrade()) {
+            // If its task ends now, this is the last to hold it, and wakes its callers.
+            drop(memory);
+            return report.subscribe();
         }
-        let (sender, report) = watch::channel(Report::default());
+        let report = Arc::new(watch::Sender::new(Report::default()));
         let number = self.inner.started.fetch_add(1, Ordering::Relaxed);
         known.under_way.push(OpenLookup {
             number,
             runtime: runtime.id(),
             since: Instant::now(),
-            report: report.clone(),
+            report: Arc::downgrade(&report),
         });
         // To spawn may wake a thread, or drop what was spawned: not under the lock.
-        drop(names);
-        runtime.spawn(Arc::clone(&self.inner).run(name.into(), number, sender));
-        report
+        drop(memory);
+        let share = report.subscribe();
+        runtime.spawn(Arc::clone(&self.inner).run(name.into(), number, report));
+        share
     }
 }
 
 impl Inner {
-    async fn run(self: Arc<Self>, name: Box<str>, number: u64, report: watch::Sender<Report>) {
+    async fn run(self: Arc<Self>, name: Box<str>, number: u64, report: Arc<watch::Sender<Report>>) {
         let began = Instant::now();
         let mut heard = Heard::default();
         let mut answers = self.start(&name);
@@ -202,27 +159,23 @@ impl Inner {
         report.send_modify(|report| report.end(last));
     }
 
-    /// Ends the wait for a slow resolver, if an earlier answer can stand in.
+    /// While the resolver is slow, tells the last good addresses of the families that it has told
+    /// nothing of. Where they are all there was, the wait is over.
     fn stand_in_early(&self, name: &str, heard: &Heard, report: &watch::Sender<Report>) {
-        let Some(addrs) = self.stand_in(name) else {
+        let Some(stand_in) = self.stand_in(name, heard) else {
             return;
         };
-        let part = heard.good.is_empty().then(|| {
-            tracing::warn!(name, "resolver is slow, its last good answer is used");
-            Ok(addrs)
+        tracing::warn!(name, "resolver is slow, its last good answer is used");
+        report.send_modify(|report| match stand_in {
+            StandIn::Whole(addrs) => report.end([Ok(addrs)]),
+            StandIn::Part(addrs) => report.tell(Ok(addrs)),
         });
-        report.send_modify(|report| report.end(part));
     }
 
-    /// The last good answer, if it is not too old.
-    fn stand_in(&self, name: &str) -> Option<Vec<SocketAddr>> {
-        let names = self.names();
-        let last = names.get(name)?.good.as_ref()?;
-        self.can_stand_in(last).then(|| last.addrs.clone())
-    }
-
-    fn can_stand_in(&self, last: &Good) -> bool {
-        last.at.elapsed() < self.options.stale_for
+    fn stand_in(&self, name: &str, heard: &Heard) -> Option<StandIn> {
+        let memory = self.memory();
+        let last_good = &memory.get(name)?.last_good;
+        last_good.stand_in(&heard.good, self.options.stale_for)
     }
 
     /// Asks the resolver; if that panics, the answer is a failure.
@@ -231,11 +184,12 @@ impl Inner {
         guarded_call(ask).unwrap_or_else(Answers::failed)
     }
 
-    /// Keeps a good answer, and gives what is left to tell: the failures, or in their place the
-    /// last good answer.
+    /// Keeps what was found, and gives what is left to tell: the failures, or in their place the
+    /// last good addresses of the families that they leave open.
     fn finish(&self, name: &str, number: u64, heard: Heard) -> Vec<Part> {
-        let (good, failures) = heard.in_order();
-        if let Some(addrs) = self.keep(name, number, good, &failures) {
+        let (outcome, failures) = heard.outcome();
+        if let Some(StandIn::Whole(addrs) | StandIn::Part(addrs)) = self.keep(name, number, outcome)
+        {
             if let Some(error) = failures.first() {
                 let error = Bounded(error);
                 tracing::warn!(name, %error, "resolver failed, its last good answer is used");
@@ -245,66 +199,25 @@ impl Inner {
         failures.into_iter().map(|e| Err(Arc::new(e))).collect()
     }
 
-    /// Keeps a good answer, and gives the last one where there is none.
-    fn keep(
-        &self,
-        name: &str,
-        number: u64,
-        good: Vec<SocketAddr>,
-        failures: &[io::Error],
-    ) -> Option<Vec<SocketAddr>> {
-        let mut names = self.names();
-        let known = names.get_mut(name)?;
+    /// Keeps what was found, and gives what stands in for the rest.
+    fn keep(&self, name: &str, number: u64, outcome: Outcome) -> Option<StandIn> {
+        let mut memory = self.memory();
+        let known = memory.get_mut(name)?;
         known.under_way.retain(|lookup| lookup.number != number);
-        // That there is no address of a family is an answer like another.
-        let is_firm = failures.iter().all(|e| e.kind() == io::ErrorKind::NotFound);
-        if !good.is_empty() {
-            known.good = Some(Good {
-                addrs: good,
-                at: Instant::now(),
-                is_whole: is_firm,
-            });
-            return None;
-        }
-        if is_firm {
-            known.good = None;
-        }
-        let Some(last) = &known.good else {
-            if known.under_way.is_empty() {
-                names.remove(name);
-            }
-            return None;
+        let stand_in = match &outcome {
+            Outcome::Whole(_) => None,
+            Outcome::Partial(heard) => known.last_good.stand_in(heard, self.options.stale_for),
         };
-        self.can_stand_in(last).then(|| last.addrs.clone())
+        known.last_good.take_in(&outcome);
+        if known.is_blank() {
+            memory.forget(name);
+        }
+        stand_in
     }
 
-    fn names(&self) -> MutexGuard<'_, HashMap<Box<str>, Name>> {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
         // Nothing that can panic half-way happens under the lock.
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Forgets the oldest names that nobody asks about, if with a new one there would be too many.
-fn make_room(names: &mut HashMap<Box<str>, Name>, newcomer: &str) {
-    if names.len() < MOST_NAMES || names.contains_key(newcomer) {
-        return;
-    }
-    let mut excess = names.len() + 1 - MOST_NAMES;
-    let resting = names.values().filter(|known| !known.is_asked());
-    let mut ages: Vec<_> = resting.map(Name::found_at).collect();
-    ages.sort_unstable();
-    ages.truncate(excess);
-    let Some(youngest_to_go) = ages.last().copied() else {
-        return;
-    };
-    names.retain(|_, known| {
-        let goes = excess > 0 && !known.is_asked() && known.found_at() <= youngest_to_go;
-        excess -= usize::from(goes);
-        !goes
-    });
-    if names.len() < MOST_NAMES {
-        // After a peak; else it changes nothing.
-        names.shrink_to(2 * MOST_NAMES);
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -356,8 +269,8 @@ impl Subscription {
 
     fn restart(&mut self) {
         self.chance = Chance::Taken;
-        let names = self.resolver.inner.names();
-        self.report = self.resolver.join(names, &self.name);
+        let memory = self.resolver.inner.memory();
+        self.report = self.resolver.join(memory, &self.name);
     }
 }
 

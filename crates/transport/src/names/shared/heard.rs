@@ -1,17 +1,20 @@
 //! What a lookup under way has brought, and what its callers are told of it.
 
+use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
+use super::last_good::{Dated, Outcome};
 use crate::names::Answers;
 
 /// What a lookup has brought so far.
 #[derive(Default)]
 pub(super) struct Heard {
-    pub(super) good: Vec<SocketAddr>,
+    pub(super) good: Vec<Dated>,
     /// How many parts were good.
     parts: usize,
     pub(super) failures: Vec<io::Error>,
@@ -25,7 +28,9 @@ impl Heard {
         while let Some(part) = answers.next().await {
             match part {
                 Ok(addrs) => {
-                    self.good.extend_from_slice(&addrs);
+                    let at = Instant::now();
+                    self.good
+                        .extend(addrs.iter().map(|&addr| Dated { addr, at }));
                     self.parts += 1;
                     report.send_modify(|report| report.tell(Ok(addrs)));
                 }
@@ -38,12 +43,12 @@ impl Heard {
     ///
     /// Parts come in any order, which is no preference: from memory IPv6 goes first, as it would
     /// have in the race (RFC 8305 §3). An answer in one piece was put in order by the resolver.
-    pub(super) fn in_order(mut self) -> (Vec<SocketAddr>, Vec<io::Error>) {
+    pub(super) fn outcome(mut self) -> (Outcome, Vec<io::Error>) {
         if self.parts > 1 {
             self.good
-                .sort_by_key(|addr| addr.ip().to_canonical().is_ipv4());
+                .sort_by_key(|known| known.addr.ip().to_canonical().is_ipv4());
         }
-        (self.good, self.failures)
+        (Outcome::new(self.good, &self.failures), self.failures)
     }
 }
 
@@ -52,15 +57,26 @@ impl Heard {
 pub(super) struct Report {
     pub(super) parts: Vec<Part>,
     pub(super) is_over: bool,
+    told: HashSet<SocketAddr>,
 }
 
 pub(super) type Part = Result<Vec<SocketAddr>, Arc<io::Error>>;
 
 impl Report {
-    pub(super) fn tell(&mut self, part: Part) {
-        if !self.is_over {
-            self.parts.push(part);
+    /// Tells no address twice: what stood in may come after all.
+    pub(super) fn tell(&mut self, mut part: Part) {
+        if self.is_over {
+            return;
         }
+        if let Ok(addrs) = &mut part
+            && !addrs.is_empty()
+        {
+            addrs.retain(|addr| self.told.insert(*addr));
+            if addrs.is_empty() {
+                return;
+            }
+        }
+        self.parts.push(part);
     }
 
     pub(super) fn end(&mut self, last: impl IntoIterator<Item = Part>) {

@@ -40,6 +40,10 @@ fn addr(n: u8) -> SocketAddr {
     ([192, 0, 2, n], 0).into()
 }
 
+fn six(n: u16) -> SocketAddr {
+    ([0x2001, 0xdb8, 0, 0, 0, 0, 0, n], 0).into()
+}
+
 fn slow(n: u8) -> Answers {
     Answers::from_lookup(async move {
         sleep(Duration::from_millis(100)).await;
@@ -273,16 +277,15 @@ async fn a_lookup_that_hangs_ends_after_thirty_seconds() {
     let outcome = all(resolver.resolve("a.test")).await;
     assert_eq!(outcome, Err(io::ErrorKind::TimedOut));
     assert_eq!(began.elapsed().as_secs(), 30);
-    assert!(resolver.inner.names().is_empty());
+    assert!(resolver.inner.memory().names.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn ipv6_goes_first_from_memory_wherever_its_part_came() {
-    let six = |n: u16| SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, n], 0));
-    let (resolver, asked) = shared(move |_| {
+    let (resolver, asked) = shared(|_| {
         Answers::from_lookups([
             Box::pin(async { Ok(vec![addr(2), addr(1)]) }) as crate::guard::BoxFuture<_>,
-            Box::pin(async move {
+            Box::pin(async {
                 sleep(Duration::from_millis(10)).await;
                 Ok(vec![six(2), six(1)])
             }),
@@ -294,7 +297,7 @@ async fn ipv6_goes_first_from_memory_wherever_its_part_came() {
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 
     // In one piece, the order is the resolver's.
-    let (resolver, _) = shared(move |_| Answers::ready([addr(1), six(1)]));
+    let (resolver, _) = shared(|_| Answers::ready([addr(1), six(1)]));
     all(resolver.resolve("a.test")).await.unwrap();
     let again = all(resolver.resolve("a.test")).await;
     assert_eq!(again, Ok(vec![addr(1), six(1)]));

@@ -1,5 +1,6 @@
 //! Which names are remembered, and how many.
 
+use super::memory::MOST_NAMES;
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -9,7 +10,7 @@ async fn the_oldest_names_are_forgotten() {
         all(resolver.resolve(&format!("{n}.test"))).await.unwrap();
         advance(Duration::from_micros(1)).await;
     }
-    let names = resolver.inner.names();
+    let names = &resolver.inner.memory().names;
     assert_eq!(names.len(), MOST_NAMES);
     assert!(!names.contains_key("9.test"));
     assert!(names.contains_key("10.test"));
@@ -24,9 +25,9 @@ async fn after_a_peak_only_so_many_names_are_remembered() {
     for asker in peak {
         asker.await.unwrap().unwrap();
     }
-    assert_eq!(resolver.inner.names().len(), 4 * MOST_NAMES);
+    assert_eq!(resolver.inner.memory().names.len(), 4 * MOST_NAMES);
     all(resolver.resolve("new.test")).await.unwrap();
-    let names = resolver.inner.names();
+    let names = &resolver.inner.memory().names;
     assert_eq!(names.len(), MOST_NAMES);
     assert!(names.contains_key("new.test"));
     assert!(names.capacity() < 4 * MOST_NAMES);
@@ -40,7 +41,7 @@ async fn a_name_without_an_answer_is_not_remembered() {
             .await
             .unwrap_err();
     }
-    assert!(resolver.inner.names().is_empty());
+    assert!(resolver.inner.memory().names.is_empty());
 }
 
 #[test]
@@ -49,10 +50,10 @@ fn a_name_whose_lookup_ended_with_its_runtime_can_be_forgotten() {
     let first = runtime();
     first.block_on(async { drop(resolver.resolve("a.test")) });
     drop(first);
-    for known in resolver.inner.names().values() {
-        assert!(!known.is_asked() && known.found_at().is_none());
+    for known in resolver.inner.memory().names.values() {
+        assert!(!known.is_asked() && known.heard_at().is_none());
     }
-    assert_eq!(resolver.inner.names().len(), 1);
+    assert_eq!(resolver.inner.memory().names.len(), 1);
 }
 
 #[test]
@@ -63,5 +64,5 @@ fn a_lookup_that_ended_with_its_runtime_is_forgotten_with_the_next() {
     drop(first);
     let answer = runtime().block_on(async { all(resolver.resolve("a.test")).await });
     assert_eq!(answer, Err(io::ErrorKind::NotFound));
-    assert!(resolver.inner.names().is_empty());
+    assert!(resolver.inner.memory().names.is_empty());
 }
