@@ -199,7 +199,8 @@ impl Inner {
         failures.into_iter().map(|e| Err(Arc::new(e))).collect()
     }
 
-    /// Keeps what was found, and gives what stands in for the rest.
+    /// Keeps what was found, tells it to whoever waited meanwhile for another lookup of the name,
+    /// and gives what stands in for the rest.
     fn keep(&self, name: &str, number: u64, outcome: Outcome) -> Option<StandIn> {
         let mut memory = self.memory();
         let known = memory.get_mut(name)?;
@@ -208,9 +209,15 @@ impl Inner {
             Outcome::Whole(_) => None,
             Outcome::Partial(heard) => known.last_good.stand_in(heard, self.options.stale_for),
         };
+        let others: Vec<_> = known.reports_begun_by(outcome.heard_at()).collect();
         known.last_good.take_in(&outcome);
         if known.is_blank() {
             memory.forget(name);
+        }
+        // To tell wakes callers: not under the lock.
+        drop(memory);
+        for other in others {
+            other.send_modify(|report| report.tell_of_other(&outcome));
         }
         stand_in
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::last_good::{Dated, Outcome};
+use super::last_good::{Dated, Outcome, without_dates};
 use crate::names::Answers;
 
 /// What a lookup has brought so far.
@@ -77,6 +77,14 @@ impl Report {
             }
         }
         self.parts.push(part);
+    }
+
+    /// Tells what another lookup of the name has found.
+    pub(super) fn tell_of_other(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Whole(addrs) => self.end([Ok(without_dates(addrs))]),
+            Outcome::Partial(addrs) => self.tell(Ok(without_dates(addrs))),
+        }
     }
 
     pub(super) fn end(&mut self, last: impl IntoIterator<Item = Part>) {

@@ -52,6 +52,12 @@ impl Outcome {
             Self::Partial(addrs)
         }
     }
+
+    /// When an address was heard of last.
+    pub(super) fn heard_at(&self) -> Option<Instant> {
+        let (Self::Whole(addrs) | Self::Partial(addrs)) = self;
+        latest(addrs, Families::Both)
+    }
 }
 
 impl LastGood {
@@ -117,7 +123,7 @@ impl Dated {
     }
 }
 
-fn without_dates(addrs: &[Dated]) -> Vec<SocketAddr> {
+pub(super) fn without_dates(addrs: &[Dated]) -> Vec<SocketAddr> {
     addrs.iter().map(|known| known.addr).collect()
 }
 

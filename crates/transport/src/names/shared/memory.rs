@@ -1,7 +1,7 @@
 //! What is remembered of names, and of how many.
 
 use std::collections::HashMap;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use tokio::runtime::Id;
 use tokio::sync::watch;
@@ -81,6 +81,18 @@ impl Memory {
 }
 
 impl Name {
+    /// The reports of the lookups that had begun then and are still under way.
+    pub(super) fn reports_begun_by(
+        &self,
+        at: Option<Instant>,
+    ) -> impl Iterator<Item = Arc<watch::Sender<Report>>> {
+        let begun = self
+            .under_way
+            .iter()
+            .filter(move |lookup| Some(lookup.since) <= at);
+        begun.filter_map(|lookup| lookup.report.upgrade())
+    }
+
     /// Whether there is anything to remember.
     pub(super) fn is_blank(&self) -> bool {
         self.under_way.is_empty() && self.last_good.is_empty()

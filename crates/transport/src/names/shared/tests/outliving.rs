@@ -39,6 +39,7 @@ async fn a_lookup_that_hangs_is_joined_no_longer_than_five_seconds() {
         0 => silent(),
         _ => Answers::ready([addr(1)]),
     });
+    let began = Instant::now();
     let hanging = tokio::spawn(all(resolver.resolve("a.test")));
     sleep(Duration::from_millis(4999)).await;
     let joined = tokio::spawn(all(resolver.resolve("a.test")));
@@ -46,9 +47,10 @@ async fn a_lookup_that_hangs_is_joined_no_longer_than_five_seconds() {
     assert_eq!(all(resolver.resolve("a.test")).await, Ok(vec![addr(1)]));
     assert_eq!(asked.load(Ordering::SeqCst), 2);
     for caller in [hanging, joined] {
-        // What another lookup found in the meantime stands in.
+        // What another lookup finds is theirs, too.
         assert_eq!(caller.await.unwrap(), Ok(vec![addr(1)]));
     }
+    assert_eq!(began.elapsed().as_secs(), 5);
 }
 
 #[tokio::test(start_paused = true)]
@@ -253,4 +255,19 @@ async fn a_family_known_not_to_be_is_not_found_by_an_older_lookup() {
     // The oldest ends while the youngest waits.
     assert_eq!(all(resolver.resolve("a.test")).await, Ok(vec![addr(1)]));
     assert_eq!(began.elapsed().as_secs(), 31);
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_of_a_lookup_that_hangs_get_the_part_that_another_found() {
+    let (resolver, _) = shared(|n| match n {
+        0 => silent(),
+        _ => apart([(0, Ok(vec![six(1)])), (1, no_server())]),
+    });
+    let mut hanging = resolver.resolve("a.test");
+    let began = Instant::now();
+    sleep(Duration::from_secs(5)).await;
+    let other = tokio::spawn(all(resolver.resolve("a.test")));
+    assert_eq!(hanging.next().await.unwrap().unwrap(), [six(1)]);
+    assert_eq!(began.elapsed().as_secs(), 6);
+    assert_eq!(other.await.unwrap(), Err(io::ErrorKind::Other));
 }
