@@ -14,9 +14,12 @@ use super::last_good::LastGood;
 #[derive(Default)]
 pub(super) struct Memory {
     pub(super) names: HashMap<Box<str>, Name>,
+    /// How many new names come in before some are looked for that can go.
+    spared: usize,
 }
 
-/// How many names are remembered.
+/// How many names are remembered. While almost as many are looked up at once, there may be an
+/// eighth more.
 pub(super) const MOST_NAMES: usize = 1024;
 
 #[derive(Default)]
@@ -56,27 +59,35 @@ impl Memory {
     }
 
     /// Forgets the oldest names that nobody asks about, if with a new one there would be too many.
+    ///
+    /// All names have to be looked at for that, perhaps in vain: so not for each new one, but
+    /// when there are an eighth more.
     fn make_room(&mut self) {
-        if self.names.len() < MOST_NAMES {
+        self.spared = self.spared.saturating_sub(1);
+        if self.names.len() < MOST_NAMES || self.spared > 0 {
             return;
         }
-        let mut excess = self.names.len() + 1 - MOST_NAMES;
+        self.forget_oldest(self.names.len() + 1 - MOST_NAMES * 7 / 8);
+        self.spared = self.names.len() / 8;
+        if self.names.len() < MOST_NAMES {
+            // After a peak; else it changes nothing.
+            self.names.shrink_to(2 * MOST_NAMES);
+        }
+    }
+
+    fn forget_oldest(&mut self, excess: usize) {
         let resting = self.names.values().filter(|known| !known.is_asked());
         let mut ages: Vec<_> = resting.map(Name::heard_at).collect();
-        ages.sort_unstable();
-        ages.truncate(excess);
-        let Some(youngest_to_go) = ages.last().copied() else {
+        let mut excess = excess.min(ages.len());
+        let Some(last) = excess.checked_sub(1) else {
             return;
         };
+        let youngest_to_go = *ages.select_nth_unstable(last).1;
         self.names.retain(|_, known| {
             let goes = excess > 0 && !known.is_asked() && known.heard_at() <= youngest_to_go;
             excess -= usize::from(goes);
             !goes
         });
-        if self.names.len() < MOST_NAMES {
-            // After a peak; else it changes nothing.
-            self.names.shrink_to(2 * MOST_NAMES);
-        }
     }
 }
 
