@@ -130,23 +130,23 @@ async fn each_after(resolver: &SharedResolver, seconds: u64) -> Vec<Vec<SocketAd
 
 #[tokio::test(start_paused = true)]
 async fn a_family_that_is_slow_is_stood_in_for_and_still_listened_for() {
-    let (resolver, _) = shared(|n| match n {
-        0 => Answers::ready([six(1), addr(1)]),
-        _ => apart([(0, Ok(vec![six(2)])), (3, Ok(vec![addr(2)]))]),
-    });
-    all(resolver.resolve("a.test")).await.unwrap();
-    advance(Duration::from_secs(30)).await;
-    let began = Instant::now();
-    let mut answers = resolver.resolve("a.test");
-    for (addr, after) in [(six(2), 0), (addr(1), 2), (addr(2), 3)] {
-        assert_eq!(answers.next().await.unwrap().unwrap(), [addr]);
-        assert_eq!(began.elapsed().as_secs(), after);
+    for before in [vec![six(1), addr(1)], vec![addr(1)]] {
+        let (resolver, _) = shared(move |n| match n {
+            0 => Answers::ready(before.clone()),
+            _ => apart([(0, Ok(vec![six(2)])), (3, Ok(vec![addr(2)]))]),
+        });
+        all(resolver.resolve("a.test")).await.unwrap();
+        advance(Duration::from_secs(30)).await;
+        let began = Instant::now();
+        let mut answers = resolver.resolve("a.test");
+        for (addr, after) in [(six(2), 0), (addr(1), 2), (addr(2), 3)] {
+            assert_eq!(answers.next().await.unwrap().unwrap(), [addr]);
+            assert_eq!(began.elapsed().as_secs(), after);
+        }
+        assert!(answers.next().await.is_none());
+        let again = all(resolver.resolve("a.test")).await;
+        assert_eq!(again, Ok(vec![six(2), addr(2)]));
     }
-    assert!(answers.next().await.is_none());
-    assert_eq!(
-        all(resolver.resolve("a.test")).await,
-        Ok(vec![six(2), addr(2)])
-    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -200,6 +200,28 @@ async fn each_family_stands_in_at_its_own_age() {
     });
     let each = each_after(&resolver, 40).await;
     assert_eq!(each[1..], [vec![six(2), addr(1)], vec![six(2)]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_lookup_is_waited_for_where_a_family_is_known_no_more() {
+    let (resolver, _) = shared(|n| match n {
+        0 => Answers::ready([six(1), addr(1)]),
+        1 => apart([(0, Ok(vec![six(2)])), (0, no_server())]),
+        _ => apart([(3, Ok(vec![six(2)])), (3, Ok(vec![addr(2)]))]),
+    });
+    let each = each_after(&resolver, 40).await;
+    assert_eq!(each[2], [six(2), addr(2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_leave_the_order_of_the_last_good_answer() {
+    let (resolver, _) = shared(|n| match n {
+        0 => Answers::ready([addr(1), six(1)]),
+        _ => failed(),
+    });
+    for addrs in each_after(&resolver, 2).await {
+        assert_eq!(addrs, [addr(1), six(1)]);
+    }
 }
 
 #[tokio::test(start_paused = true)]
