@@ -149,7 +149,8 @@ impl Inner {
         );
         if soon.await.is_err() {
             self.stand_in_early(&name, &heard, &report);
-            // RFC 8767 §5: the lookup goes on, and what it brings is for the next to ask.
+            // RFC 8767 §5: the lookup goes on, and what it brings is for who still listens and for
+            // the next to ask.
             let late = timeout_at(began + MOST_PATIENCE, heard.listen(&mut answers, &report));
             if late.await.is_err() {
                 heard.failures.push(io::ErrorKind::TimedOut.into());

@@ -71,7 +71,7 @@ impl LastGood {
                 self.addrs.clone_from(addrs);
                 self.whole_at = Some(Instant::now());
             }
-            // The order of what is known is the resolver's, perhaps.
+            // What is known keeps its order, which may be the resolver's.
             Outcome::Partial(heard) if heard.is_empty() => {}
             Outcome::Partial(heard) => {
                 let newer = |family| {
