@@ -25,9 +25,12 @@ struct Inner {
     phase: Phase,
     endpoint: Endpoint,
     attempts: Vec<Attempt>,
+    lookup: Option<Cause>,
     elapsed: Duration,
-    cause: Option<Arc<dyn Error + Send + Sync>>,
+    cause: Option<Cause>,
 }
+
+pub(crate) type Cause = Arc<dyn Error + Send + Sync>;
 
 /// What went wrong, as far as a program may want to act on it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -99,6 +102,14 @@ impl ConnectError {
         &self.0.attempts
     }
 
+    /// Why there may be more addresses than have become known: a part of the lookup failed, the one
+    /// for IPv4 addresses, say. `None` where none did, and where the whole lookup came to nothing:
+    /// [`source`](Error::source) tells that.
+    pub fn lookup_error(&self) -> Option<&(dyn Error + 'static)> {
+        let lookup = self.0.lookup.as_deref()?;
+        Some(lookup)
+    }
+
     /// The time from the start to the failure.
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed
@@ -115,6 +126,7 @@ impl ConnectError {
             phase: failure.phase,
             endpoint: endpoint.clone(),
             attempts: failure.attempts,
+            lookup: failure.lookup,
             elapsed,
             cause: failure.cause,
         }))
@@ -127,7 +139,9 @@ pub(crate) struct Failure {
     pub(crate) kind: ConnectErrorKind,
     pub(crate) phase: Phase,
     pub(crate) attempts: Vec<Attempt>,
-    pub(crate) cause: Option<Arc<dyn Error + Send + Sync>>,
+    /// Why there may be more addresses than have become known.
+    pub(crate) lookup: Option<Cause>,
+    pub(crate) cause: Option<Cause>,
 }
 
 impl Failure {
@@ -136,6 +150,7 @@ impl Failure {
             kind,
             phase,
             attempts: Vec::new(),
+            lookup: None,
             cause: None,
         }
     }
@@ -144,7 +159,7 @@ impl Failure {
         Self::new(ConnectErrorKind::TimedOut { phase }, phase)
     }
 
-    pub(crate) fn because(mut self, cause: Arc<dyn Error + Send + Sync>) -> Self {
+    pub(crate) fn because(mut self, cause: Cause) -> Self {
         self.cause = Some(cause);
         self
     }
@@ -152,6 +167,22 @@ impl Failure {
     pub(crate) fn after(mut self, attempts: Vec<Attempt>) -> Self {
         self.attempts = attempts;
         self
+    }
+
+    pub(crate) fn besides(mut self, lookup: Option<Cause>) -> Self {
+        self.lookup = lookup;
+        self
+    }
+
+    /// The cause, if addresses may be missing for this failure of a part of the lookup. That there
+    /// are none, or none that may be used, is an answer.
+    pub(crate) fn hides_addresses(&self) -> Option<&Cause> {
+        match self.kind {
+            ConnectErrorKind::NameNotFound
+            | ConnectErrorKind::NoAddress
+            | ConnectErrorKind::AddressRefused => None,
+            _ => self.cause.as_ref(),
+        }
     }
 
     /// A failure to resolve, told apart by the error's kind.
@@ -180,11 +211,12 @@ impl Failure {
         let cause = attempts
             .last()
             .and_then(|last| last.error.clone())
-            .map(|error| error as Arc<dyn Error + Send + Sync>);
+            .map(|error| error as Cause);
         Self {
             kind,
             phase: Phase::Connect,
             attempts,
+            lookup: None,
             cause,
         }
     }
@@ -215,6 +247,7 @@ impl fmt::Debug for ConnectError {
             .field("phase", &self.0.phase)
             .field("endpoint", &self.0.endpoint)
             .field("attempts", &self.0.attempts)
+            .field("lookup", &self.0.lookup)
             .field("elapsed", &self.0.elapsed)
             .field("cause", &self.0.cause)
             .finish()

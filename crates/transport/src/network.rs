@@ -60,7 +60,6 @@ impl Network {
         let Lookup { source, found } = self.names.look_up(endpoint, reach)?;
         Ok(match found {
             Found::One(addr) => {
-                progress.enter(Phase::Connect);
                 let sole = Sole {
                     addr,
                     source,
@@ -217,7 +216,6 @@ async fn connect_by_race(
                         if is_final {
                             return Err(failure.after(progress.take_attempts()));
                         }
-                        progress.enter(Phase::Connect);
                         insecure = Some(failure);
                         continue;
                     }
@@ -247,7 +245,10 @@ fn facts(
 /// Where addresses connected and none could be secured, the handshake is the cause.
 fn explained_by(insecure: Option<Failure>, exhausted: Failure) -> Failure {
     match insecure {
-        Some(failure) => failure.after(exhausted.attempts),
+        Some(failure) => {
+            let failure = failure.after(exhausted.attempts);
+            failure.besides(exhausted.lookup)
+        }
         None => exhausted,
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::endpoint::Endpoint;
-use crate::error::{ConnectError, Failure, Phase};
+use crate::error::{Cause, ConnectError, Failure, Phase};
 use crate::facts::Attempt;
 
 /// Where a connect stands, for whoever waits for it and has less time than it has.
@@ -59,6 +59,8 @@ struct Course {
     phase: Phase,
     /// Those that have ended in the order of their ends.
     tries: Vec<Try>,
+    /// Why there may be more addresses than have become known.
+    lookup_failure: Option<Cause>,
 }
 
 /// An address that is tried, or was.
@@ -112,6 +114,7 @@ impl Progress {
             began,
             phase: Phase::Resolve,
             tries: Vec::new(),
+            lookup_failure: None,
         });
         let mut stage = self.stage();
         if let Stage::UnderWay(_) = *stage {
@@ -126,8 +129,10 @@ impl Progress {
         self.update(|course| course.phase = phase);
     }
 
+    /// An attempt begins, and with it the phase of connecting.
     pub(crate) fn start(&self, addr: SocketAddr, now: Instant) {
         self.update(|course| {
+            course.phase = Phase::Connect;
             // Room for one: of ten thousand connects at once, most have one address.
             course.tries.reserve_exact(1);
             course.tries.push(Try {
@@ -158,6 +163,16 @@ impl Progress {
                 it.end(Some(error));
             }
         });
+    }
+
+    /// A part of the lookup has failed.
+    pub(crate) fn note_lookup_failure(&self, cause: Cause) {
+        self.update(|course| course.lookup_failure = Some(cause));
+    }
+
+    /// Why there may be more addresses than have become known.
+    pub(crate) fn lookup_failure(&self) -> Option<Cause> {
+        self.update(|course| course.lookup_failure.clone())
     }
 
     /// From the beginning to this moment.
@@ -209,7 +224,8 @@ impl Course {
             connected.elapsed = self.began.elapsed().saturating_sub(connected.started);
         }
         attempts.extend(awaited.iter().map(|it| it.told(self.began)));
-        Failure::timed_out(self.phase).after(attempts)
+        let failure = Failure::timed_out(self.phase).after(attempts);
+        failure.besides(self.lookup_failure.clone())
     }
 }
 

@@ -223,6 +223,30 @@ async fn a_resolver_that_fails_is_told_in_its_own_words() {
 }
 
 #[tokio::test]
+async fn half_a_lookup_that_fails_is_told_where_the_other_half_brings_nobody() {
+    let addr = closed_port();
+    let halves = Asking(move |_: &str| {
+        Answers::from_lookups([
+            Box::pin(ready(Ok(vec![addr]))) as _,
+            Box::pin(ready(Err(io::Error::other("SERVFAIL from 10.0.0.53")))) as _,
+        ])
+    });
+    let client = asking(halves).build().unwrap();
+    let error = failure(&client, "http://api.test/").await;
+    assert_eq!(error.connect_kind(), Some(ConnectErrorKind::Refused));
+    let [attempt] = error.attempts() else {
+        panic!("{error}");
+    };
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "GET http://api.test/: could not connect to api.test:80: connection refused \
+             ({attempt}); a part of the lookup failed: SERVFAIL from 10.0.0.53"
+        )
+    );
+}
+
+#[tokio::test]
 async fn a_resolver_that_never_answers_costs_the_connect_timeout() {
     let client = asking(Asking(|_: &str| Answers::from_lookup(pending())))
         .connect_timeout(Duration::from_millis(50))

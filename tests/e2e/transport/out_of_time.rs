@@ -246,6 +246,31 @@ async fn a_resolver_that_has_not_answered_is_told() {
     }
 }
 
+#[tokio::test]
+async fn a_resolver_that_has_answered_in_part_is_told_with_what_was_tried() {
+    let refusing = closed_port();
+    let halves = Asking(move |_: &str| {
+        Answers::from_lookups([
+            Box::pin(async move { Ok(vec![refusing]) }) as _,
+            Box::pin(pending()) as _,
+        ])
+    });
+    let client = Client::builder()
+        .connector(|it| it.resolver(halves))
+        .timeout(Duration::from_millis(300))
+        .build()
+        .unwrap();
+    let error = client.get("http://api.test/").send().await.unwrap_err();
+    let [attempt] = error.attempts() else {
+        panic!("{error}");
+    };
+    let text = format!(
+        "GET http://api.test/: looking up the host: timed out: \
+         the request's 300ms are over ({attempt})"
+    );
+    assert_told(&error, Phase::Resolve, &text);
+}
+
 fn never() -> Answers {
     Answers::from_lookup(pending())
 }

@@ -3,15 +3,16 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{ConnectError, ConnectErrorKind, Inner, Phase};
+use super::{Cause, ConnectError, ConnectErrorKind, Inner, Phase};
 use crate::bounded::Bounded;
 use crate::endpoint::Endpoint;
 use crate::facts::Attempt;
 
 impl ConnectError {
     /// The addresses that were tried in words, each with its failure and time, in brackets and with
-    /// a space before them, to be put at the end of another text; a long list is cut. Nothing where
-    /// no address was tried.
+    /// a space before them, to be put at the end of another text; a long list is cut. Behind them
+    /// comes [why there may be more](Self::lookup_error), if there may. Nothing where there is
+    /// neither.
     ///
     /// This error's own text ends in the same words where several addresses were tried. Of a single
     /// one it leaves out what it has said already.
@@ -23,7 +24,10 @@ impl ConnectError {
     /// }
     /// ```
     pub fn tried(&self) -> impl fmt::Display {
-        fmt::from_fn(|f| list(&self.0.attempts, f))
+        fmt::from_fn(|f| {
+            list(&self.0.attempts, f)?;
+            tell_lookup(self.0.lookup.as_ref(), f)
+        })
     }
 }
 
@@ -34,10 +38,15 @@ impl fmt::Display for ConnectError {
             phase,
             endpoint,
             attempts,
+            lookup,
             elapsed,
             cause,
         } = &*self.0;
         match phase {
+            Phase::Resolve if !attempts.is_empty() => {
+                let host = Bounded(&endpoint.host);
+                write!(f, "could not resolve further addresses of {host}: ")?;
+            }
             Phase::Resolve => write!(f, "could not resolve {}: ", Bounded(&endpoint.host))?,
             Phase::Connect => write!(f, "could not connect to {}: ", Bounded(endpoint))?,
             Phase::Tls => write!(f, "TLS handshake with {} failed: ", Bounded(endpoint))?,
@@ -63,13 +72,14 @@ impl fmt::Display for ConnectError {
             _ => kind.fmt(f)?,
         }
         match attempts.as_slice() {
-            [only] if is_told_by(endpoint, only) => Ok(()),
+            [only] if is_told_by(endpoint, only) => {}
             // A single address that could be connected to has failed of nothing but the handshake.
             [only] if *phase == Phase::Tls => {
-                write!(f, " ({} after {})", only.addr, Seconds(only.elapsed))
+                write!(f, " ({} after {})", only.addr, Seconds(only.elapsed))?;
             }
-            _ => list(attempts, f),
+            _ => list(attempts, f)?,
         }
+        tell_lookup(lookup.as_ref(), f)
     }
 }
 
@@ -92,6 +102,14 @@ fn list(attempts: &[Attempt], f: &mut fmt::Formatter<'_>) -> fmt::Result {
         0 => Ok(()),
         n if n > MOST_LISTED => write!(f, ", and {} more)", n - MOST_LISTED),
         _ => f.write_str(")"),
+    }
+}
+
+/// Why there may be more addresses than have become known.
+fn tell_lookup(error: Option<&Cause>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match error {
+        Some(error) => write!(f, "; a part of the lookup failed: {}", Bounded(error)),
+        None => Ok(()),
     }
 }
 

@@ -130,6 +130,10 @@ impl<'a, C, S: Supply> Race<'a, C, S> {
                 return Poll::Ready(Err(self.failure()));
             }
             if !self.may_start(cx) {
+                if self.under_way.is_empty() {
+                    // Nothing is awaited but the lookup.
+                    self.progress.enter(Phase::Resolve);
+                }
                 return Poll::Pending;
             }
             self.start_next();
@@ -161,7 +165,6 @@ impl<'a, C, S: Supply> Race<'a, C, S> {
         if is_first {
             let now = Instant::now();
             self.first_address = Some(now);
-            self.progress.enter(Phase::Connect);
             // RFC 8305 §3: IPv4 answers wait a moment for IPv6 ones.
             self.arm(now + self.options.resolution_delay);
         }
@@ -178,6 +181,10 @@ impl<'a, C, S: Supply> Race<'a, C, S> {
     /// Of two lookups that failed, the one that says more is told. Of two of a kind, the later
     /// knows all that the earlier knew.
     fn note_lookup_failure(&mut self, failure: Failure) {
+        if let Some(cause) = failure.hides_addresses() {
+            tracing::debug!(error = %Bounded(cause), "a part of the lookup failed");
+            self.progress.note_lookup_failure(Arc::clone(cause));
+        }
         match &self.lookup_failure {
             Some(known)
                 if known.kind != ConnectErrorKind::NoAddress && known.kind != failure.kind => {}
@@ -228,7 +235,8 @@ impl<'a, C, S: Supply> Race<'a, C, S> {
 
     fn failure(&mut self) -> Failure {
         if self.progress.has_attempts() {
-            return Failure::connecting(self.progress.take_attempts());
+            return Failure::connecting(self.progress.take_attempts())
+                .besides(self.progress.lookup_failure());
         }
         self.lookup_failure
             .take()

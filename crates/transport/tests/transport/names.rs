@@ -1,13 +1,14 @@
 //! What a resolver's answers and failures become.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use postrider_transport::{Answers, ConnectErrorKind, Connector, Families, Phase, Resolve};
 
-use crate::support::{failure, listen, plain, soon};
+use crate::support::{closed_port, failure, listen, plain, soon};
 
 /// A resolver that is a function.
 pub(crate) struct By<F>(pub(crate) F);
@@ -130,6 +131,64 @@ async fn a_resolver_that_hangs_runs_into_the_timeout() {
         error.to_string(),
         "could not resolve a.test: timed out after 10.0 s"
     );
+}
+
+/// Both halves of a lookup: addresses, and what becomes of the rest.
+fn in_halves(
+    addr: SocketAddr,
+    rest: impl Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'static,
+) -> Answers {
+    Answers::from_lookups([
+        Box::pin(async move { Ok(vec![addr]) }) as Pin<Box<dyn Future<Output = _> + Send>>,
+        Box::pin(rest),
+    ])
+}
+
+#[tokio::test]
+async fn half_a_lookup_that_fails_is_told_where_the_other_half_brings_nobody() {
+    let addr = closed_port().await;
+    let connector =
+        resolving(move |_| in_halves(addr, async { Err(io::Error::other("SERVFAIL")) }));
+    let error = failure(&connector, &plain("a.test", 80)).await;
+    assert_eq!(error.kind(), ConnectErrorKind::Refused);
+    assert_eq!(error.phase(), Phase::Connect);
+    let [attempt] = error.attempts() else {
+        panic!("{error}");
+    };
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "could not connect to a.test:80: connection refused ({attempt}); \
+             a part of the lookup failed: SERVFAIL"
+        )
+    );
+    assert_eq!(error.lookup_error().unwrap().to_string(), "SERVFAIL");
+    let tried = format!(" ({attempt}); a part of the lookup failed: SERVFAIL");
+    assert_eq!(error.tried().to_string(), tried);
+}
+
+#[tokio::test]
+async fn half_a_lookup_that_hangs_is_what_was_waited_for() {
+    let addr = closed_port().await;
+    let connector = Connector::builder()
+        .resolver(By(move |_: &str| in_halves(addr, std::future::pending())))
+        .connect_timeout(Duration::from_millis(300))
+        .build();
+    let error = failure(&connector, &plain("a.test", 80)).await;
+    let phase = Phase::Resolve;
+    assert_eq!(error.kind(), ConnectErrorKind::TimedOut { phase });
+    assert_eq!(error.phase(), Phase::Resolve);
+    let [attempt] = error.attempts() else {
+        panic!("{error}");
+    };
+    let took = error.elapsed().as_millis();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "could not resolve further addresses of a.test: timed out after {took} ms ({attempt})"
+        )
+    );
+    assert!(error.lookup_error().is_none());
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ async fn the_race_goes_on_when_a_handshake_breaks_underneath() {
 }
 
 #[tokio::test]
-async fn a_wait_for_further_addresses_after_a_handshake_is_no_handshake() {
+async fn a_wait_for_further_addresses_after_a_handshake_is_the_resolvers() {
     let (breaking, broken) = listen().await;
     let breaker = tokio::spawn(async move { reset(breaking.accept().await.unwrap().0) });
     let resolver = By(move |_: &str| {
@@ -62,7 +62,7 @@ async fn a_wait_for_further_addresses_after_a_handshake_is_no_handshake() {
         .connect_timeout(Duration::from_millis(300))
         .build();
     let error = failure(&connector, &tls("a.test")).await;
-    let phase = Phase::Connect;
+    let phase = Phase::Resolve;
     assert_eq!(error.kind(), ConnectErrorKind::TimedOut { phase });
     breaker.await.unwrap();
 }

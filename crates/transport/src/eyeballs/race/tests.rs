@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::time::{sleep, timeout};
 
 use super::*;
+use crate::endpoint::{Endpoint, Host, Security};
+use crate::error::ConnectError;
 
 /// A network of which each address behaves as it is told, and a record of what was dialled when.
 #[derive(Clone, Default)]
@@ -337,6 +339,35 @@ async fn time_up_without_an_address_is_the_resolvers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn time_up_with_nothing_under_way_is_the_resolvers() {
+    let network = Network::new(&[("61", Refuses(5)), ("41", Silent)]);
+    let answers = vec![(0, Ok(addrs("61"))), (2000, Ok(addrs("41")))];
+    let mut race = network.race_of(answers, RaceOptions::default());
+    let mut text_after = async |time| {
+        assert!(timeout(ms(time), race.winner()).await.is_err());
+        text(race.progress.expired())
+    };
+    assert_eq!(
+        text_after(1000).await,
+        "could not resolve further addresses of a.test: timed out after 10.0 s \
+         ([2001:db8::1]:80: connection refused after 5 ms)"
+    );
+    // Until there is another address to connect to.
+    assert_eq!(
+        text_after(1500).await,
+        "could not connect to a.test:80: timed out after 10.0 s \
+         ([2001:db8::1]:80: connection refused after 5 ms, \
+         192.0.2.1:80: timed out after 500 ms)"
+    );
+}
+
+/// As `a.test` would tell it after ten seconds.
+fn text(failure: Failure) -> String {
+    let endpoint = Endpoint::new(Host::Name("a.test".into()), 80, Security::Plain);
+    ConnectError::new(failure, &endpoint, ms(10_000)).to_string()
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_resumed_race_tries_the_addresses_that_lost() {
     let network = Network::new(&[("61", Accepts(300)), ("41", Accepts(10)), ("62", Silent)]);
     let mut race = network.race("61 62 41");
@@ -408,6 +439,58 @@ async fn half_a_lookup_that_fails_does_not_spoil_the_other() {
     let answers = vec![(0, Err(failed)), (10, Ok(addrs("41")))];
     let mut race = network.race_of(answers, RaceOptions::default());
     assert_eq!(race.winner().await.unwrap().addr, addr("41"));
+}
+
+fn server_failure() -> Failure {
+    Failure::resolving(io::Error::other("SERVFAIL"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_a_lookup_that_failed_is_told_where_the_other_half_brought_nobody() {
+    let network = Network::new(&[("61", Refuses(10))]);
+    for failed_at in [0, 5, 20] {
+        let mut answers = vec![(0, Ok(addrs("61"))), (failed_at, Err(server_failure()))];
+        answers.sort_by_key(|(at, batch)| (*at, batch.is_ok()));
+        let mut race = network.race_of(answers, RaceOptions::default());
+        let failure = race.winner().await.unwrap_err();
+        assert_eq!(failure.kind, ConnectErrorKind::Refused);
+        assert_eq!(
+            text(failure),
+            "could not connect to a.test:80: connection refused \
+             ([2001:db8::1]:80: connection refused after 10 ms); \
+             a part of the lookup failed: SERVFAIL"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_a_lookup_that_failed_is_told_where_time_is_up_for_the_other() {
+    let network = Network::new(&[("61", Silent)]);
+    let answers = vec![(0, Ok(addrs("61"))), (5, Err(server_failure()))];
+    let mut race = network.race_of(answers, RaceOptions::default());
+    assert!(timeout(ms(1000), race.winner()).await.is_err());
+    assert_eq!(
+        text(race.progress.expired()),
+        "could not connect to a.test:80: timed out after 10.0 s \
+         ([2001:db8::1]:80: timed out after 1.0 s); \
+         a part of the lookup failed: SERVFAIL"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_a_family_has_no_address_is_no_failure_to_tell() {
+    let network = Network::new(&[("61", Refuses(10))]);
+    let no_such_name = Failure::resolving(io::ErrorKind::NotFound.into());
+    for answer in [no_address(), no_such_name] {
+        let answers = vec![(0, Ok(addrs("61"))), (5, Err(answer))];
+        let mut race = network.race_of(answers, RaceOptions::default());
+        let failure = race.winner().await.unwrap_err();
+        assert_eq!(
+            text(failure),
+            "could not connect to a.test:80: connection refused \
+             ([2001:db8::1]:80: connection refused after 10 ms)"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
