@@ -228,7 +228,12 @@ fn has_interface(_: SocketAddrV6) -> bool {
     true
 }
 
-/// What Linux says, and what other systems do, who look for a route first.
+/// What Linux says, to sockets that are bound to no interface: one is as good as a zone.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+const ZONE_MISSING: [io::ErrorKind; 1] = [io::ErrorKind::InvalidInput];
+
+/// What other systems say, who look for a route first.
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
 const ZONE_MISSING: [io::ErrorKind; 4] = [
     io::ErrorKind::InvalidInput,
     io::ErrorKind::HostUnreachable,
@@ -319,5 +324,17 @@ mod tests {
         }
         let refused = io::ErrorKind::ConnectionRefused;
         assert_eq!(words("[fe80::1]:80", refused), "connection refused");
+    }
+
+    #[test]
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    fn linux_looks_for_no_route_without_a_zone_but_by_a_bound_interface() {
+        for (kind, text) in [
+            (io::ErrorKind::HostUnreachable, "host unreachable"),
+            (io::ErrorKind::NetworkUnreachable, "network unreachable"),
+            (io::ErrorKind::AddrNotAvailable, "address not available"),
+        ] {
+            assert_eq!(words("[fe80::1]:80", kind), text);
+        }
     }
 }

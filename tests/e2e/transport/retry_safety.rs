@@ -97,6 +97,20 @@ async fn an_interface_or_a_zone_that_is_wrong_stays_so() {
     );
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_interface_without_a_route_may_get_one() {
+    if !testing::has_ipv6() {
+        return;
+    }
+    let loopback = Client::builder().connector(|it| it.interface("lo"));
+    check(
+        told(loopback, "http://[fe80::dead]/").await,
+        Kind::Unreachable,
+        true,
+    );
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn what_the_network_fails_of_may_pass() {

@@ -186,6 +186,27 @@ async fn a_link_local_address_without_a_zone_is_told_to_need_one() {
     );
 }
 
+/// Loopback has none.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_link_local_address_without_a_route_through_its_interface_is_unreachable() {
+    if !testing::has_ipv6() {
+        return;
+    }
+    let by_option = Connector::builder().interface("lo");
+    let by_hook = Connector::builder()
+        .socket_hook(|fd, _| socket2::SockRef::from(&fd).bind_device(Some(b"lo")));
+    for connector in [by_option.build(), by_hook.build()] {
+        let nobody = plain_at("[fe80::dead]:80".parse().unwrap());
+        let error = failure(&connector, &nobody).await;
+        assert_eq!(error.kind(), ConnectErrorKind::Unreachable, "{error}");
+        assert_eq!(
+            error.to_string(),
+            "could not connect to [fe80::dead]:80: unreachable"
+        );
+    }
+}
+
 #[tokio::test]
 async fn an_unknown_zone_is_told_as_a_missing_interface() {
     let zoned = |ip: &str, zone: &str| {
