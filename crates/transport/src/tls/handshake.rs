@@ -64,9 +64,12 @@ impl Handshake<'_> {
             Ok(Err(error)) => return Err(HandshakeError::from_io(error)),
             Err(_) => return Err(HandshakeError::TimedOut),
         };
+        let facts = facts(stream.get_ref().1);
+        // From here on it is one that says close_notify when it goes.
+        let stream = Stream::tls(stream);
         Ok(Secured {
-            facts: facts(stream.get_ref().1)?,
-            stream: Stream::tls(stream),
+            stream,
+            facts: facts?,
             took: began.elapsed(),
         })
     }

@@ -13,11 +13,11 @@ use postrider_transport::{
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa};
 use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::authority::{Authority, Identity, expired, not_yet_valid, server, server_at};
-use crate::support::{failure, knowing, listen, reset};
+use crate::support::{failure, knowing, listen, reset, soon};
 use crate::tls_server::{
     both_versions, knowing_and_trusting, serve_one, server_config, tls, trusting, trusting_by,
 };
@@ -293,7 +293,7 @@ async fn a_server_that_speaks_h2_only() {
 
 /// A configuration of the user's own may offer more than we speak.
 #[tokio::test]
-async fn a_server_that_picks_h2_although_we_cannot() {
+async fn a_server_that_picks_h2_although_we_cannot_is_told_goodbye() {
     let authority = Authority::new();
     let provider = rustls::crypto::ring::default_provider();
     let mut client = client_config(&authority, provider, rustls::ALL_VERSIONS);
@@ -301,12 +301,15 @@ async fn a_server_that_picks_h2_although_we_cannot() {
     let mut config = both_versions(&authority.identity("a.test"));
     config.alpn_protocols = vec![b"h2".to_vec()];
     let (listener, addr) = listen().await;
-    let _serving = serve_one(listener, config);
+    let serving = serve_one(listener, config);
     let connector = knowing(&[addr])
         .tls(TlsSettings::from_rustls(client.into()))
         .build();
     let error = failure(&connector, &tls("a.test")).await;
     assert_eq!(error.kind(), ConnectErrorKind::AlpnMismatch);
+    // Its handshake is over: without close_notify this would be an error.
+    let mut accepted = serving.await.unwrap().unwrap();
+    assert_eq!(soon(accepted.read(&mut [0])).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -387,7 +390,7 @@ async fn a_server_that_sends_a_malformed_message() {
 async fn a_server_that_closes() {
     let error = failure_of(|mut socket| async move {
         // Reading what was sent makes it an orderly end and no reset.
-        let _ = tokio::io::AsyncReadExt::read(&mut socket, &mut [0; 4096]).await;
+        let _ = socket.read(&mut [0; 4096]).await;
         drop(socket);
     })
     .await;
