@@ -242,6 +242,11 @@ impl ClientBuilder {
     /// or being made. Unlimited unless set, at least one; an idle connection to
     /// one origin makes room for a request to another.
     ///
+    /// A connection that is returned goes to the first in its own origin's line,
+    /// unless a request came earlier to an origin that has no connection: then it
+    /// makes room. Who waits for an origin whose connections are all in use may so
+    /// be passed over while another origin is busy.
+    ///
     /// Several runtimes share this limit and the one for each origin. What is in
     /// use on a runtime that nobody drives, as between two calls of `block_on`,
     /// counts until that runtime goes on or ends: also a connection whose

@@ -54,7 +54,8 @@
 //! makes connections ahead of the requests, [`Client::close_idle`] and
 //! [`Client::evict`] part with idle ones, [`Client::shutdown`] ends in good
 //! order; dropping the last clone closes what is idle and lets the rest finish.
-//! Limits on connections hold requests in line, first come, first served, for
+//! Limits on connections hold requests in line, first come, first served for
+//! each origin (on several see [`ClientBuilder::pool_max_connections`]), for
 //! [`ClientBuilder::acquire_timeout`] at most.
 //!
 //! # Errors

@@ -35,7 +35,7 @@ pub enum ErrorKind {
     /// the whole request
     /// ([`Response::upgrade`](crate::Response::upgrade)).
     Upgrade,
-    /// The body is not what it was to be read as (text, JSON).
+    /// The body is not the JSON that it was to be read as.
     Decode,
     /// The pool did not give a connection: its line is full.
     Pool,
