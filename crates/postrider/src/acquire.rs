@@ -2,18 +2,18 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::Version;
-use pool::{Lease, Retirement, Source, Wait, Want};
+use pool::{Lease, Retirement, Source, Want};
 use protocol::RequestError;
 use tokio::time::Instant;
 use transport::Probe;
 
 use crate::authorization::authorize;
 use crate::body::{Body, Content};
-use crate::call::{Attempt, Call, Retries};
+use crate::call::{Attempt, Call, Place, Retries, Underway};
 use crate::client::Inner;
 use crate::connection::Connection;
 use crate::dial::dial;
@@ -26,7 +26,7 @@ use crate::turn::Turn;
 /// A request made ready, with what the pool had for it.
 pub(crate) enum Acquired {
     Lease(Lease<Key, Box<Connection>>, Attempt),
-    Wait(Wait<Key, Box<Connection>>, Turn, Attempt),
+    Place(Place),
 }
 
 /// Encodes the request, and takes an idle connection or joins the line.
@@ -54,7 +54,11 @@ pub(crate) fn acquire(client: &Inner, call: &mut Call, now: Instant) -> Result<A
     let (turn, watched) = Turn::before(key.clone(), &client.home);
     let connector = client.connector.clone();
     let wait = pool.wait(key, Want::Any, || dial(connector, watched));
-    Ok(Acquired::Wait(wait, turn, attempt))
+    Ok(Acquired::Place(Place {
+        attempt,
+        wait,
+        turn,
+    }))
 }
 
 /// Encodes the request once more, for another connection.
@@ -69,13 +73,18 @@ pub(crate) fn encode_again(client: &Inner, call: &mut Call) -> Result<Attempt, C
 pub(crate) fn exchange_lease(
     client: &Inner,
     lease: Lease<Key, Box<Connection>>,
+    attempt: Attempt,
     reason: Retirement,
     want: Want,
-) -> (Wait<Key, Box<Connection>>, Turn) {
+) -> Place {
     let (turn, watched) = Turn::before(lease.key(), &client.home);
     let connector = client.connector.clone();
     let wait = lease.refuse(reason, want, || dial(connector, watched));
-    (wait, turn)
+    Place {
+        attempt,
+        wait,
+        turn,
+    }
 }
 
 /// The content of one attempt; what a further one would send is put back.
@@ -89,30 +98,26 @@ fn take_content(body: &mut Option<Body>) -> Result<Content, Cause> {
 /// Waits for what comes first, a returned connection or a finished dial.
 pub(crate) fn poll_lease(
     call: &mut Call,
-    wait: &mut Wait<Key, Box<Connection>>,
-    turn: &Turn,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Lease<Key, Box<Connection>>, Error>> {
-    match Pin::new(&mut *wait).poll(cx) {
-        Poll::Ready(Ok(lease)) => Poll::Ready(Ok(lease)),
-        Poll::Ready(Err(error)) => {
-            let (cause, phase) = Cause::of_wait(error);
-            Poll::Ready(Err(call.error(cause, phase)))
-        }
-        Poll::Pending if !call.watch.limits_waiting() => Poll::Pending,
+    let Underway::Waiting(Place { wait, turn, .. }) = &mut call.underway else {
+        return Poll::Ready(Err(call.error(Cause::Closed, Phase::Acquire)));
+    };
+    let (cause, phase) = match Pin::new(&mut *wait).poll(cx) {
+        Poll::Ready(Ok(lease)) => return Poll::Ready(Ok(lease)),
+        Poll::Ready(Err(error)) => Cause::of_wait(error),
+        Poll::Pending if !call.watch.limits_waiting() => return Poll::Pending,
         Poll::Pending => {
             let phase = if wait.is_held_back() {
                 Phase::Acquire
             } else {
                 Phase::Connect
             };
-            let elapsed = call.watch.poll_elapsed(cx, phase, Awaited::Peer, 0);
-            elapsed.map(|elapsed| {
-                let (cause, phase) = turn.cut_short(elapsed);
-                Err(call.error(cause, phase))
-            })
+            let elapsed = ready!(call.watch.poll_elapsed(cx, phase, Awaited::Peer, 0));
+            turn.cut_short(elapsed)
         }
-    }
+    };
+    Poll::Ready(Err(call.error(cause, phase)))
 }
 
 /// Whether the connection that a request has waited for is open, as far as can

@@ -6,19 +6,24 @@ use std::sync::Arc;
 
 use http::header::EXPECT;
 use http::{HeaderMap, Method, Uri};
+use pool::Wait;
 use protocol::Exchange;
 use tokio::time::Instant;
 use transport::ConnectOptions;
 
 use crate::body::Body;
 use crate::client::Inner;
+use crate::connection::Connection;
+use crate::erased::Owned;
 use crate::error::{Cause, Error, Sent, describe};
 use crate::fields::Shown;
 use crate::phase::Phase;
 use crate::policy::retry;
+use crate::route::Key;
 use crate::special::{Expectation, Special};
 use crate::timeouts::Watch;
 use crate::timings::Timings;
+use crate::turn::Turn;
 use crate::wire::{Transfer, Upload};
 
 /// What a request is and what became of it so far. It is made once, on the
@@ -51,9 +56,15 @@ pub(crate) struct Call {
 pub(crate) enum Underway {
     #[default]
     Nothing,
-    /// It waits for a connection.
-    Ready(Attempt),
+    Waiting(Place),
     Moving(Transfer),
+}
+
+/// A place in the pool's line, and what is to be sent when its turn comes.
+pub(crate) struct Place {
+    pub(crate) attempt: Attempt,
+    pub(crate) wait: Wait<Key, Box<Connection>>,
+    pub(crate) turn: Turn,
 }
 
 /// A request made ready to be written: its head, checked and encoded, with as
@@ -67,14 +78,14 @@ impl Underway {
     pub(crate) fn transfer(&self) -> Option<&Transfer> {
         match self {
             Self::Moving(transfer) => Some(transfer),
-            Self::Nothing | Self::Ready(_) => None,
+            Self::Nothing | Self::Waiting(_) => None,
         }
     }
 
     pub(crate) fn transfer_mut(&mut self) -> Option<&mut Transfer> {
         match self {
             Self::Moving(transfer) => Some(transfer),
-            Self::Nothing | Self::Ready(_) => None,
+            Self::Nothing | Self::Waiting(_) => None,
         }
     }
 
@@ -82,14 +93,14 @@ impl Underway {
     pub(crate) fn take_transfer(&mut self) -> Option<Transfer> {
         match mem::take(self) {
             Self::Moving(transfer) => Some(transfer),
-            Self::Nothing | Self::Ready(_) => None,
+            Self::Nothing | Self::Waiting(_) => None,
         }
     }
 
     /// Nothing is left here, whatever was.
     pub(crate) fn take_attempt(&mut self) -> Option<Attempt> {
         match mem::take(self) {
-            Self::Ready(attempt) => Some(attempt),
+            Self::Waiting(place) => Some(place.attempt),
             Self::Nothing | Self::Moving(_) => None,
         }
     }
@@ -107,12 +118,12 @@ pub(crate) struct Retries {
 }
 
 impl Call {
-    pub(crate) fn new(method: Method, url: Uri) -> Box<Self> {
+    pub(crate) fn new(method: Method, url: Uri) -> Owned<Self> {
         // Made in its place: a value passed to `Box::new` would be copied there.
         let mut call = Box::<Self>::default();
         call.method = method;
         call.url = url;
-        call
+        call.into()
     }
 
     /// Completes the request by what the client says of all of them.

@@ -10,6 +10,7 @@ use protocol::Limits;
 use transport::Connector;
 
 use crate::connection::Connection;
+use crate::erased::Shared;
 use crate::error::Cause;
 use crate::fields::add;
 use crate::home::Home;
@@ -39,7 +40,7 @@ use crate::timeouts::Timeouts;
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    inner: Arc<Inner>,
+    inner: Shared<Inner>,
 }
 
 /// What the clones share.
@@ -58,12 +59,12 @@ pub(crate) struct Inner {
 impl Client {
     pub(crate) fn from_inner(inner: Inner) -> Self {
         Self {
-            inner: Arc::new(inner),
+            inner: Shared::new(inner),
         }
     }
 
-    pub(crate) fn inner(&self) -> Arc<Inner> {
-        Arc::clone(&self.inner)
+    pub(crate) fn inner(&self) -> Shared<Inner> {
+        self.inner.clone()
     }
 
     /// What the pool holds at this moment, and what it has done so far.

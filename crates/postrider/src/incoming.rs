@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use crate::call::{Call, Underway};
 use crate::connection_info::ConnectionInfo;
+use crate::erased::Owned;
 use crate::error::{Cause, Error, ErrorKind, Sent};
 use crate::phase::Phase;
 use crate::timeouts::Awaited;
@@ -39,7 +40,7 @@ pub(crate) use self::collect::Memory;
 /// closes the connection.
 pub struct ResponseBody {
     state: State,
-    call: Box<Call>,
+    call: Owned<Call>,
     connection: ConnectionInfo,
 }
 
@@ -79,7 +80,7 @@ impl ResponseBody {
     ///
     /// The head counts even if the body is already known to be wrong: what a
     /// caller sees of a response does not depend on how it came in pieces.
-    pub(crate) fn start(mut call: Box<Call>, connection: ConnectionInfo, now: Instant) -> Self {
+    pub(crate) fn start(mut call: Owned<Call>, connection: ConnectionInfo, now: Instant) -> Self {
         let state = State::behind_head(&mut call, now);
         Self {
             state,

@@ -86,6 +86,7 @@ mod connection;
 mod connection_info;
 mod dial;
 mod encode;
+mod erased;
 mod error;
 mod fields;
 mod home;

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(feature = "json")]
@@ -16,6 +15,7 @@ use crate::authorization::{basic, bearer};
 use crate::body::Body;
 use crate::call::Call;
 use crate::client::{Client, Inner};
+use crate::erased::{Owned, Shared};
 use crate::error::{Cause, Error};
 use crate::fields::{add, set, set_all};
 use crate::phase::Phase;
@@ -93,8 +93,8 @@ impl Client {
 /// What is wrong with its parts is told by [`send`](Self::send).
 #[must_use = "a request is not sent before `send` is called and awaited"]
 pub struct RequestBuilder {
-    client: Arc<Inner>,
-    call: Result<Box<Call>, Error>,
+    client: Shared<Inner>,
+    call: Result<Owned<Call>, Error>,
 }
 
 impl RequestBuilder {
@@ -355,7 +355,7 @@ impl RequestBuilder {
 impl fmt::Debug for RequestBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.call {
-            Ok(call) => f.debug_tuple("RequestBuilder").field(call).finish(),
+            Ok(call) => f.debug_tuple("RequestBuilder").field(&**call).finish(),
             Err(error) => f.debug_tuple("RequestBuilder").field(error).finish(),
         }
     }

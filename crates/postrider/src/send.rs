@@ -11,10 +11,9 @@ use std::fmt;
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use pool::{Lease, Retirement, Source, Wait, Want};
+use pool::{Lease, Retirement, Source, Want};
 use protocol::{Event, ResponseHead};
 use tokio::time::Instant;
 
@@ -22,10 +21,11 @@ use crate::acquire::{
     Acquired, acquire, admit, encode_again, exchange_lease, is_still_open, poll_lease,
 };
 use crate::again::{after_failure, is_idle_timeout, is_unexpected, phase, restore};
-use crate::call::{Attempt, Call, Underway};
+use crate::call::{Attempt, Call, Place, Underway};
 use crate::client::Inner;
 use crate::connection::Connection;
 use crate::connection_info::ConnectionInfo;
+use crate::erased::{Owned, Shared};
 use crate::error::{Cause, Error};
 use crate::incoming::ResponseBody;
 use crate::phase::Phase;
@@ -33,7 +33,6 @@ use crate::policy::retry::Seen;
 use crate::response::Response;
 use crate::route::Key;
 use crate::special::Special;
-use crate::turn::Turn;
 use crate::wire::Transfer;
 
 /// The future of [`RequestBuilder::send`](crate::RequestBuilder::send) and
@@ -49,25 +48,23 @@ use crate::wire::Transfer;
 /// being made for it goes on for a short while, for whoever wants it next.
 #[must_use = "a request is not sent before it is awaited"]
 pub struct Pending {
-    client: Arc<Inner>,
+    client: Shared<Inner>,
     stage: Stage,
 }
 
 /// How far the request has come.
 enum Stage {
     Begin {
-        call: Box<Call>,
+        call: Owned<Call>,
         now: Instant,
     },
-    /// The call's attempt is ready, and stands in line.
+    /// The call has a place in the line.
     Waiting {
-        call: Box<Call>,
-        wait: Wait<Key, Box<Connection>>,
-        turn: Turn,
+        call: Owned<Call>,
     },
     /// The call's transfer goes on.
     Moving {
-        call: Box<Call>,
+        call: Owned<Call>,
         connection: ConnectionInfo,
     },
     Failed(Error),
@@ -88,7 +85,7 @@ enum Step {
 }
 
 impl Pending {
-    pub(crate) fn new(client: Arc<Inner>, call: Result<Box<Call>, Error>) -> Self {
+    pub(crate) fn new(client: Shared<Inner>, call: Result<Owned<Call>, Error>) -> Self {
         let stage = match call {
             Ok(mut call) => {
                 let now = Instant::now();
@@ -112,7 +109,7 @@ impl Future for Pending {
             let ready = ready!(stage.poll_ready(cx));
             let step = match (mem::replace(stage, Stage::Done), ready) {
                 (Stage::Begin { call, now }, _) => begin(client, call, now),
-                (Stage::Waiting { call, .. }, Ready::Leased(lease)) => receive(client, call, lease),
+                (Stage::Waiting { call }, Ready::Leased(lease)) => receive(client, call, lease),
                 (Stage::Moving { call, connection }, Ready::Headed(head)) => {
                     conclude(client, call, connection, head)
                 }
@@ -137,9 +134,7 @@ impl Stage {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Ready> {
         match self {
             Self::Begin { .. } | Self::Failed(_) | Self::Done => Poll::Ready(Ready::Now),
-            Self::Waiting { call, wait, turn } => {
-                poll_lease(call, wait, turn, cx).map(Ready::Leased)
-            }
+            Self::Waiting { call } => poll_lease(call, cx).map(Ready::Leased),
             Self::Moving { call, .. } => poll_head(call, cx).map(Ready::Headed),
         }
     }
@@ -156,22 +151,26 @@ impl Drop for Pending {
 }
 
 /// Takes an idle connection or joins the line.
-fn begin(client: &Inner, mut call: Box<Call>, now: Instant) -> Step {
+fn begin(client: &Inner, mut call: Owned<Call>, now: Instant) -> Step {
     // Its time may have been over when it was sent, or before it was polled.
-    if let Some(elapsed) = call.watch.total_elapsed() {
-        return Step::End(Err(call.error(Cause::Elapsed(elapsed), Phase::Prepare)));
+    let record = &mut *call;
+    if let Some(elapsed) = record.watch.total_elapsed() {
+        return Step::End(Err(record.error(Cause::Elapsed(elapsed), Phase::Prepare)));
     }
-    match acquire(client, &mut call, now) {
-        Ok(Acquired::Lease(lease, attempt)) => Step::Go(ride(call, lease, attempt, now)),
-        Ok(Acquired::Wait(wait, turn, attempt)) => line_up(call, attempt, (wait, turn)),
-        Err(cause) => Step::End(Err(call.error(cause, Phase::Prepare))),
+    match acquire(client, record, now) {
+        Ok(Acquired::Lease(lease, attempt)) => {
+            let connection = ride(record, lease, attempt, now);
+            Step::Go(Stage::Moving { call, connection })
+        }
+        Ok(Acquired::Place(place)) => line_up(call, place),
+        Err(cause) => Step::End(Err(record.error(cause, Phase::Prepare))),
     }
 }
 
 /// Receives what the request waited for.
 fn receive(
     client: &Inner,
-    mut call: Box<Call>,
+    mut call: Owned<Call>,
     lease: Result<Lease<Key, Box<Connection>>, Error>,
 ) -> Step {
     let now = Instant::now();
@@ -188,39 +187,40 @@ fn receive(
     }
     if !is_still_open(&mut lease, &mut call.retries, now) {
         // It has been closed on the way. The request keeps its place in the line.
-        let place = exchange_lease(client, lease, Retirement::Stale, Want::Any);
-        return line_up(call, attempt, place);
+        return line_up(
+            call,
+            exchange_lease(client, lease, attempt, Retirement::Stale, Want::Any),
+        );
     }
     match admit(lease, &attempt) {
-        Ok(lease) => Step::Go(ride(call, lease, attempt, now)),
+        Ok(lease) => {
+            let connection = ride(&mut call, lease, attempt, now);
+            Step::Go(Stage::Moving { call, connection })
+        }
         Err(cause) => Step::End(Err(call.error(cause, Phase::Prepare))),
     }
 }
 
 /// Waits in line.
-fn line_up(
-    mut call: Box<Call>,
-    attempt: Attempt,
-    (wait, turn): (Wait<Key, Box<Connection>>, Turn),
-) -> Step {
-    call.underway = Underway::Ready(attempt);
-    Step::Go(Stage::Waiting { call, wait, turn })
+fn line_up(mut call: Owned<Call>, place: Place) -> Step {
+    call.underway = Underway::Waiting(place);
+    Step::Go(Stage::Waiting { call })
 }
 
 /// Sets out on a connection.
 fn ride(
-    mut call: Box<Call>,
+    call: &mut Call,
     mut lease: Lease<Key, Box<Connection>>,
     attempt: Attempt,
     now: Instant,
-) -> Stage {
+) -> ConnectionInfo {
     let source = lease.source();
     let dial = matches!(source, Source::Dialled).then(|| lease.dial_timings());
     let connection = lease.begin(source, now);
     call.timings.mark_connected(now, dial);
     let transfer = Transfer::start(lease, attempt.exchange, attempt.upload);
     call.underway = Underway::Moving(transfer);
-    Stage::Moving { call, connection }
+    connection
 }
 
 /// Writes and reads until the head of the final response is here.
@@ -275,32 +275,33 @@ fn poll_patience(special: &mut Option<Box<Special>>, cx: &mut Context<'_>) -> Po
 /// Makes a response of the head, begins again, or fails.
 fn conclude(
     client: &Inner,
-    mut call: Box<Call>,
+    mut call: Owned<Call>,
     connection: ConnectionInfo,
     head: Result<ResponseHead, Cause>,
 ) -> Step {
-    let (cause, seen) = match (head, call.underway.transfer()) {
+    let record = &mut *call;
+    let (cause, seen) = match (head, record.underway.transfer()) {
         (Ok(head), Some(transfer)) if is_idle_timeout(&head, transfer, &connection) => {
             (Cause::Closed, Seen::Nothing)
         }
-        (Ok(head), Some(transfer)) if is_unexpected(&head, &call, transfer) => {
+        (Ok(head), Some(transfer)) if is_unexpected(&head, record, transfer) => {
             return expect_nothing(client, call);
         }
         (Ok(head), _) => return Step::End(Ok(respond(call, connection, head))),
         (Err(cause), Some(transfer)) if transfer.received() == 0 => (cause, Seen::Nothing),
         (Err(cause), _) => (cause, Seen::Something),
     };
-    let Some(transfer) = call.underway.take_transfer() else {
-        return Step::End(Err(call.error(Cause::Closed, Phase::Head)));
+    let Some(transfer) = record.underway.take_transfer() else {
+        return Step::End(Err(record.error(Cause::Closed, Phase::Head)));
     };
-    match after_failure(client, &mut call, transfer, connection, cause, seen) {
+    match after_failure(client, record, transfer, connection, cause, seen) {
         Ok((lease, want)) => begin_again(client, call, lease, want),
         Err(error) => Step::End(Err(error)),
     }
 }
 
 /// Begins again without the expectation that the server has refused.
-fn expect_nothing(client: &Inner, mut call: Box<Call>) -> Step {
+fn expect_nothing(client: &Inner, mut call: Owned<Call>) -> Step {
     let Some(transfer) = call.underway.take_transfer() else {
         return Step::End(Err(call.error(Cause::Closed, Phase::Head)));
     };
@@ -315,27 +316,30 @@ fn expect_nothing(client: &Inner, mut call: Box<Call>) -> Step {
 /// closed. It waits where it stood in the line.
 fn begin_again(
     client: &Inner,
-    mut call: Box<Call>,
+    mut call: Owned<Call>,
     lease: Lease<Key, Box<Connection>>,
     want: Want,
 ) -> Step {
     call.begin_again();
     match encode_again(client, &mut call) {
         Ok(attempt) => {
-            let place = exchange_lease(client, lease, Retirement::Dropped, want);
-            line_up(call, attempt, place)
+            let place = exchange_lease(client, lease, attempt, Retirement::Dropped, want);
+            line_up(call, place)
         }
         Err(cause) => Step::End(Err(call.error(cause, Phase::Prepare))),
     }
 }
 
-fn respond(mut call: Box<Call>, connection: ConnectionInfo, head: ResponseHead) -> Response {
+fn respond(mut call: Owned<Call>, connection: ConnectionInfo, head: ResponseHead) -> Response {
     let now = Instant::now();
-    if let Some(transfer) = call.underway.transfer_mut() {
-        call.timings.mark_sent(transfer.sent_at());
+    let Call {
+        underway, timings, ..
+    } = &mut *call;
+    if let Some(transfer) = underway.transfer_mut() {
+        timings.mark_sent(transfer.sent_at());
         transfer.heed(&head);
     }
-    call.timings.mark_head(now);
+    timings.mark_head(now);
     let body = ResponseBody::start(call, connection, now);
     Response::new(head, body)
 }
